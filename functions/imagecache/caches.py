@@ -1,0 +1,121 @@
+"""An image cache as DescribeImageCaches gives it, and a region's caches indexed for planning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from .errors import InputError
+from .reference import ImageRef, parse_reference
+from .registry import registry_identity
+
+__all__ = ["UPDATABLE", "ImageCache", "Listing", "cache_entries"]
+
+UPDATABLE = frozenset({"Ready", "UpdateFailed"})
+"""The states in which ECI takes an update (vendor documentation of UpdateImageCache)."""
+
+UPDATE_FAILED = "UpdateFailed"
+
+
+@dataclass(frozen=True)
+class ImageCache:
+    """One image cache as last described.
+
+    Attributes:
+        region_id: its region.
+        image_cache_id: its id (``imc-...``).
+        name: its name.
+        status: Preparing, Creating, Ready, Failed, Updating or UpdateFailed.
+        images: its image list, as written and in order.
+        tags: its ECI tags as (key, value).
+        resource_group_id: empty where the answer has none.
+        size_gib: ImageCacheSize, None where the answer has none.
+        elimination_strategy: EliminationStrategy, empty where the answer has none.
+        flash: whether it has an instant (flash) snapshot.
+    """
+
+    region_id: str
+    image_cache_id: str
+    name: str
+    status: str
+    images: tuple[str, ...]
+    tags: tuple[tuple[str, str], ...] = ()
+    resource_group_id: str = ""
+    size_gib: int | None = None
+    elimination_strategy: str = ""
+    flash: bool = False
+
+    @classmethod
+    def from_answer(cls, region_id: str, item: Mapping[str, Any]) -> ImageCache:
+        """Read one member of ``ImageCaches``.
+
+        Raises:
+            KeyError, TypeError, ValueError: when the answer is not of the documented shape.
+        """
+        size = item.get("ImageCacheSize")
+        return cls(
+            region_id=region_id,
+            image_cache_id=_text(item["ImageCacheId"]),
+            name=_text(item.get("ImageCacheName") or ""),
+            status=_text(item["Status"]),
+            images=tuple(_text(image) for image in item.get("Images") or ()),
+            tags=tuple((_text(tag["Key"]), _text(tag.get("Value") or "")) for tag in item.get("Tags") or ()),
+            resource_group_id=_text(item.get("ResourceGroupId") or ""),
+            size_gib=int(size) if size else None,
+            elimination_strategy=_text(item.get("EliminationStrategy") or ""),
+            flash=bool(item.get("FlashSnapshotId")),
+        )
+
+    @property
+    def updatable(self) -> bool:
+        """Whether ECI takes an update now."""
+        return self.status in UPDATABLE
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All image caches of one region at one time.
+
+    Attributes:
+        region_id: the region.
+        caches: its caches.
+        listed_at: when reading them began, with a zone.
+    """
+
+    region_id: str
+    caches: tuple[ImageCache, ...]
+    listed_at: datetime
+
+    @cached_property
+    def by_repository(self) -> Mapping[tuple[str, str], tuple[ImageCache, ...]]:
+        """Caches by (registry identity, repository path) of the entries that they list."""
+        index: dict[tuple[str, str], dict[str, ImageCache]] = {}
+        for cache in self.caches:
+            for registry, reference in cache_entries(cache):
+                index.setdefault((registry, reference.repository), {})[cache.image_cache_id] = cache
+        return {key: tuple(found.values()) for key, found in index.items()}
+
+
+def cache_entries(cache: ImageCache) -> list[tuple[str, ImageRef]]:
+    """The entries of a cache's list with their registry identity.
+
+    An entry that is no reference (ECI took it once, so it stays listed) matches nothing and is left out.
+    """
+    entries = []
+    for image in cache.images:
+        try:
+            reference = parse_reference(image)
+            entries.append((registry_identity(reference.host), reference))
+        except InputError:
+            continue
+    return entries
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        message = f"text expected, {type(value).__name__} found"
+        raise TypeError(message)
+    return value

@@ -1,0 +1,123 @@
+"""What an entry point asks the engine for: changes to apply and notices to record.
+
+A change is a reason to look at some caches; what is done follows from the caches' state. A notice is an
+event or request that ends where it was read, with its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TypeAlias, Union
+
+from .documents import fingerprint
+from .errors import InputError
+from .reasons import Reason, Result
+from .selectors import CacheSelector
+
+__all__ = ["CacheRequest", "Change", "Item", "Notice", "PushEvent"]
+
+
+@dataclass(frozen=True)
+class PushEvent:
+    """An image was pushed.
+
+    Attributes:
+        source: the payload format that told it.
+        event_id: the source's id of the event, or a fingerprint of its content where it has none.
+        registry: the registry's identity, see ``registry_identity``.
+        repository: the repository path.
+        tag: the pushed tag.
+        digest: the manifest's digest, if told.
+        pushed_at: the latest moment the push can have happened, with a zone; None if not told.
+        region_id: the only region to look in; None for all configured ones.
+        dry_run: only plan.
+    """
+
+    source: str
+    event_id: str
+    registry: str
+    repository: str
+    tag: str
+    digest: str | None = None
+    pushed_at: datetime | None = None
+    region_id: str | None = None
+    dry_run: bool = False
+
+    @property
+    def image(self) -> str:
+        """The pushed reference under the registry's public name."""
+        return f"{self.registry}/{self.repository}:{self.tag}"
+
+    @cached_property
+    def change_id(self) -> str:
+        """Equal for two deliveries of one event; different for two pushes."""
+        return fingerprint([self.source, self.event_id, self.image, self.digest])
+
+
+@dataclass(frozen=True)
+class CacheRequest:
+    """Someone or a timer asks for caches to be rebuilt.
+
+    Attributes:
+        source: ``manual`` or ``timer``.
+        event_id: the request's or the timer tick's id.
+        reason: the reason code of what is done.
+        selector: which caches.
+        images: the image list to give them, or None to rebuild the list that they have.
+        statuses: only caches in one of these, or None for any.
+        region_id: the only region to look in; None for all configured ones.
+        force: rebuild even where the wanted list is the present one.
+        dry_run: only plan.
+        single: the request means exactly one cache, which must exist.
+    """
+
+    source: str
+    event_id: str
+    reason: Reason
+    selector: CacheSelector
+    images: tuple[str, ...] | None = None
+    statuses: frozenset[str] | None = None
+    region_id: str | None = None
+    force: bool = False
+    dry_run: bool = False
+    single: bool = False
+
+    @cached_property
+    def change_id(self) -> str:
+        """Equal for two deliveries of one request."""
+        return fingerprint([self.source, self.event_id, self.reason.value])
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An event or a request that asks for nothing, or is refused, with the reason."""
+
+    result: Result
+    reason: Reason
+    message: str
+    source: str = ""
+    event_id: str = ""
+    image: str = ""
+    where: str = ""
+    rule: str = ""
+    found: str = ""
+
+    @classmethod
+    def refusal(cls, error: InputError, *, source: str = "", event_id: str = "") -> Notice:
+        """The notice for input that was refused."""
+        return cls(
+            Result.REJECTED,
+            error.reason,
+            error.message,
+            source=source,
+            event_id=event_id,
+            where=error.where,
+            rule=error.rule,
+            found=error.found,
+        )
+
+
+Change: TypeAlias = Union[PushEvent, CacheRequest]
+Item: TypeAlias = Union[PushEvent, CacheRequest, Notice]

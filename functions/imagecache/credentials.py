@@ -1,0 +1,59 @@
+"""The function's credentials, read anew at each invocation: temporary keys change while an instance lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from .errors import CredentialsError
+
+__all__ = ["Credentials", "clean", "read_credentials"]
+
+_KEY_ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
+_KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105 - a variable's name
+_TOKEN = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105 - a variable's name
+_MASK = "***"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An access key, temporary where it has a token. Its text form shows nothing of it."""
+
+    access_key_id: str = field(repr=False)
+    access_key_secret: str = field(repr=False)
+    security_token: str = field(repr=False, default="")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return tuple(part for part in (self.access_key_secret, self.security_token) if part)
+
+
+def read_credentials(environ: Mapping[str, str], context: Any) -> Credentials:
+    """The environment's credentials, else the context's.
+
+    Python 3.12 runtimes have no ``context.credentials``; there the variables are the only source.
+
+    Raises:
+        CredentialsError: when neither has an id and a secret.
+    """
+    if environ.get(_KEY_ID) and environ.get(_KEY_SECRET):
+        return Credentials(environ[_KEY_ID], environ[_KEY_SECRET], environ.get(_TOKEN, ""))
+    given = getattr(context, "credentials", None)
+    key_id = getattr(given, "access_key_id", None)
+    secret = getattr(given, "access_key_secret", None)
+    if key_id and secret:
+        return Credentials(key_id, secret, getattr(given, "security_token", None) or "")
+    message = f"no credentials: neither {_KEY_ID} and {_KEY_SECRET} nor context.credentials; attach a role"
+    raise CredentialsError(message)
+
+
+def clean(text: str, secrets: tuple[str, ...]) -> str:
+    """The text without the secrets, also where they are percent-encoded once or twice."""
+    for secret in secrets:
+        once = quote(secret, safe="~")
+        for form in (secret, once, quote(once, safe="~")):
+            text = text.replace(form, _MASK)
+    return text

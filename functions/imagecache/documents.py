@@ -1,0 +1,96 @@
+"""Reading JSON from outside: bounded in size before parsing and in depth after it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from .errors import InputError
+from .reasons import Reason
+
+__all__ = ["MAX_BODY_BYTES", "MAX_EVENT_BYTES", "fingerprint", "read_json", "shown"]
+
+MAX_BODY_BYTES = 1024 * 1024
+"""A webhook or a manual request: no real one comes near this."""
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+"""A whole invocation event: an HTTP body of the size above, with every byte escaped, still fits."""
+
+_MAX_DEPTH = 64
+_SHOWN = 80
+
+
+def read_json(data: bytes, *, limit: int, what: str) -> Any:
+    """Parse a JSON document from outside.
+
+    Args:
+        data: the raw bytes.
+        limit: the largest size that is parsed, in bytes.
+        what: the document's name in error messages.
+
+    Raises:
+        InputError: ``TOO_LARGE``, ``NOT_JSON`` (also for NaN, Infinity and anything but UTF-8) or ``TOO_DEEP``.
+    """
+    if len(data) > limit:
+        raise InputError(
+            Reason.TOO_LARGE,
+            f"{what} has {len(data)} bytes, more than {limit}",
+            where=what,
+            rule=f"at most {limit} bytes",
+            found=f"{len(data)} bytes",
+        )
+    try:
+        document = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise _too_deep(what) from None
+    except ValueError as error:
+        problem = str(error)[:200]
+        raise InputError(
+            Reason.NOT_JSON, f"{what} is no JSON: {problem}", where=what, rule="JSON in UTF-8", found=problem
+        ) from None
+    _check_depth(document, what)
+    return document
+
+
+def fingerprint(document: Any) -> str:
+    """A stable id of a JSON document's content: 32 hexadecimal characters."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()[:32]
+
+
+def shown(value: Any) -> str:
+    """A value from outside as it may be shown in a message: ASCII, one line, short."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
+    return ascii(text[:_SHOWN])[1:-1] + ("..." if len(text) > _SHOWN else "")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f"{name} is no JSON number"
+    raise ValueError(message)
+
+
+def _check_depth(document: Any, what: str) -> None:
+    level: list[Any] = [document]
+    for _ in range(_MAX_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, Mapping):
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+        if not below:
+            return
+        level = below
+    raise _too_deep(what)
+
+
+def _too_deep(what: str) -> InputError:
+    return InputError(
+        Reason.TOO_DEEP,
+        f"{what} is nested deeper than {_MAX_DEPTH} levels",
+        where=what,
+        rule=f"at most {_MAX_DEPTH} levels",
+        found="a deeper document",
+    )

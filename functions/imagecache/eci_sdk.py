@@ -1,0 +1,260 @@
+"""The gateway on the vendor's SDK (aliyun-python-sdk-eci 1.3.3, aliyun-python-sdk-core 2.16.1).
+
+The SDK is used for what it does well, signing and transport, and kept from the rest. Its traps and what is
+done here about each:
+
+- plain HTTP by default, and HTTPS only by identity with its own constant: the constant is set;
+- six known regions, a location service for all others: the endpoint is always set;
+- no retry for ECI and no ClientToken: bounded retries here, with the request's own token;
+- environment variables ALIYUN_ACCESS_KEY_* override a credential object: key and secret are passed as
+  arguments, which they do not, and the token is added to the request;
+- the full signed URL in exception texts and in its own log lines: neither is passed on;
+- odd answers escape as TypeError, ValueError, IndexError and more: all become ``UNREADABLE_ANSWER``;
+- a request object keeps state: each attempt has its own;
+- HTTP_PROXY is honoured but NO_PROXY is not: decided here, and loopback never goes through a proxy.
+
+Importing this module imports the SDK, which costs a cold start: do it when a call is about to be made.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from http.client import HTTPException
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass_environment
+
+from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
+from aliyunsdkcore.client import AcsClient
+from aliyunsdkcore.http import protocol_type
+from aliyunsdkcore.request import RpcRequest
+from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
+from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCacheRequest
+
+from .caches import ImageCache
+from .credentials import Credentials, clean
+from .deadline import Deadline
+from .eci_errors import ATTEMPTS, classify
+from .errors import EciError, TransientError
+from .gateway import Accepted
+from .reasons import Reason
+from .settings import is_loopback
+from .update import flatten
+
+__all__ = ["Connections", "SdkGateway", "silence_sdk_loggers"]
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+READ_TIMEOUT_SECONDS = 10.0
+SHORTEST_CALL_SECONDS = 1.0
+RETRY_BASE_SECONDS = 0.2
+PAGE_SIZE = 20
+MOST_PAGES = 1000
+_MESSAGE_LENGTH = 300
+
+_T = TypeVar("_T")
+
+
+def silence_sdk_loggers() -> None:
+    """Keep the SDK from logging: its lines hold signed URLs with the token, and whole answers.
+
+    One of its loggers brings its own handler and level, so each is silenced for itself.
+    """
+    for name in ("aliyunsdkcore", *logging.Logger.manager.loggerDict):
+        if name.split(".")[0] == "aliyunsdkcore":
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.setLevel(logging.CRITICAL + 1)
+            logger.propagate = False
+    logging.getLogger("aliyunsdkcore").addHandler(logging.NullHandler())
+
+
+silence_sdk_loggers()
+
+
+class Connections:
+    """Connections to ECI that outlive an invocation, whatever credentials the next one has."""
+
+    def __init__(self) -> None:
+        self._client: Any = None
+        self._credentials: Credentials | None = None
+
+    def client(self, credentials: Credentials) -> Any:
+        """The SDK's client for these credentials, on the connections that are already open."""
+        if credentials != self._credentials:
+            client = AcsClient(
+                credentials.access_key_id, credentials.access_key_secret, "unused", auto_retry=False
+            )
+            client.session.trust_env = False
+            if self._client is not None:
+                client.session.close()
+                # The old client would close the session when it is collected.
+                client.session, self._client.session = self._client.session, None
+            self._client, self._credentials = client, credentials
+        return self._client
+
+
+class _Call(NamedTuple):
+    """One action with its parameters; a new SDK request is made from it for each attempt."""
+
+    request_type: type[RpcRequest]
+    parameters: Mapping[str, str]
+    secrets: tuple[str, ...] = ()
+
+
+class SdkGateway:
+    """``EciGateway`` over real sockets.
+
+    Args:
+        endpoint: an URL with an optional ``{region}``.
+        credentials: of this invocation.
+        deadline: of this invocation; no call is started that has no time to end.
+        connections: those that outlive the invocation.
+        sleep: waits between attempts, in seconds.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: Credentials,
+        deadline: Deadline,
+        connections: Connections,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._deadline = deadline
+        self._connections = connections
+        self._sleep = sleep
+
+    def list_image_caches(self, region_id: str) -> tuple[ImageCache, ...]:
+        """All image caches of a region, each once, over all pages."""
+        found: dict[str, ImageCache] = {}
+        seen_tokens: set[str] = set()
+        parameters = {"RegionId": region_id, "Limit": str(PAGE_SIZE)}
+        for _ in range(MOST_PAGES):
+            page, token = self._describe(region_id, parameters)
+            found.update((cache.image_cache_id, cache) for cache in page)
+            if not token:
+                return tuple(found.values())
+            if token in seen_tokens:
+                break
+            seen_tokens.add(token)
+            parameters["NextToken"] = token
+        raise TransientError(
+            Reason.UNREADABLE_ANSWER, f"DescribeImageCaches in {region_id} never comes to a last page"
+        )
+
+    def describe_image_cache(self, region_id: str, image_cache_id: str) -> ImageCache | None:
+        """One image cache as it is now, or None."""
+        page, _ = self._describe(region_id, {"RegionId": region_id, "ImageCacheId": image_cache_id})
+        return next((cache for cache in page if cache.image_cache_id == image_cache_id), None)
+
+    def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
+        """Send the request; every attempt carries the same ClientToken."""
+        passwords = tuple(
+            credential["Password"] for credential in request.get("ImageRegistryCredential", ())
+        )
+        call = _Call(UpdateImageCacheRequest, flatten(request), passwords)
+        request_id, calls = self._perform(call, lambda answer: str(answer["RequestId"]))
+        return Accepted(request_id, calls)
+
+    def _describe(
+        self, region_id: str, parameters: Mapping[str, str]
+    ) -> tuple[list[ImageCache], str | None]:
+        def read(answer: Mapping[str, Any]) -> tuple[list[ImageCache], str | None]:
+            caches = [ImageCache.from_answer(region_id, item) for item in answer["ImageCaches"]]
+            return caches, answer.get("NextToken") or None
+
+        result, _ = self._perform(_Call(DescribeImageCachesRequest, parameters), read)
+        return result
+
+    def _perform(self, call: _Call, read: Callable[[Mapping[str, Any]], _T]) -> tuple[_T, int]:
+        calls = 0
+        if self._deadline.remaining() < SHORTEST_CALL_SECONDS:
+            raise TransientError(
+                Reason.OUT_OF_TIME, "the invocation's time is too short for another call", calls=0
+            )
+        while True:
+            calls += 1
+            outcome = self._attempt(call, read)
+            if not isinstance(outcome, EciError):
+                return outcome, calls
+            outcome.calls = calls
+            pause = RETRY_BASE_SECONDS * 2 ** (calls - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            too_late = self._deadline.remaining() < pause + SHORTEST_CALL_SECONDS
+            if too_late or calls >= ATTEMPTS[outcome.error_class]:
+                raise outcome
+            self._sleep(pause)
+
+    def _attempt(self, call: _Call, read: Callable[[Mapping[str, Any]], _T]) -> _T | EciError:
+        """One call. Errors are returned, so that none has the SDK's exception as its context."""
+        client = self._connections.client(self._credentials)
+        request = self._request(call, client)
+        secrets = (*self._credentials.secrets, *call.secrets)
+        try:
+            body = client.do_action_with_exception(request)
+        except ServerException as error:
+            return _server_failure(error, secrets)
+        except ClientException as error:
+            return _connection_failure(error)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            return _unreadable(type(error).__name__)
+        except (OSError, HTTPException) as error:
+            return TransientError(
+                Reason.CONNECTION_FAILED, f"the connection to ECI failed: {type(error).__name__}"
+            )
+        try:
+            return read(json.loads(body))
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+            return _unreadable(type(error).__name__)
+
+    def _request(self, call: _Call, client: Any) -> Any:
+        region_id = call.parameters["RegionId"]
+        endpoint = urlsplit(self._endpoint.replace("{region}", region_id))
+        hostname = endpoint.hostname or ""
+        direct = is_loopback(hostname) or proxy_bypass_environment(hostname)
+        # A filled mapping keeps the SDK from reading the proxy variables; None in it means no proxy.
+        client.proxy = {"http": None, "https": None} if direct else None
+        request = call.request_type()
+        request.set_endpoint(endpoint.netloc)
+        request.set_protocol_type(protocol_type.HTTPS if endpoint.scheme == "https" else protocol_type.HTTP)
+        remaining = self._deadline.remaining()
+        request.set_connect_timeout(min(CONNECT_TIMEOUT_SECONDS, remaining))
+        request.set_read_timeout(min(READ_TIMEOUT_SECONDS, remaining))
+        for name, value in call.parameters.items():
+            request.add_query_param(name, value)
+        if self._credentials.security_token:
+            request.add_query_param("SecurityToken", self._credentials.security_token)
+        return request
+
+
+def _server_failure(error: Any, secrets: tuple[str, ...]) -> EciError:
+    code = str(error.error_code)[:100]
+    row = classify(code, error.http_status)
+    # The text about a wrong signature repeats what was signed, which holds every parameter.
+    told = "" if "Signature" in code or code.startswith("SDK.") else clean(str(error.message), secrets)
+    request_id = error.request_id if isinstance(error.request_id, str) else None
+    return row.error(
+        row.reason,
+        f"ECI answered {error.http_status} {code}" + (f": {told[:_MESSAGE_LENGTH]}" if told else ""),
+        code=code,
+        http_status=error.http_status,
+        request_id=request_id,
+    )
+
+
+def _connection_failure(error: Any) -> EciError:
+    # The text holds the signed URL; only what kind of fault it was is taken from it.
+    timed_out = "timed out" in str(error.message)
+    reason = Reason.TIMED_OUT if timed_out else Reason.CONNECTION_FAILED
+    told = "ECI did not answer in time" if timed_out else "the connection to ECI failed"
+    return TransientError(reason, told, code=str(error.error_code))
+
+
+def _unreadable(kind: str) -> TransientError:
+    return TransientError(Reason.UNREADABLE_ANSWER, f"ECI's answer could not be read: {kind}")

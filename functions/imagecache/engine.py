@@ -1,0 +1,99 @@
+"""The engine: items in, one outcome record for each decision out. Every entry point uses this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from .apply import Applier
+from .caches import Listing
+from .changes import CacheRequest, Change, Item, Notice, PushEvent
+from .errors import CredentialsError, EciError, ErrorClass
+from .gateway import EciGateway
+from .listings import Listings
+from .outcomes import Recorder, describe_change
+from .plan import Decision, plan
+from .reasons import Reason
+from .settings import Settings
+
+__all__ = ["Engine"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Processes what one invocation was given.
+
+    Attributes:
+        settings: of this invocation.
+        recorder: gets the records.
+        arrived: when the invocation began, with a zone.
+        open_gateway: makes the gateway; called once, and only if there is a change to process.
+        listings: those that outlive the invocation.
+    """
+
+    settings: Settings
+    recorder: Recorder
+    arrived: datetime
+    open_gateway: Callable[[], EciGateway]
+    listings: Listings
+
+    def process(self, items: Iterable[Item]) -> None:
+        """Record the notices; plan and apply the changes."""
+        changes: list[Change] = []
+        for item in items:
+            if isinstance(item, Notice):
+                self.recorder.notice(item)
+            else:
+                changes.append(item)
+        if not changes:
+            return
+        try:
+            gateway = self.open_gateway()
+        except CredentialsError as error:
+            for change in changes:
+                self.recorder.failure(
+                    Reason.CREDENTIALS_MISSING,
+                    str(error),
+                    describe_change(change),
+                    error_class=ErrorClass.PERMANENT,
+                )
+            return
+        decisions = [decision for change in changes for decision in self._plan(gateway, change)]
+        Applier(gateway, self.recorder, dry_run=self.settings.dry_run).apply(decisions)
+
+    def _plan(self, gateway: EciGateway, change: Change) -> Sequence[Decision]:
+        """Decide a change over its regions; a region that cannot be listed has its own record."""
+        listings: list[Listing] = []
+        failures = 0
+        for region_id in self._regions(change):
+            try:
+                listings.append(self._listing(gateway, region_id, change))
+            except EciError as error:
+                failures += 1
+                self.recorder.eci_failure(error, {**describe_change(change), "region_id": region_id})
+        decisions = plan(listings, change)
+        # "No cache" is only known when every region was seen.
+        return [decision for decision in decisions if decision.cache is not None or not failures]
+
+    def _regions(self, change: Change) -> Sequence[str]:
+        if change.region_id:
+            return (change.region_id,)
+        if isinstance(change, CacheRequest) and change.selector.regions:
+            return change.selector.regions
+        return self.settings.regions
+
+    def _listing(self, gateway: EciGateway, region_id: str, change: Change) -> Listing:
+        if isinstance(change, CacheRequest) and change.single and change.selector.ids:
+            found = [
+                gateway.describe_image_cache(region_id, image_cache_id)
+                for image_cache_id in change.selector.ids
+            ]
+            return Listing(region_id, tuple(cache for cache in found if cache), self.arrived)
+        return self.listings.current(
+            gateway,
+            region_id,
+            endpoint=self.settings.eci_endpoint,
+            now=self.arrived,
+            since=change.pushed_at if isinstance(change, PushEvent) else None,
+        )

@@ -1,0 +1,177 @@
+"""Every error of the library, by cause.
+
+::
+
+    ImageCacheError
+    ├── InputError              a document, request or name that no retry can mend
+    ├── SettingsError           environment variables that are wrong; holds all problems
+    ├── CredentialsError        the function has no credentials
+    ├── EciError                a call to ECI had no good answer
+    │   ├── BusyError           the cache is being created or updated
+    │   ├── TransientError      throttled, 5xx, timeout, connection fault, unreadable answer
+    │   ├── CapacityError       quota, stock or addresses: passes, but not soon
+    │   ├── BenignError         an error code that says that all is well
+    │   └── PermanentError      account, permission, configuration
+    └── DoorError               what an entry point raises, so that the sender or the platform acts
+        ├── RetryableFailure    trying again can help
+        └── PermanentFailure    it cannot: for the on-failure queue and a person
+
+No text of these holds a secret: what comes from outside is bounded and cleaned before it gets here.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+from .reasons import Reason
+
+__all__ = [
+    "BenignError",
+    "BusyError",
+    "CapacityError",
+    "CredentialsError",
+    "DoorError",
+    "EciError",
+    "ErrorClass",
+    "ImageCacheError",
+    "InputError",
+    "PermanentError",
+    "PermanentFailure",
+    "RetryableFailure",
+    "SettingsError",
+    "TransientError",
+]
+
+
+class ErrorClass(str, Enum):
+    """The kinds of failure that are treated alike."""
+
+    INPUT = "input"
+    BUSY = "busy"
+    TRANSIENT = "transient"
+    CAPACITY = "capacity"
+    BENIGN = "benign"
+    PERMANENT = "permanent"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same change can succeed later without anyone's doing."""
+        return self in {ErrorClass.BUSY, ErrorClass.TRANSIENT, ErrorClass.CAPACITY}
+
+
+class ImageCacheError(Exception):
+    """Base of all errors of this library."""
+
+
+class InputError(ImageCacheError):
+    """Raised for input that is refused: recorded, answered with a 4xx, never tried again.
+
+    Args:
+        reason: the reason code of the record.
+        message: one sentence for a person.
+        where: a JSON pointer or the name of the offending part.
+        rule: the rule that is broken.
+        found: what was found instead, bounded.
+    """
+
+    def __init__(
+        self, reason: Reason, message: str, *, where: str = "", rule: str = "", found: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.where = where
+        self.rule = rule
+        self.found = found
+
+
+class SettingsError(ImageCacheError):
+    """Raised when environment variables are missing or wrong.
+
+    Args:
+        problems: one line for each, none of them with a secret value.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class CredentialsError(ImageCacheError):
+    """Raised when neither the environment nor the context has credentials."""
+
+
+class EciError(ImageCacheError):
+    """Base of the failures of a call to ECI.
+
+    Args:
+        reason: the reason code of the record.
+        message: one sentence, cleaned of secrets.
+        code: the vendor's error code, or the SDK's.
+        http_status: of the answer, if there was one.
+        request_id: ECI's id of the request, if there was an answer.
+        calls: how many times the call was made.
+    """
+
+    error_class: ClassVar[ErrorClass]
+
+    def __init__(  # noqa: PLR0913 - the facts of one failed call, all by name
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        code: str = "",
+        http_status: int | None = None,
+        request_id: str | None = None,
+        calls: int = 1,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.code = code
+        self.http_status = http_status
+        self.request_id = request_id
+        self.calls = calls
+
+
+class BusyError(EciError):
+    """Raised when the cache is in a state in which ECI takes no update."""
+
+    error_class = ErrorClass.BUSY
+
+
+class TransientError(EciError):
+    """Raised when the fault is ECI's or the network's, and passes."""
+
+    error_class = ErrorClass.TRANSIENT
+
+
+class CapacityError(EciError):
+    """Raised when quota, stock or addresses are used up."""
+
+    error_class = ErrorClass.CAPACITY
+
+
+class BenignError(EciError):
+    """Raised when ECI reports with an error code that there is nothing to do."""
+
+    error_class = ErrorClass.BENIGN
+
+
+class PermanentError(EciError):
+    """Raised when only a person can mend the cause."""
+
+    error_class = ErrorClass.PERMANENT
+
+
+class DoorError(ImageCacheError):
+    """Base of what an entry point raises."""
+
+
+class RetryableFailure(DoorError):
+    """Raised when at least one change is not done and trying again can help."""
+
+
+class PermanentFailure(DoorError):
+    """Raised when a change is not done and trying again cannot help."""

@@ -1,0 +1,63 @@
+"""Reading the times that registries write.
+
+The question behind every such time is whether an update that began then already has the pushed layers.
+A time read too early answers yes wrongly and loses a push; read too late it costs one update too many.
+So every doubt is resolved towards later: an unknown zone, missing digits, a clock that is off.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+__all__ = ["CHINA_TIME", "parse_moment"]
+
+CHINA_TIME = timezone(timedelta(hours=8))
+
+_FORM = re.compile(
+    r"(?P<date>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}:\d{2})(?:\.(?P<fraction>\d{1,9}))?"
+    r"\s?(?P<zone>Z|z|[+-]\d{2}:?\d{2})?",
+    re.ASCII,
+)
+_MICROSECOND_DIGITS = 6
+
+
+def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
+    """The latest moment that a written time can mean, but never after the event's arrival.
+
+    Args:
+        text: ``YYYY-MM-DD HH:MM:SS`` or an RFC 3339 time; without a zone it may be UTC or China time
+            (the vendor's webhook writes the latter and does not say so).
+        arrived: when the event arrived, with a zone.
+
+    Returns:
+        An aware time in UTC, or None if the text is no time: such a push counts as pushed when it arrived.
+    """
+    match = _FORM.fullmatch(text or "")
+    if match is None:
+        return None
+    try:
+        naive = datetime.fromisoformat(f"{match['date']}T{match['time']}")  # noqa: DTZ007 - zone added below
+        naive += _last_instant(match["fraction"])
+        if match["zone"]:
+            return min(naive.replace(tzinfo=_zone(match["zone"])).astimezone(timezone.utc), arrived)
+        candidates = [
+            naive.replace(tzinfo=zone).astimezone(timezone.utc) for zone in (timezone.utc, CHINA_TIME)
+        ]
+    except (ValueError, OverflowError):
+        return None
+    past = [candidate for candidate in candidates if candidate <= arrived]
+    return max(past) if past else arrived
+
+
+def _last_instant(fraction: str | None) -> timedelta:
+    digits = (fraction or "").ljust(_MICROSECOND_DIGITS, "9")[:_MICROSECOND_DIGITS]
+    return timedelta(microseconds=int(digits))
+
+
+def _zone(text: str) -> timezone:
+    if text in {"Z", "z"}:
+        return timezone.utc
+    sign = -1 if text[0] == "-" else 1
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    return timezone(sign * timedelta(hours=hours, minutes=minutes))

@@ -1,0 +1,84 @@
+"""CloudEvents of the vendor's Container Registry, as EventBridge delivers them.
+
+Documented: BuildCompleted. The data keys of PushCompleted are not, and are read as the same ones.
+"Completed" is said of failures too, so a status other than SUCCESS means that there is no image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..changes import Item, Notice
+from ..errors import InputError
+from ..reasons import Reason, Result
+from ..registry import enterprise_host, personal_host
+from ..schema import validate
+from .delivery import Delivery
+from .push import image_push
+
+__all__ = ["read"]
+
+SOURCE = "acs.cr"
+
+_PUSH_TYPES = frozenset({"cr:Artifact:PushCompleted", "cr:Artifact:BuildCompleted"})
+_PERSONAL = "crpi-"
+
+
+def read(document: Any, delivery: Delivery, *, where: str = "") -> list[Item]:
+    """The push that one CloudEvents object reports, or the notice that says why it reports none.
+
+    Args:
+        document: the parsed JSON.
+        delivery: how it came.
+        where: a JSON pointer to it, for error messages.
+
+    Raises:
+        InputError: when it breaks its schema, a name is invalid, or the registry cannot be told.
+    """
+    validate(document, "acr-cloudevent", where=where)
+    if document["source"] != SOURCE or document["type"] not in _PUSH_TYPES:
+        return [
+            _ignored(
+                document,
+                Reason.UNKNOWN_EVENT_TYPE,
+                f"type {document['type']} from {document['source']} does not say that an image was pushed",
+            )
+        ]
+    data = document["data"]
+    status = data.get("BuildStatus", "SUCCESS")
+    if status.upper() != "SUCCESS":
+        return [_ignored(document, Reason.BUILD_FAILED, f"the build ended with status {status}")]
+    push = image_push(
+        delivery,
+        source=SOURCE,
+        event_id=document["id"],
+        host=_host(document, where),
+        repository=f"{data['RepoNamespaceName']}/{data['RepoName']}",
+        tag=data["Tag"],
+        digest=data.get("Digest"),
+        pushed_at=document.get("time"),
+    )
+    return [push]
+
+
+def _host(document: Mapping[str, Any], where: str) -> str:
+    """The registry's public host: by the instance's name (enterprise) or its id (personal)."""
+    data = document["data"]
+    region_id = data.get("RegionId") or document.get("aliyunregionid")
+    instance_id, instance_name = data.get("InstanceId") or "", data.get("InstanceName")
+    if region_id and instance_id.startswith(_PERSONAL):
+        return personal_host(instance_id, region_id)
+    if region_id and instance_name:
+        return enterprise_host(instance_name, region_id)
+    raise InputError(
+        Reason.UNKNOWN_REGISTRY,
+        "the event does not tell its registry: RegionId and InstanceName (or a personal InstanceId) are needed",
+        where=f"{where}/data",
+        rule="names its instance and region",
+        found=", ".join(sorted(key for key in ("InstanceId", "InstanceName", "RegionId") if data.get(key))) or "neither",
+    )
+
+
+def _ignored(document: Mapping[str, Any], reason: Reason, message: str) -> Notice:
+    return Notice(Result.IGNORED, reason, message, source=document["source"], event_id=document["id"])

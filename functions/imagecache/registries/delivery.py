@@ -1,0 +1,21 @@
+"""What a payload reader needs to know beside the payload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+__all__ = ["Delivery"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a payload came.
+
+    Attributes:
+        arrived: when, with a zone.
+        registry: the host that the webhook's ``registry`` parameter names, or None.
+    """
+
+    arrived: datetime
+    registry: str | None = None

@@ -1,0 +1,74 @@
+"""Which host names are one registry.
+
+A registry of the vendor answers under a public, a VPC and sometimes an internal name; an image cache
+may list any of them, while an event names another or none. Matching therefore compares identities: the
+public name, in lower case, without the default port. Everything that is not known to be another name of
+something is its own registry, so that a look-alike host never is the real one.
+
+Host forms: vendor documentation of Container Registry (shared, personal and enterprise editions).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from .reference import DOCKER_HUB, check_host
+
+__all__ = ["enterprise_host", "personal_host", "registry_identity", "registry_region", "shared_host"]
+
+_REGION = r"(?P<region>[a-z]{2,}(?:-[a-z0-9]+)+)"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_SHARED = re.compile(rf"registry(?:-vpc|-internal)?\.{_REGION}\.aliyuncs\.com")
+_PERSONAL = re.compile(rf"(?P<instance>crpi-[a-z0-9]+)(?:-vpc)?\.{_REGION}\.personal\.cr\.aliyuncs\.com")
+_ENTERPRISE = re.compile(rf"(?P<instance>{_LABEL})-registry(?:-vpc)?\.{_REGION}\.cr\.aliyuncs\.com")
+_DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+_HTTPS_PORT = ":443"
+
+
+def shared_host(region_id: str) -> str:
+    """The public host of the shared registry of a region."""
+    return f"registry.{region_id}.aliyuncs.com"
+
+
+def personal_host(instance_id: str, region_id: str) -> str:
+    """The public host of a personal edition instance (``crpi-...``)."""
+    return f"{instance_id}.{region_id}.personal.cr.aliyuncs.com"
+
+
+def enterprise_host(instance_name: str, region_id: str) -> str:
+    """The public host of an enterprise edition instance, by its name."""
+    return f"{instance_name}-registry.{region_id}.cr.aliyuncs.com"
+
+
+@lru_cache(maxsize=4096)
+def registry_identity(host: str) -> str:
+    """The identity of the registry that answers under a host name.
+
+    Args:
+        host: a host with an optional port, as an image reference has it.
+
+    Returns:
+        The registry's public host name; equal for two hosts exactly if they are one registry.
+
+    Raises:
+        InputError: when it is no host.
+    """
+    host = check_host(host).removesuffix(_HTTPS_PORT)
+    if host in _DOCKER_HUB_NAMES:
+        return DOCKER_HUB
+    if shared := _SHARED.fullmatch(host):
+        return shared_host(shared["region"])
+    if personal := _PERSONAL.fullmatch(host):
+        return personal_host(personal["instance"], personal["region"])
+    if enterprise := _ENTERPRISE.fullmatch(host):
+        return enterprise_host(enterprise["instance"], enterprise["region"])
+    return host
+
+
+def registry_region(identity: str) -> str | None:
+    """The region of a vendor registry, or None where the name does not tell (custom domains, others)."""
+    for form in (_SHARED, _PERSONAL, _ENTERPRISE):
+        if match := form.fullmatch(identity):
+            return match["region"]
+    return None

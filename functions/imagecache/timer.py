@@ -1,0 +1,43 @@
+"""A timer's event: sweep what failed, or refresh a selection.
+
+The payload is configuration, so a wrong one must not pass as if there were nothing to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .caches import UPDATE_FAILED
+from .changes import CacheRequest, Item
+from .documents import MAX_BODY_BYTES, read_json
+from .reasons import Reason
+from .schema import validate
+from .selectors import CacheSelector, read_selector
+
+__all__ = ["read_timer"]
+
+SOURCE = "timer"
+
+
+def read_timer(document: Any) -> list[Item]:
+    """The change that a timer tick asks for. An empty payload is a sweep of all caches.
+
+    Raises:
+        InputError: when the event or its payload breaks its schema.
+    """
+    validate(document, "timer-event")
+    text = document["payload"].strip()
+    payload: Any = {"action": "sweep"}
+    if text:
+        payload = read_json(text.encode("utf-8", errors="replace"), limit=MAX_BODY_BYTES, what="payload")
+        validate(payload, "timer-payload", where="/payload")
+    sweep = payload["action"] == "sweep"
+    selector = read_selector(payload["caches"]) if "caches" in payload else CacheSelector()
+    request = CacheRequest(
+        source=SOURCE,
+        event_id=f"{document['triggerName']}@{document['triggerTime']}",
+        reason=Reason.SWEEP_REPAIR if sweep else Reason.REFRESH_SCHEDULED,
+        selector=selector,
+        statuses=frozenset({UPDATE_FAILED}) if sweep else None,
+    )
+    return [request]

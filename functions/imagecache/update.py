@@ -1,0 +1,110 @@
+"""The UpdateImageCache request: built from a described cache, shown, and flattened for the wire.
+
+Whether the platform keeps the value of a parameter that an update leaves out is documented nowhere. So
+everything that DescribeImageCaches returns and UpdateImageCache takes is sent again: right either way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .caches import ImageCache
+from .errors import InputError, PermanentError
+from .reasons import Reason
+from .schema import validate
+
+__all__ = ["MASK", "build_update", "client_token", "flatten", "masked"]
+
+MASK = "***"
+_SIZE_RANGE = range(20, 32769)
+
+
+def client_token(cache: ImageCache, images: Iterable[str], change_ids: Iterable[str]) -> str:
+    """The idempotency token of an update: one for each (cache, image list, change).
+
+    Returns:
+        64 hexadecimal characters, the most that the API takes.
+    """
+    facts = json.dumps([cache.region_id, cache.image_cache_id, list(images), sorted(set(change_ids))])
+    return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def build_update(
+    cache: ImageCache,
+    images: tuple[str, ...],
+    change_ids: Iterable[str],
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The request document, by the API's own parameter names (schema ``update-image-cache``).
+
+    Args:
+        cache: the cache as just described.
+        images: the full list to build, in order.
+        change_ids: the changes that this update is for.
+        extra: parameters from configuration; they replace what the description says.
+
+    Raises:
+        PermanentError: ``INVALID_UPDATE_REQUEST`` when it would break a documented limit.
+    """
+    request: dict[str, Any] = {
+        "RegionId": cache.region_id,
+        "ImageCacheId": cache.image_cache_id,
+        "ClientToken": client_token(cache, images, change_ids),
+        "Image": list(images),
+    }
+    described: dict[str, Any] = {
+        "ImageCacheName": cache.name,
+        "ResourceGroupId": cache.resource_group_id,
+        "EliminationStrategy": cache.elimination_strategy,
+        "Tag": [{"Key": key, "Value": value} for key, value in cache.tags],
+        "ImageCacheSize": cache.size_gib if cache.size_gib in _SIZE_RANGE else None,
+        "Flash": cache.flash,
+    }
+    request.update({key: value for key, value in described.items() if value})
+    request.update(extra or {})
+    try:
+        validate(request, "update-image-cache")
+    except InputError as error:
+        raise PermanentError(Reason.INVALID_UPDATE_REQUEST, error.message, calls=0) from None
+    return request
+
+
+def masked(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The request as it may be shown: registry passwords replaced."""
+    shown = dict(request)
+    if "ImageRegistryCredential" in shown:
+        shown["ImageRegistryCredential"] = [
+            {key: MASK if key == "Password" else value for key, value in credential.items()}
+            for credential in shown["ImageRegistryCredential"]
+        ]
+    return shown
+
+
+def flatten(request: Mapping[str, Any]) -> dict[str, str]:
+    """The request as query parameters: ``Image.1``, ``AcrRegistryInfo.1.Domain.2`` and so on.
+
+    The SDK's own setters are not used for this: ``set_AcrRegistryInfos`` writes ``AcrRegistryInfo.1Domain.1``
+    without the dot, and None would be sent as the text "None". Booleans go as ``true`` and ``false``.
+    """
+    parameters: dict[str, str] = {}
+
+    def add(name: str, value: Any) -> None:
+        if value is None:
+            return
+        if isinstance(value, bool):
+            parameters[name] = "true" if value else "false"
+        elif isinstance(value, (str, int)):
+            parameters[name] = str(value)
+        elif isinstance(value, Mapping):
+            for key, member in value.items():
+                add(f"{name}.{key}", member)
+        else:
+            for number, member in enumerate(value, start=1):
+                add(f"{name}.{number}", member)
+
+    for name, value in request.items():
+        add(name, value)
+    return parameters

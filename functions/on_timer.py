@@ -1,0 +1,31 @@
+"""Entry point for timers: sweep what failed, or refresh a selection of caches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagecache.documents import MAX_EVENT_BYTES, read_json
+from imagecache.invocation import event_answer, run
+from imagecache.timer import read_timer
+
+
+def handler(event: bytes, context: Any) -> dict[str, Any]:
+    """Carry out a timer tick.
+
+    Args:
+        event: the timer trigger's event; its payload is "" or a JSON text with an ``action``.
+        context: the platform's context object.
+
+    Returns:
+        ``{"outcomes": [...]}``.
+
+    Raises:
+        RetryableFailure: when something must be tried again.
+        PermanentFailure: when something failed for good, or the payload is wrong.
+    """
+    outcomes = run(
+        "on_timer",
+        context,
+        lambda _: read_timer(read_json(event, limit=MAX_EVENT_BYTES, what="event")),
+    )
+    return event_answer(outcomes, refuse_rejected=True)

@@ -1,0 +1,31 @@
+"""Entry point for registry webhooks: ``POST /webhooks/<source>?token=...[&registry=host]``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagecache.documents import MAX_EVENT_BYTES, read_json
+from imagecache.http_trigger import http_answer, read_http_event
+from imagecache.invocation import run
+from imagecache.webhook import read_webhook
+
+
+def handler(event: bytes, context: Any) -> dict[str, Any]:
+    """Refresh the image caches that list a pushed image.
+
+    Args:
+        event: the HTTP trigger's event.
+        context: the platform's context object.
+
+    Returns:
+        The HTTP answer: 200 with outcomes, 202 when any is deferred, 400, 401, 404, 405, 413 for refused
+        requests, 503 when the sender must try again, 500 when something failed for good.
+    """
+    outcomes = run(
+        "on_webhook",
+        context,
+        lambda invocation: read_webhook(
+            read_http_event(read_json(event, limit=MAX_EVENT_BYTES, what="event")), invocation
+        ),
+    )
+    return http_answer(outcomes)
