@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import proxy_bypass_environment
+from urllib.request import proxy_bypass
 
 from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
 from aliyunsdkcore.client import AcsClient
@@ -217,7 +217,7 @@ class SdkGateway:
         region_id = call.parameters["RegionId"]
         endpoint = urlsplit(self._endpoint.replace("{region}", region_id))
         hostname = endpoint.hostname or ""
-        direct = is_loopback(hostname) or proxy_bypass_environment(hostname)
+        direct = is_loopback(hostname) or proxy_bypass(hostname)
         # A filled mapping keeps the SDK from reading the proxy variables; None in it means no proxy.
         client.proxy = {"http": None, "https": None} if direct else None
         request = call.request_type()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["schema_folder", "validate"]
 
+_LONGEST_RULE = 120
+
 
 def schema_folder() -> Path:
     """Where the schemas are: beside this package when deployed, beside ``functions/`` in the source tree."""
@@ -55,18 +57,20 @@ def _validator(name: str) -> Draft202012Validator:
 
 
 def _explain(error: ValidationError, where: str) -> InputError:
-    path = list(error.absolute_path)
-    rule = _rule(error)
-    found = shown(error.instance)
-    if error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        rule = f"required: {', '.join(missing)}"
-        found = f"keys {shown(', '.join(sorted(error.instance)))}"
-    elif error.validator == "additionalProperties":
+    keyword: str = str(error.validator)
+    value: Any = error.validator_value
+    instance: Any = error.instance
+    schema: Any = error.schema
+    if keyword == "required":
+        rule = f"required: {', '.join(key for key in value if key not in instance)}"
+        found = f"keys {shown(', '.join(sorted(instance)))}"
+    elif keyword == "additionalProperties":
         rule = "no unknown keys"
-        known = error.schema.get("properties", {})
-        found = f"keys {shown(', '.join(sorted(key for key in error.instance if key not in known)))}"
-    pointer = where + "".join(f"/{_escape(step)}" for step in path)
+        found = f"keys {shown(', '.join(sorted(set(instance) - set(schema.get('properties', {})))))}"
+    else:
+        rule = _rule(keyword, value)
+        found = shown(instance)
+    pointer = where + "".join(f"/{_escape(step)}" for step in error.absolute_path)
     return InputError(
         Reason.SCHEMA_VIOLATION,
         f"at {pointer or '/'}: breaks rule '{rule}', found {found}",
@@ -76,10 +80,10 @@ def _explain(error: ValidationError, where: str) -> InputError:
     )
 
 
-def _rule(error: ValidationError) -> str:
-    value = json.dumps(error.validator_value, ensure_ascii=True)
-    readable = value if len(value) <= 120 else "..."  # noqa: PLR2004 - a subschema tells less than its keyword
-    return f"{error.validator}: {readable}"
+def _rule(keyword: str, value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True)
+    # A long value is a subschema, which tells less than its keyword.
+    return f"{keyword}: {text}" if len(text) <= _LONGEST_RULE else keyword
 
 
 def _escape(step: str | int) -> str:

@@ -12,14 +12,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .caches import ImageCache
-from .errors import InputError, PermanentError
+from .errors import PermanentError
 from .reasons import Reason
-from .schema import validate
 
-__all__ = ["MASK", "build_update", "client_token", "flatten", "masked"]
+__all__ = ["MASK", "MOST_IMAGES", "build_update", "client_token", "flatten", "masked"]
 
 MASK = "***"
-_SIZE_RANGE = range(20, 32769)
+MOST_IMAGES = 20
+"""The longest image list that a cache takes."""
+
+_SMALLEST_GIB, _LARGEST_GIB = 20, 32768
 
 
 def client_token(cache: ImageCache, images: Iterable[str], change_ids: Iterable[str]) -> str:
@@ -47,8 +49,14 @@ def build_update(
         extra: parameters from configuration; they replace what the description says.
 
     Raises:
-        PermanentError: ``INVALID_UPDATE_REQUEST`` when it would break a documented limit.
+        PermanentError: ``INVALID_UPDATE_REQUEST`` when the list is empty or too long.
     """
+    if not 1 <= len(images) <= MOST_IMAGES:
+        raise PermanentError(
+            Reason.INVALID_UPDATE_REQUEST,
+            f"the list has {len(images)} images; an image cache has 1 to {MOST_IMAGES}",
+            calls=0,
+        )
     request: dict[str, Any] = {
         "RegionId": cache.region_id,
         "ImageCacheId": cache.image_cache_id,
@@ -60,16 +68,17 @@ def build_update(
         "ResourceGroupId": cache.resource_group_id,
         "EliminationStrategy": cache.elimination_strategy,
         "Tag": [{"Key": key, "Value": value} for key, value in cache.tags],
-        "ImageCacheSize": cache.size_gib if cache.size_gib in _SIZE_RANGE else None,
+        "ImageCacheSize": _sendable_size(cache.size_gib),
         "Flash": cache.flash,
     }
     request.update({key: value for key, value in described.items() if value})
     request.update(extra or {})
-    try:
-        validate(request, "update-image-cache")
-    except InputError as error:
-        raise PermanentError(Reason.INVALID_UPDATE_REQUEST, error.message, calls=0) from None
     return request
+
+
+def _sendable_size(gib: int | None) -> int | None:
+    """The size, unless an update would not take it: a description may hold one from before the limits."""
+    return gib if gib is not None and _SMALLEST_GIB <= gib <= _LARGEST_GIB else None
 
 
 def masked(request: Mapping[str, Any]) -> dict[str, Any]:
