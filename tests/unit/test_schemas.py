@@ -1,0 +1,627 @@
+"""The schema files: sound in themselves, bounded everywhere, and refusing what they say they refuse."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from imagecache.errors import ErrorClass
+from imagecache.outcomes import DEAD_LETTERED, RETRIED
+from imagecache.reasons import REASONS, Result
+
+ROOT = Path(__file__).parents[2]
+SUFFIX = ".schema.json"
+SCHEMAS: dict[str, Any] = {
+    path.name.removesuffix(SUFFIX): json.loads(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "schemas").glob(f"*{SUFFIX}"))
+}
+REMOVED = object()
+
+_SUBSCHEMA = ("items", "additionalProperties", "propertyNames", "then", "else")
+_CONDITION = ("if", "not")
+_NAMED_SUBSCHEMAS = ("properties", "$defs", "dependentSchemas")
+_ALTERNATIVES = ("allOf", "anyOf", "oneOf")
+# The data of an event is typed for the types of event that are read, and free for all others.
+_UNTYPED = {("acr-cloudevent", "/properties/data"), ("acr-cloudevent", "/then/then/properties/data")}
+
+every_schema = pytest.mark.parametrize("name", SCHEMAS)
+
+
+def subschemas(schema: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every subschema that declares something, with its JSON pointer.
+
+    Conditions and alternatives are left out: they only ask about what is declared elsewhere.
+    """
+    if not isinstance(schema, dict):
+        return
+    yield where, schema
+    for keyword in _SUBSCHEMA:
+        if keyword in schema:
+            yield from subschemas(schema[keyword], f"{where}/{keyword}")
+    for keyword in _NAMED_SUBSCHEMAS:
+        for key, member in schema.get(keyword, {}).items():
+            yield from subschemas(member, f"{where}/{keyword}/{key}")
+
+
+def keywords(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Every keyword with its value, conditions included."""
+    if not isinstance(schema, dict):
+        return
+    for keyword, value in schema.items():
+        yield keyword, value
+        if keyword in _SUBSCHEMA + _CONDITION:
+            yield from keywords(value)
+        elif keyword in _NAMED_SUBSCHEMAS:
+            for member in value.values():
+                yield from keywords(member)
+        elif keyword in _ALTERNATIVES:
+            for member in value:
+                yield from keywords(member)
+
+
+def types(schema: dict[str, Any]) -> set[str]:
+    declared = schema.get("type", [])
+    return {declared} if isinstance(declared, str) else set(declared)
+
+
+def refusal(name: str, document: Any) -> tuple[str, str] | None:
+    """Where and by which keyword a schema refuses a document; None if it does not."""
+    validator = Draft202012Validator(SCHEMAS[name])
+    error = best_match(validator.iter_errors(document))
+    if error is None:
+        return None
+    return "".join(f"/{step}" for step in error.absolute_path), str(error.validator)
+
+
+def changed(document: Any, pointer: str, value: Any) -> Any:
+    """A copy of a document with one place set, added, or removed."""
+    if not pointer:
+        return value
+    result = copy.deepcopy(document)
+    *way, last = pointer.removeprefix("/").split("/")
+    spot = result
+    for step in way:
+        spot = spot[int(step)] if isinstance(spot, list) else spot[step]
+    place: Any = int(last) if isinstance(spot, list) else last
+    if value is REMOVED:
+        del spot[place]
+    else:
+        spot[place] = value
+    return result
+
+
+def sample(name: str, number: int = 0) -> Any:
+    return SCHEMAS[name]["examples"][number]
+
+
+def test_all_documented_schemas_are_there() -> None:
+    assert set(SCHEMAS) >= {
+        "acr-cloudevent",
+        "acr-webhook",
+        "cache-selector",
+        "distribution-envelope",
+        "distribution-event",
+        "http-trigger-event",
+        "manual-request",
+        "outcome",
+        "timer-event",
+        "timer-payload",
+        "update-image-cache",
+    }
+
+
+@every_schema
+def test_schema_is_valid_and_names_its_dialect(name: str) -> None:
+    assert SCHEMAS[name]["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    Draft202012Validator.check_schema(SCHEMAS[name])
+
+
+@every_schema
+def test_schema_is_identified_by_its_file_name(name: str) -> None:
+    assert SCHEMAS[name]["$id"] == f"https://imc-refresh.example/schemas/{name}{SUFFIX}"
+    assert SCHEMAS[name]["title"]
+
+
+@every_schema
+def test_every_property_is_described_and_typed(name: str) -> None:
+    undescribed, untyped = [], []
+    for where, schema in subschemas(SCHEMAS[name]):
+        members = {
+            f"{where}/properties/{key}": member for key, member in schema.get("properties", {}).items()
+        }
+        if "items" in schema:
+            members[f"{where}/items"] = schema["items"]
+        for pointer, member in members.items():
+            if not member.get("description"):
+                undescribed.append(pointer)
+            if not member.keys() & {"type", "enum", "const", "$ref"}:
+                untyped.append(pointer)
+    assert SCHEMAS[name]["description"]
+    assert SCHEMAS[name]["type"] == "object"
+    assert undescribed == []
+    assert [pointer for pointer in untyped if (name, pointer) not in _UNTYPED] == []
+
+
+@every_schema
+def test_schema_has_examples_that_are_valid(name: str) -> None:
+    examples = SCHEMAS[name]["examples"]
+    assert len(examples) >= 2
+    assert [refusal(name, example) for example in examples] == [None] * len(examples)
+
+
+@every_schema
+def test_everything_is_bounded(name: str) -> None:
+    unbounded = []
+    for where, schema in subschemas(SCHEMAS[name]):
+        declared = types(schema)
+        if "string" in declared and "maxLength" not in schema:
+            unbounded.append(f"{where}: string")
+        if "array" in declared and "maxItems" not in schema:
+            unbounded.append(f"{where}: array")
+        if "integer" in declared and not {"minimum", "maximum"} <= schema.keys():
+            unbounded.append(f"{where}: integer")
+        if "number" in declared and "minimum" not in schema:
+            unbounded.append(f"{where}: number")
+        if "object" in declared and not schema.keys() & {"properties", "maxProperties"}:
+            unbounded.append(f"{where}: object")
+    assert unbounded == []
+
+
+@pytest.mark.parametrize(
+    "name", ["cache-selector", "manual-request", "outcome", "timer-payload", "update-image-cache"]
+)
+def test_what_this_project_defines_knows_all_its_keys(name: str) -> None:
+    open_objects = [
+        where
+        for where, schema in subschemas(SCHEMAS[name])
+        if "properties" in schema and schema.get("additionalProperties") is not False
+    ]
+    assert open_objects == []
+
+
+@every_schema
+def test_references_stay_inside_the_file(name: str) -> None:
+    references = [value for keyword, value in keywords(SCHEMAS[name]) if keyword == "$ref"]
+    assert [reference for reference in references if not reference.startswith("#/$defs/")] == []
+
+
+@every_schema
+def test_patterns_are_anchored_and_refuse_a_trailing_newline(name: str) -> None:
+    # Python's $ also matches before a final newline; the other regular expression dialects do not.
+    patterns = {value for keyword, value in keywords(SCHEMAS[name]) if keyword == "pattern"}
+    assert [pattern for pattern in patterns if not re.fullmatch(r"\^.*\(\?!\\n\)\$", pattern)] == []
+
+
+@pytest.mark.parametrize("name", ["manual-request", "timer-payload"])
+def test_selector_is_the_same_wherever_it_is_used(name: str) -> None:
+    own = {"$schema", "$id", "examples"}
+    selector = {key: value for key, value in SCHEMAS["cache-selector"].items() if key not in own}
+    assert SCHEMAS[name]["$defs"]["cacheSelector"] == selector
+
+
+def test_outcome_has_the_words_of_the_code() -> None:
+    properties = SCHEMAS["outcome"]["properties"]
+    assert properties["result"]["enum"] == [result.value for result in Result]
+    assert set(properties["error"]["properties"]["class"]["enum"]) == {kind.value for kind in ErrorClass}
+    assert properties["fate"]["enum"] == [RETRIED, DEAD_LETTERED]
+
+
+@pytest.mark.parametrize("reason", [reason.value for reason in REASONS])
+def test_outcome_takes_every_reason_code(reason: str) -> None:
+    assert refusal("outcome", changed(sample("outcome"), "/reason", reason)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "pointer"),
+    [
+        ("update-image-cache", "/properties/ImageRegistryCredential"),
+        ("update-image-cache", "/properties/ImageRegistryCredential/items"),
+        ("update-image-cache", "/properties/ImageRegistryCredential/items/properties/Password"),
+        ("http-trigger-event", "/properties/headers"),
+        ("http-trigger-event", "/properties/headers/additionalProperties"),
+        ("http-trigger-event", "/properties/queryParameters"),
+        ("http-trigger-event", "/properties/queryParameters/additionalProperties"),
+    ],
+)
+def test_what_may_hold_a_secret_is_marked(name: str, pointer: str) -> None:
+    assert dict(subschemas(SCHEMAS[name]))[pointer]["writeOnly"] is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["latest\n", "la\x00test", "\x1b[2J", "a\tb", "a\x7f", "a\x85", "a\u2028b", "a\u2029", "a\ud800"],
+    ids=["newline", "nul", "escape", "tab", "delete", "c1", "line-separator", "paragraph", "surrogate"],
+)
+@pytest.mark.parametrize(
+    ("name", "number", "pointer"),
+    [
+        ("acr-webhook", 0, "/push_data/tag"),
+        ("acr-webhook", 0, "/push_data/pushed_at"),
+        ("acr-webhook", 0, "/repository/region"),
+        ("acr-cloudevent", 0, "/id"),
+        ("acr-cloudevent", 0, "/type"),
+        ("acr-cloudevent", 1, "/data/BuildStatus"),
+        ("distribution-event", 0, "/action"),
+        ("distribution-event", 0, "/target/mediaType"),
+        ("cache-selector", 0, "/names/0"),
+        ("timer-event", 0, "/triggerName"),
+        ("http-trigger-event", 0, "/requestContext/http/method"),
+        ("manual-request", 0, "/image"),
+        ("manual-request", 1, "/imageCacheId"),
+        ("update-image-cache", 0, "/Image/0"),
+        ("update-image-cache", 0, "/ClientToken"),
+        ("outcome", 0, "/reason"),
+        ("outcome", 0, "/time"),
+    ],
+)
+def test_control_characters_are_refused(name: str, number: int, pointer: str, text: str) -> None:
+    assert refusal(name, changed(sample(name, number), pointer, text)) == (pointer, "pattern")
+
+
+CREDENTIAL = {"Server": "r.example.com", "UserName": "u", "Password": "secret"}
+FAILED_RECORD = sample("outcome", 1)
+
+ACCEPTED = [
+    ("acr-webhook", changed(sample("acr-webhook"), "/push_data/tag", "t" * 128), "tag-of-128"),
+    ("acr-webhook", changed(sample("acr-webhook"), "/push_data/digest", None), "null-digest"),
+    ("acr-webhook", changed(sample("acr-webhook"), "/repository/name", "名"), "name-beyond-ascii"),
+    ("acr-cloudevent", changed(sample("acr-cloudevent"), "/source", "other"), "push-type-of-other-source"),
+    ("acr-cloudevent", changed(sample("acr-cloudevent", 2), "/data", REMOVED), "other-type-without-data"),
+    ("distribution-envelope", {"events": [None] * 1000}, "thousand-events-of-any-kind"),
+    ("distribution-event", changed(sample("distribution-event"), "/target/tag", ""), "empty-tag"),
+    ("cache-selector", {"tags": [{"key": "k", "value": ""}]}, "tag-with-empty-value"),
+    ("cache-selector", {"ids": ["imc-1"] * 100}, "hundred-ids"),
+    ("manual-request", {"imageCacheId": "imc-1", "images": ["a"] * 20}, "twenty-images"),
+    ("timer-payload", {"action": "sweep"}, "sweep-of-all"),
+    ("update-image-cache", changed(sample("update-image-cache"), "/ImageCacheSize", 20), "smallest-size"),
+    ("update-image-cache", changed(sample("update-image-cache"), "/ImageCacheSize", 32768), "largest-size"),
+    ("update-image-cache", changed(sample("update-image-cache"), "/RetentionDays", 65536), "retention"),
+    ("update-image-cache", changed(sample("update-image-cache"), "/Image", ["a"] * 20), "twenty-images"),
+    ("update-image-cache", changed(sample("update-image-cache"), "/ClientToken", "~" * 64), "token-of-64"),
+    ("update-image-cache", changed(sample("update-image-cache"), "/EliminationStrategy", ""), "keep"),
+    (
+        "update-image-cache",
+        changed(sample("update-image-cache"), "/ImageRegistryCredential", [CREDENTIAL] * 10),
+        "ten-credentials",
+    ),
+    ("outcome", changed(sample("outcome"), "/time", "2026-03-02T10:15:30.1+08:00"), "time-with-offset"),
+    ("outcome", changed(sample("outcome"), "/message", "m" * 1024), "message-of-1024"),
+    ("outcome", changed(sample("outcome"), "/images_after", []), "empty-list"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [pytest.param(name, document, id=f"{name}-{case}") for name, document, case in ACCEPTED],
+)
+def test_document_at_the_limit_is_accepted(name: str, document: Any) -> None:
+    assert refusal(name, document) is None
+
+
+# name, example number, place that is changed, value, place that is blamed, keyword
+CHANGES: list[tuple[str, int, str, Any, str, str]] = [
+    ("acr-webhook", 0, "", [], "", "type"),
+    ("acr-webhook", 0, "/push_data", REMOVED, "", "required"),
+    ("acr-webhook", 0, "/push_data", "latest", "/push_data", "type"),
+    ("acr-webhook", 0, "/push_data/tag", REMOVED, "/push_data", "required"),
+    ("acr-webhook", 0, "/push_data/tag", "", "/push_data/tag", "minLength"),
+    ("acr-webhook", 0, "/push_data/tag", None, "/push_data/tag", "type"),
+    ("acr-webhook", 0, "/push_data/tag", "t" * 129, "/push_data/tag", "maxLength"),
+    ("acr-webhook", 0, "/push_data/digest", 5, "/push_data/digest", "type"),
+    ("acr-webhook", 0, "/push_data/digest", "d" * 257, "/push_data/digest", "maxLength"),
+    ("acr-webhook", 0, "/push_data/pushed_at", 1772417730, "/push_data/pushed_at", "type"),
+    ("acr-webhook", 0, "/repository/name", REMOVED, "/repository", "required"),
+    ("acr-webhook", 0, "/repository/namespace", REMOVED, "/repository", "required"),
+    ("acr-webhook", 0, "/repository/region", REMOVED, "/repository", "required"),
+    ("acr-webhook", 0, "/repository/repo_full_name", REMOVED, "/repository", "required"),
+    ("acr-webhook", 0, "/repository/region", "cn-hangzhou.example.com", "/repository/region", "pattern"),
+    ("acr-webhook", 0, "/repository/region", "", "/repository/region", "pattern"),
+    ("acr-webhook", 0, "/repository/repo_full_name", "a" * 256, "/repository/repo_full_name", "maxLength"),
+    ("acr-cloudevent", 0, "", "event", "", "type"),
+    ("acr-cloudevent", 0, "/id", REMOVED, "", "required"),
+    ("acr-cloudevent", 0, "/source", REMOVED, "", "required"),
+    ("acr-cloudevent", 0, "/specversion", REMOVED, "", "required"),
+    ("acr-cloudevent", 0, "/type", REMOVED, "", "required"),
+    ("acr-cloudevent", 0, "/specversion", "0.3", "/specversion", "const"),
+    ("acr-cloudevent", 0, "/time", 1772417730, "/time", "type"),
+    ("acr-cloudevent", 0, "/aliyunregionid", "CN", "/aliyunregionid", "pattern"),
+    ("acr-cloudevent", 0, "/data", REMOVED, "", "required"),
+    ("acr-cloudevent", 0, "/data", "{}", "/data", "type"),
+    ("acr-cloudevent", 0, "/data/RepoNamespaceName", REMOVED, "/data", "required"),
+    ("acr-cloudevent", 0, "/data/RepoName", REMOVED, "/data", "required"),
+    ("acr-cloudevent", 0, "/data/Tag", REMOVED, "/data", "required"),
+    ("acr-cloudevent", 0, "/data/Tag", "t" * 129, "/data/Tag", "maxLength"),
+    ("acr-cloudevent", 0, "/data/BuildStatus", None, "/data/BuildStatus", "type"),
+    ("acr-cloudevent", 1, "/data/BuildStatus", REMOVED, "/data", "required"),
+    ("acr-cloudevent", 1, "/aliyunregionid", REMOVED, "/data", "required"),
+    ("distribution-envelope", 0, "", [], "", "type"),
+    ("distribution-envelope", 0, "/events", REMOVED, "", "required"),
+    ("distribution-envelope", 0, "/events", {}, "/events", "type"),
+    ("distribution-envelope", 0, "/events", [], "/events", "minItems"),
+    ("distribution-envelope", 0, "/events", [None] * 1001, "/events", "maxItems"),
+    ("distribution-event", 0, "", None, "", "type"),
+    ("distribution-event", 0, "/id", REMOVED, "", "required"),
+    ("distribution-event", 0, "/id", "", "/id", "minLength"),
+    ("distribution-event", 0, "/action", REMOVED, "", "required"),
+    ("distribution-event", 0, "/target", REMOVED, "", "required"),
+    ("distribution-event", 0, "/target/repository", REMOVED, "/target", "required"),
+    ("distribution-event", 0, "/target/repository", "a" * 256, "/target/repository", "maxLength"),
+    ("distribution-event", 0, "/target/tag", "t" * 129, "/target/tag", "maxLength"),
+    ("distribution-event", 0, "/target/digest", 5, "/target/digest", "type"),
+    ("distribution-event", 0, "/target/url", "u" * 2049, "/target/url", "maxLength"),
+    ("distribution-event", 0, "/request", None, "/request", "type"),
+    ("distribution-event", 0, "/request/host", ["h"], "/request/host", "type"),
+    ("cache-selector", 0, "", {}, "", "minProperties"),
+    ("cache-selector", 0, "/name", ["web"], "", "additionalProperties"),
+    ("cache-selector", 0, "/names", "web-*", "/names", "type"),
+    ("cache-selector", 0, "/names", [], "/names", "minItems"),
+    ("cache-selector", 0, "/names", ["a"] * 101, "/names", "maxItems"),
+    ("cache-selector", 0, "/ids", [], "/ids", "minItems"),
+    ("cache-selector", 0, "/tags", [], "/tags", "minItems"),
+    ("cache-selector", 0, "/regions", [], "/regions", "minItems"),
+    ("cache-selector", 0, "/names/0", "", "/names/0", "minLength"),
+    ("cache-selector", 1, "/tags/0/key", REMOVED, "/tags/0", "required"),
+    ("cache-selector", 1, "/tags/0/Value", "x", "/tags/0", "additionalProperties"),
+    ("cache-selector", 1, "/regions/0", "CN", "/regions/0", "pattern"),
+    ("cache-selector", 2, "/ids/0", "imc 1", "/ids/0", "pattern"),
+    ("timer-event", 0, "/triggerTime", REMOVED, "", "required"),
+    ("timer-event", 0, "/triggerName", REMOVED, "", "required"),
+    ("timer-event", 0, "/payload", REMOVED, "", "required"),
+    ("timer-event", 0, "/payload", {"action": "sweep"}, "/payload", "type"),
+    ("timer-payload", 0, "", "sweep", "", "type"),
+    ("timer-payload", 0, "/action", REMOVED, "", "required"),
+    ("timer-payload", 0, "/action", "rebuild", "/action", "enum"),
+    ("timer-payload", 0, "/cache", {}, "", "additionalProperties"),
+    ("timer-payload", 2, "/caches", REMOVED, "", "required"),
+    ("timer-payload", 2, "/caches", {}, "/caches", "minProperties"),
+    ("timer-payload", 2, "/caches/name", ["web"], "/caches", "additionalProperties"),
+    ("http-trigger-event", 0, "/version", REMOVED, "", "required"),
+    ("http-trigger-event", 0, "/rawPath", REMOVED, "", "required"),
+    ("http-trigger-event", 0, "/headers", REMOVED, "", "required"),
+    ("http-trigger-event", 0, "/requestContext", REMOVED, "", "required"),
+    ("http-trigger-event", 0, "/requestContext/http", REMOVED, "/requestContext", "required"),
+    ("http-trigger-event", 0, "/requestContext/http/method", REMOVED, "/requestContext/http", "required"),
+    ("http-trigger-event", 0, "/requestContext/http/method", "", "/requestContext/http/method", "pattern"),
+    ("http-trigger-event", 0, "/rawPath", "/" * 4097, "/rawPath", "maxLength"),
+    ("http-trigger-event", 0, "/body", {}, "/body", "type"),
+    ("http-trigger-event", 0, "/isBase64Encoded", "false", "/isBase64Encoded", "type"),
+    ("http-trigger-event", 0, "/headers/Accept", ["*/*"], "/headers/Accept", "type"),
+    ("http-trigger-event", 0, "/queryParameters/token", ["t"], "/queryParameters/token", "type"),
+    ("http-trigger-event", 0, "/queryParameters/" + "q" * 4097, "", "/queryParameters", "maxLength"),
+    ("manual-request", 0, "", {}, "", "oneOf"),
+    ("manual-request", 0, "", {"dryRun": True}, "", "oneOf"),
+    ("manual-request", 0, "/imageCacheId", "imc-1", "", "oneOf"),
+    ("manual-request", 3, "/imageCacheName", "web", "", "oneOf"),
+    ("manual-request", 0, "/images", ["nginx"], "", "anyOf"),
+    ("manual-request", 3, "/images", ["nginx"], "", "anyOf"),
+    ("manual-request", 1, "/images", [], "/images", "minItems"),
+    ("manual-request", 1, "/images", ["nginx"] * 21, "/images", "maxItems"),
+    ("manual-request", 1, "/images", "nginx", "/images", "type"),
+    ("manual-request", 0, "/image", "i" * 1025, "/image", "maxLength"),
+    ("manual-request", 0, "/dryrun", True, "", "additionalProperties"),
+    ("manual-request", 0, "/dryRun", 1, "/dryRun", "type"),
+    ("manual-request", 0, "/force", "yes", "/force", "type"),
+    ("manual-request", 0, "/regionId", "hangzhou!", "/regionId", "pattern"),
+    ("manual-request", 3, "/caches", {}, "/caches", "minProperties"),
+    ("update-image-cache", 0, "/RegionId", REMOVED, "", "required"),
+    ("update-image-cache", 0, "/ImageCacheId", REMOVED, "", "required"),
+    ("update-image-cache", 0, "/Images", ["nginx"], "", "additionalProperties"),
+    ("update-image-cache", 0, "/Image", [], "/Image", "minItems"),
+    ("update-image-cache", 0, "/Image", ["nginx"] * 21, "/Image", "maxItems"),
+    ("update-image-cache", 0, "/ClientToken", "t" * 65, "/ClientToken", "maxLength"),
+    ("update-image-cache", 0, "/ClientToken", "töken", "/ClientToken", "pattern"),
+    ("update-image-cache", 0, "/ImageCacheSize", 19, "/ImageCacheSize", "minimum"),
+    ("update-image-cache", 0, "/ImageCacheSize", 32769, "/ImageCacheSize", "maximum"),
+    ("update-image-cache", 0, "/ImageCacheSize", True, "/ImageCacheSize", "type"),
+    ("update-image-cache", 0, "/RetentionDays", 0, "/RetentionDays", "minimum"),
+    ("update-image-cache", 0, "/RetentionDays", 65537, "/RetentionDays", "maximum"),
+    ("update-image-cache", 0, "/StandardCopyCount", 0, "/StandardCopyCount", "minimum"),
+    ("update-image-cache", 0, "/FlashCopyCount", "1", "/FlashCopyCount", "type"),
+    ("update-image-cache", 0, "/Flash", "true", "/Flash", "type"),
+    ("update-image-cache", 0, "/EliminationStrategy", "lru", "/EliminationStrategy", "enum"),
+    (
+        "update-image-cache",
+        0,
+        "/ImageRegistryCredential",
+        [CREDENTIAL] * 11,
+        "/ImageRegistryCredential",
+        "maxItems",
+    ),
+    (
+        "update-image-cache",
+        1,
+        "/ImageRegistryCredential/0/Server",
+        "https://r.example.com",
+        "/ImageRegistryCredential/0/Server",
+        "pattern",
+    ),
+    (
+        "update-image-cache",
+        1,
+        "/ImageRegistryCredential/0/Password",
+        REMOVED,
+        "/ImageRegistryCredential/0",
+        "required",
+    ),
+    ("update-image-cache", 1, "/AcrRegistryInfo/0/InstanceId", REMOVED, "/AcrRegistryInfo/0", "required"),
+    ("update-image-cache", 1, "/AcrRegistryInfo/0/Domains", [], "/AcrRegistryInfo/0", "additionalProperties"),
+    ("update-image-cache", 0, "/Tag", [{"Key": "k", "Value": "v"}] * 21, "/Tag", "maxItems"),
+    ("update-image-cache", 0, "/Tag/0/Value", REMOVED, "/Tag/0", "required"),
+    ("outcome", 0, "/time", REMOVED, "", "required"),
+    ("outcome", 0, "/door", REMOVED, "", "required"),
+    ("outcome", 0, "/request_id", REMOVED, "", "required"),
+    ("outcome", 0, "/result", REMOVED, "", "required"),
+    ("outcome", 0, "/reason", REMOVED, "", "required"),
+    ("outcome", 0, "/message", REMOVED, "", "required"),
+    ("outcome", 0, "/time", "2026-03-02 10:15:30", "/time", "pattern"),
+    ("outcome", 0, "/pushed_at", "2026-03-02T10:15:30", "/pushed_at", "pattern"),
+    ("outcome", 0, "/door", "on_call", "/door", "enum"),
+    ("outcome", 0, "/result", "done", "/result", "enum"),
+    ("outcome", 0, "/reason", "TagRepushed", "/reason", "pattern"),
+    ("outcome", 0, "/message", "m" * 1025, "/message", "maxLength"),
+    ("outcome", 0, "/event_id", "e" * 257, "/event_id", "maxLength"),
+    ("outcome", 0, "/images_after", ["nginx"] * 21, "/images_after", "maxItems"),
+    ("outcome", 0, "/images_before", "nginx", "/images_before", "type"),
+    ("outcome", 0, "/update_calls", -1, "/update_calls", "minimum"),
+    ("outcome", 0, "/duration_ms", "1", "/duration_ms", "type"),
+    ("outcome", 0, "/imageCacheId", "imc-1", "", "additionalProperties"),
+    ("outcome", 0, "/fate", "lost", "/fate", "enum"),
+    ("outcome", 0, "/truncated", ["request", "request"], "/truncated", "uniqueItems"),
+    ("outcome", 0, "/result", "failed", "", "required"),
+    ("outcome", 1, "/fate", REMOVED, "", "required"),
+    ("outcome", 1, "/error", REMOVED, "", "required"),
+    ("outcome", 1, "/error", {"code": "Throttling"}, "/error", "required"),
+    ("outcome", 1, "/error", {"class": "fatal"}, "/error/class", "enum"),
+    ("outcome", 1, "/error", {"class": "busy", "text": "x"}, "/error", "additionalProperties"),
+    ("outcome", 1, "/error", {"class": "busy", "http_status": 99}, "/error/http_status", "minimum"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "pointer", "value", "blamed", "keyword"),
+    [
+        pytest.param(*case, id=f"{case[0]}-{case[1]}{case[2][:40] or '/'}-{case[5]}-{index}")
+        for index, case in enumerate(CHANGES)
+    ],
+)
+def test_bad_document_is_refused_where_it_is_bad(
+    name: str, number: int, pointer: str, value: Any, blamed: str, keyword: str
+) -> None:
+    assert refusal(name, changed(sample(name, number), pointer, value)) == (blamed, keyword)
+
+
+PAYLOADS = ROOT / "tests" / "payloads"
+SCHEMA_OF_SOURCE = {
+    "acr": "acr-webhook",
+    "cloudevents": "acr-cloudevent",
+    "distribution": "distribution-envelope",
+    "http": "http-trigger-event",
+    "manual": "manual-request",
+    "timer": "timer-event",
+}
+REFUSED_SAMPLES = {
+    "acr/bad_empty_tag": ("/push_data/tag", "minLength"),
+    "acr/bad_missing_push_data": ("", "required"),
+    "acr/bad_missing_region": ("/repository", "required"),
+    "acr/bad_missing_tag": ("/push_data", "required"),
+    "acr/bad_not_an_object": ("", "type"),
+    "acr/bad_path_300_chars": ("/repository/repo_full_name", "maxLength"),
+    "acr/bad_region": ("/repository/region", "pattern"),
+    "acr/bad_types": ("/push_data/tag", "type"),
+    "acr/control_chars": ("/push_data/tag", "pattern"),
+    "acr/tag_300_chars": ("/push_data/tag", "maxLength"),
+    "acr/trailing_newline_in_tag": ("/push_data/tag", "pattern"),
+    "cloudevents/bad_build_without_status": ("/data", "required"),
+    "cloudevents/bad_data_is_text": ("/data", "type"),
+    "cloudevents/bad_missing_data": ("", "required"),
+    "cloudevents/bad_missing_id": ("", "required"),
+    "cloudevents/bad_missing_tag": ("/data", "required"),
+    "cloudevents/bad_no_region": ("/data", "required"),
+    "cloudevents/bad_not_an_object": ("", "type"),
+    "cloudevents/bad_region": ("/data/RegionId", "pattern"),
+    "cloudevents/bad_specversion": ("/specversion", "const"),
+    "cloudevents/bad_types": ("/data/RepoName", "type"),
+    "cloudevents/control_chars": ("/id", "pattern"),
+    "cloudevents/tag_300_chars": ("/data/Tag", "maxLength"),
+    "distribution/bad_bare_event": ("", "required"),
+    "distribution/bad_empty_events": ("/events", "minItems"),
+    "distribution/bad_events_is_object": ("/events", "type"),
+    "distribution/bad_missing_events": ("", "required"),
+    "distribution/bad_not_an_object": ("", "type"),
+    "http/bad_body_is_object": ("/body", "type"),
+    "http/bad_missing_method": ("/requestContext/http", "required"),
+    "http/bad_missing_path": ("", "required"),
+    "http/bad_path_5000_chars": ("/rawPath", "maxLength"),
+    "http/bad_query_is_list": ("/queryParameters", "type"),
+    "http/bad_query_value": ("/queryParameters/token", "type"),
+    "manual/bad_21_images": ("/images", "maxItems"),
+    "manual/bad_dry_run_is_text": ("/dryRun", "type"),
+    "manual/bad_empty_images": ("/images", "minItems"),
+    "manual/bad_empty_selector": ("/caches", "minProperties"),
+    "manual/bad_images_with_image": ("", "anyOf"),
+    "manual/bad_images_with_selector": ("", "anyOf"),
+    "manual/bad_not_an_object": ("", "type"),
+    "manual/bad_nothing_named": ("", "oneOf"),
+    "manual/bad_region": ("/regionId", "pattern"),
+    "manual/bad_selector_typo": ("/caches", "additionalProperties"),
+    "manual/bad_two_named": ("", "oneOf"),
+    "manual/bad_typo_dryrun": ("", "additionalProperties"),
+    "manual/control_chars": ("/imageCacheName", "pattern"),
+    "timer/bad_missing_name": ("", "required"),
+    "timer/bad_missing_payload": ("", "required"),
+    "timer/bad_payload_is_object": ("/payload", "type"),
+    "timer/control_chars": ("/triggerName", "pattern"),
+}
+"""The samples that a schema refuses; every other one is accepted as a whole."""
+
+
+def payload(case: str) -> Any:
+    return json.loads((PAYLOADS / f"{case}.json").read_text(encoding="utf-8"))
+
+
+def samples() -> list[str]:
+    found = (path.relative_to(PAYLOADS).with_suffix("") for path in PAYLOADS.glob("*/*.json"))
+    return sorted(case.as_posix() for case in found if case.parts[0] in SCHEMA_OF_SOURCE)
+
+
+@pytest.mark.parametrize("case", [case for case in samples() if not case.startswith("cloudevents/array_")])
+def test_sample_is_accepted_or_refused_as_a_whole(case: str) -> None:
+    schema = SCHEMA_OF_SOURCE[case.partition("/")[0]]
+    assert refusal(schema, payload(case)) == REFUSED_SAMPLES.get(case)
+
+
+@pytest.mark.parametrize(
+    ("schema", "case", "refused"),
+    [
+        ("acr-cloudevent", "cloudevents/array_one", {}),
+        ("acr-cloudevent", "cloudevents/array_same_event_twice", {}),
+        ("acr-cloudevent", "cloudevents/array_mixed", {3: ("/data", "required")}),
+        ("acr-cloudevent", "cloudevents/array_of_junk", dict.fromkeys(range(4), ("", "type"))),
+        ("distribution-event", "distribution/push_multi_arch", {}),
+        ("distribution-event", "distribution/two_tags", {}),
+        ("distribution-event", "distribution/delete", {}),
+        ("distribution-event", "distribution/no_digest_no_media_type", {}),
+        ("distribution-event", "distribution/control_chars", {0: ("/action", "pattern")}),
+        ("distribution-event", "distribution/tag_300_chars", {0: ("/target/tag", "maxLength")}),
+        (
+            "distribution-event",
+            "distribution/mixed_good_and_bad",
+            {1: ("/target", "required"), 3: ("", "type")},
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "/" in value else "",
+)
+def test_events_of_one_delivery_are_judged_one_by_one(
+    schema: str, case: str, refused: dict[int, tuple[str, str]]
+) -> None:
+    document = payload(case)
+    events = document if isinstance(document, list) else document["events"]
+    judged = {index: found for index, event in enumerate(events) if (found := refusal(schema, event))}
+    assert judged == refused
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("sweep", None),
+        ("sweep_selected", None),
+        ("refresh_by_name", None),
+        ("refresh_by_tags", None),
+        ("payload_unknown_action", ("/action", "enum")),
+        ("payload_without_action", ("", "required")),
+        ("payload_refresh_without_caches", ("", "required")),
+        ("payload_typo", ("", "required")),
+        ("payload_empty_selector", ("/caches", "minProperties")),
+        ("payload_encoded_twice", ("", "type")),
+    ],
+)
+def test_payload_of_a_timer_sample(case: str, expected: tuple[str, str] | None) -> None:
+    assert refusal("timer-payload", json.loads(payload(f"timer/{case}")["payload"])) == expected
