@@ -75,7 +75,7 @@ class Recorder:
     def notice(self, notice: Notice) -> Outcome:
         """Record an event or request that ended where it was read."""
         facts: dict[str, Any] = {
-            "source": notice.source,
+            "source": _bounded(notice.source, _LONGEST_ID),
             "event_id": _bounded(notice.event_id, _LONGEST_ID),
             "image": notice.image,
         }

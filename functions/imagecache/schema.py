@@ -69,7 +69,8 @@ def _explain(error: ValidationError, where: str) -> InputError:
         found = f"keys {shown(', '.join(sorted(set(instance) - set(schema.get('properties', {})))))}"
     else:
         rule = _rule(keyword, value)
-        found = shown(instance)
+        # The schemas mark what may hold a secret; of that, nothing is shown.
+        found = "(not shown)" if _is_secret(schema) else shown(instance)
     pointer = where + "".join(f"/{_escape(step)}" for step in error.absolute_path)
     return InputError(
         Reason.SCHEMA_VIOLATION,
@@ -78,6 +79,10 @@ def _explain(error: ValidationError, where: str) -> InputError:
         rule=rule,
         found=found,
     )
+
+
+def _is_secret(schema: Any) -> bool:
+    return isinstance(schema, dict) and schema.get("writeOnly") is True
 
 
 def _rule(keyword: str, value: Any) -> str:

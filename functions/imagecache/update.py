@@ -105,6 +105,8 @@ def flatten(request: Mapping[str, Any]) -> dict[str, str]:
             return
         if isinstance(value, bool):
             parameters[name] = "true" if value else "false"
+        elif isinstance(value, float):
+            parameters[name] = str(int(value))  # JSON Schema takes 20.0 for an integer
         elif isinstance(value, (str, int)):
             parameters[name] = str(value)
         elif isinstance(value, Mapping):
