@@ -31,7 +31,9 @@ def main() -> int:
         table.add_row(name, *(f"{figure:.3f}" for figure in figures), f"{row['ratio']:.1f}")
     console.print(table)
     verdict = "missed" if missed else "met"
-    console.print(f"Goal: median under {GOAL_MEDIAN_MS:g} ms and naive / ours at least {GOAL_RATIO:g}: {verdict}.")
+    console.print(
+        f"Goal: median under {GOAL_MEDIAN_MS:g} ms and naive / ours at least {GOAL_RATIO:g}: {verdict}."
+    )
     return 1 if missed else 0
 
 

@@ -33,6 +33,8 @@ def handle(event: bytes, schema: dict[str, Any], caches: Sequence[dict[str, Any]
                 request = UpdateImageCacheRequest()
                 request.set_ImageCacheId(cache["ImageCacheId"])
                 request.set_Images([listed])
-                done.append({"cache": cache["ImageCacheId"], "image": listed, "client": client.get_region_id()})
+                done.append(
+                    {"cache": cache["ImageCacheId"], "image": listed, "client": client.get_region_id()}
+                )
     print(json.dumps({"event": document["id"], "updated": done}))
     return done

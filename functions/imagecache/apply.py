@@ -154,9 +154,7 @@ class Applier:
             facts["duration_ms"] = _elapsed_ms(started)
             self.recorder.eci_failure(error, facts)
 
-    def _record(
-        self, decision: Decision, started: float, sent: Mapping[str, Any], **facts: Any
-    ) -> None:
+    def _record(self, decision: Decision, started: float, sent: Mapping[str, Any], **facts: Any) -> None:
         told = describe_decision(decision)
         told.update(facts, client_token=sent["ClientToken"], duration_ms=_elapsed_ms(started))
         self.recorder.record(decision.result, decision.reason, decision.message, told)
@@ -175,7 +173,13 @@ def _plan_again(cache: ImageCache, group: Sequence[Decision]) -> tuple[list[Deci
         if again is None:
             message = "when the cache was read again, the change no longer concerned it"
             settled.append(
-                replace(decision, cache=cache, result=Result.IGNORED, reason=Reason.NO_LONGER_LISTED, message=message)
+                replace(
+                    decision,
+                    cache=cache,
+                    result=Result.IGNORED,
+                    reason=Reason.NO_LONGER_LISTED,
+                    message=message,
+                )
             )
         elif again.result is not Result.REFRESHED:
             settled.append(replace(again, cache=cache))

@@ -156,16 +156,12 @@ class SdkGateway:
 
     def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
         """Send the request; every attempt carries the same ClientToken."""
-        passwords = tuple(
-            credential["Password"] for credential in request.get("ImageRegistryCredential", ())
-        )
+        passwords = tuple(credential["Password"] for credential in request.get("ImageRegistryCredential", ()))
         call = _Call(UpdateImageCacheRequest, flatten(request), passwords)
         request_id, calls = self._perform(call, lambda answer: str(answer["RequestId"]))
         return Accepted(request_id, calls)
 
-    def _describe(
-        self, region_id: str, parameters: Mapping[str, str]
-    ) -> tuple[list[ImageCache], str | None]:
+    def _describe(self, region_id: str, parameters: Mapping[str, str]) -> tuple[list[ImageCache], str | None]:
         def read(answer: Mapping[str, Any]) -> tuple[list[ImageCache], str | None]:
             caches = [ImageCache.from_answer(region_id, item) for item in answer["ImageCaches"]]
             return caches, answer.get("NextToken") or None

@@ -18,9 +18,7 @@ def read_event_bus(document: Any, delivery: Delivery) -> list[Item]:
         return _read_one(document, delivery, "")
     if not document:
         return [Notice(Result.IGNORED, Reason.NO_EVENTS, "the array holds no events")]
-    return [
-        item for index, event in enumerate(document) for item in _read_one(event, delivery, f"/{index}")
-    ]
+    return [item for index, event in enumerate(document) for item in _read_one(event, delivery, f"/{index}")]
 
 
 def _read_one(event: Any, delivery: Delivery, where: str) -> list[Item]:

@@ -17,7 +17,15 @@ from .errors import EciError, ErrorClass
 from .plan import Decision
 from .reasons import Reason, Result
 
-__all__ = ["DEAD_LETTERED", "MAX_LINE_BYTES", "RETRIED", "Outcome", "Recorder", "describe_change", "describe_decision"]
+__all__ = [
+    "DEAD_LETTERED",
+    "MAX_LINE_BYTES",
+    "RETRIED",
+    "Outcome",
+    "Recorder",
+    "describe_change",
+    "describe_decision",
+]
 
 Outcome = dict[str, Any]
 """A record; what it may hold is said by the schema."""
@@ -89,7 +97,13 @@ class Recorder:
         return self.record(notice.result, notice.reason, notice.message, facts)
 
     def failure(
-        self, reason: Reason, message: str, facts: Mapping[str, Any], *, error_class: ErrorClass, code: str = ""
+        self,
+        reason: Reason,
+        message: str,
+        facts: Mapping[str, Any],
+        *,
+        error_class: ErrorClass,
+        code: str = "",
     ) -> Outcome:
         """Record something that was not done."""
         fate = RETRIED if error_class.retryable else DEAD_LETTERED

@@ -54,7 +54,9 @@ def plan(listings: Sequence[Listing], change: Change) -> list[Decision]:
     if isinstance(change, CacheRequest) and change.single and len(decisions) > 1:
         ids = ", ".join(decision.cache.image_cache_id for decision in decisions if decision.cache)
         return [
-            Decision(change, None, Result.REJECTED, Reason.AMBIGUOUS_NAME, f"{len(decisions)} caches match: {ids}")
+            Decision(
+                change, None, Result.REJECTED, Reason.AMBIGUOUS_NAME, f"{len(decisions)} caches match: {ids}"
+            )
         ]
     return decisions or [_nothing(listings, change)]
 

@@ -116,7 +116,9 @@ def _failed(meaning: str) -> Explanation:
 
 
 REASONS: dict[Reason, Explanation] = {
-    Reason.TAG_REPUSHED: _update("The cache lists exactly the tag that was pushed again; its full list was sent."),
+    Reason.TAG_REPUSHED: _update(
+        "The cache lists exactly the tag that was pushed again; its full list was sent."
+    ),
     Reason.LIST_CHANGED: _update("A manual request gave the cache a new image list."),
     Reason.REBUILD_REQUESTED: _update("A manual request asked for a rebuild of the cache's list as it is."),
     Reason.REFRESH_SCHEDULED: _update("A timer's refresh action selected the cache."),
@@ -127,10 +129,16 @@ REASONS: dict[Reason, Explanation] = {
     Reason.LIST_UNCHANGED: _only(
         Result.UNCHANGED, "The requested list is the one that the cache has; force rebuilds it all the same."
     ),
-    Reason.DRY_RUN_OPERATION: _only(Result.PLANNED, "ECI answered that the request was a dry run that passed."),
+    Reason.DRY_RUN_OPERATION: _only(
+        Result.PLANNED, "ECI answered that the request was a dry run that passed."
+    ),
     Reason.NO_MATCH: _ignored("No image cache lists the pushed repository."),
-    Reason.POLICY_HOLDS: _ignored("The cache lists another tag of the repository; its policy keeps that tag."),
-    Reason.PINNED_BY_DIGEST: _ignored("The cache lists the repository by digest only; a push never moves a pin."),
+    Reason.POLICY_HOLDS: _ignored(
+        "The cache lists another tag of the repository; its policy keeps that tag."
+    ),
+    Reason.PINNED_BY_DIGEST: _ignored(
+        "The cache lists the repository by digest only; a push never moves a pin."
+    ),
     Reason.NO_LONGER_LISTED: _ignored("When the cache was read again, the change no longer concerned it."),
     Reason.CACHE_GONE: _ignored("The cache was deleted, or is no longer visible to the function's role."),
     Reason.NOTHING_SELECTED: _ignored("The refresh's selector matches no image cache."),
@@ -138,14 +146,20 @@ REASONS: dict[Reason, Explanation] = {
     Reason.NO_EVENTS: _ignored("The delivery holds no event at all."),
     Reason.NOT_A_PUSH: _ignored("The event reports a pull, a delete or another action that adds no image."),
     Reason.NOT_AN_IMAGE: _ignored("What was pushed is a layer or an artifact, not an image manifest."),
-    Reason.NO_TAG: _ignored("A manifest was pushed without a tag, as the children of a multi-arch image are."),
+    Reason.NO_TAG: _ignored(
+        "A manifest was pushed without a tag, as the children of a multi-arch image are."
+    ),
     Reason.SIGNATURE_TAG: _ignored("The tag holds a signature, an attestation or an SBOM, not an image."),
     Reason.BUILD_FAILED: _ignored("The event's status says that no image came of it."),
-    Reason.UNKNOWN_EVENT_TYPE: _ignored("The event's type or source is none that says that an image was pushed."),
+    Reason.UNKNOWN_EVENT_TYPE: _ignored(
+        "The event's type or source is none that says that an image was pushed."
+    ),
     Reason.NOT_JSON: _rejected("The document is no JSON in UTF-8."),
     Reason.TOO_LARGE: _rejected("The document is over the size limit and was not parsed."),
     Reason.TOO_DEEP: _rejected("The document is nested deeper than any real payload."),
-    Reason.SCHEMA_VIOLATION: _rejected("The document breaks a rule of its schema; the error says where and which."),
+    Reason.SCHEMA_VIOLATION: _rejected(
+        "The document breaks a rule of its schema; the error says where and which."
+    ),
     Reason.INVALID_REFERENCE: _rejected("A name, tag or digest is none by the OCI reference grammar."),
     Reason.UNKNOWN_REGISTRY: _rejected("The payload does not tell from which registry it comes."),
     Reason.REGISTRY_MISMATCH: _rejected("The registry parameter names another region than the payload."),
@@ -155,7 +169,9 @@ REASONS: dict[Reason, Explanation] = {
     Reason.METHOD_NOT_ALLOWED: _rejected("The HTTP method is not POST."),
     Reason.CACHE_NOT_FOUND: _rejected("A manual request names an image cache that does not exist."),
     Reason.AMBIGUOUS_NAME: _rejected("Several image caches have the requested name; use the id."),
-    Reason.CACHE_BUSY: _failed("The cache is being created or updated; only Ready and UpdateFailed can be updated."),
+    Reason.CACHE_BUSY: _failed(
+        "The cache is being created or updated; only Ready and UpdateFailed can be updated."
+    ),
     Reason.THROTTLED: _failed("ECI throttled the call."),
     Reason.SERVER_ERROR: _failed("ECI answered with a 5xx or a code for a passing fault."),
     Reason.TIMED_OUT: _failed("ECI did not answer in time; the call may have taken effect."),
@@ -172,6 +188,8 @@ REASONS: dict[Reason, Explanation] = {
     Reason.ECI_REFUSED: _failed("ECI refused the call with a code that is not in the error table."),
     Reason.INVALID_UPDATE_REQUEST: _failed("The update would break a documented limit; it was not sent."),
     Reason.CREDENTIALS_MISSING: _failed("The function has no credentials: no role is attached."),
-    Reason.SETTINGS_INVALID: _failed("The function's environment variables are wrong; the message lists them all."),
+    Reason.SETTINGS_INVALID: _failed(
+        "The function's environment variables are wrong; the message lists them all."
+    ),
     Reason.INTERNAL_ERROR: _failed("A defect in this application; the log has the stack."),
 }

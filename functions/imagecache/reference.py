@@ -13,7 +13,15 @@ from functools import lru_cache
 from .errors import InputError
 from .reasons import Reason
 
-__all__ = ["DEFAULT_TAG", "DOCKER_HUB", "ImageRef", "check_host", "check_repository", "check_tag", "parse_reference"]
+__all__ = [
+    "DEFAULT_TAG",
+    "DOCKER_HUB",
+    "ImageRef",
+    "check_host",
+    "check_repository",
+    "check_tag",
+    "parse_reference",
+]
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
@@ -31,9 +39,7 @@ _HOST = re.compile(
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_DIGEST = re.compile(
-    r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,512}", re.ASCII
-)
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,512}", re.ASCII)
 _REGISTERED_DIGEST = {
     "sha256": re.compile(r"[a-f0-9]{64}", re.ASCII),
     "sha384": re.compile(r"[a-f0-9]{96}", re.ASCII),

@@ -53,5 +53,6 @@ def read_selector(document: Mapping[str, Any]) -> CacheSelector:
 
 def _has_tag(cache: ImageCache, key: str, value: str | None) -> bool:
     return any(
-        key == tag_key and (value is None or glob_matches(value, tag_value)) for tag_key, tag_value in cache.tags
+        key == tag_key and (value is None or glob_matches(value, tag_value))
+        for tag_key, tag_value in cache.tags
     )

@@ -106,7 +106,9 @@ def _regions(environ: Mapping[str, str], problems: list[str]) -> tuple[str, ...]
     if not regions:
         problems.append("IMC_REGIONS is not set and FC_REGION gives no default")
     problems.extend(
-        f"IMC_REGIONS: {ascii(region[:80])} is no region id" for region in regions if not _REGION.fullmatch(region)
+        f"IMC_REGIONS: {ascii(region[:80])} is no region id"
+        for region in regions
+        if not _REGION.fullmatch(region)
     )
     return regions
 
@@ -123,7 +125,9 @@ def _endpoint(environ: Mapping[str, str], problems: list[str]) -> str:
     if parts.scheme not in {"http", "https"} or not hostname or port == 0:
         problems.append(f"{name} is no http or https URL with a host")
     elif "@" in parts.netloc or parts.path or parts.query or parts.fragment or "{" in parts.netloc:
-        problems.append(f"{name} may hold a scheme, a host with {{region}} in it, and a port, and nothing else")
+        problems.append(
+            f"{name} may hold a scheme, a host with {{region}} in it, and a port, and nothing else"
+        )
     elif parts.scheme == "http" and not is_loopback(hostname):
         problems.append(f"{name} must be https: plain http is taken for a loopback address only")
     return endpoint
@@ -133,7 +137,9 @@ def _tokens(environ: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
     tokens = _listed(environ.get("IMC_WEBHOOK_TOKENS", ""))
     for number, token in enumerate(tokens, start=1):
         if len(token) < _SHORTEST_TOKEN:
-            problems.append(f"IMC_WEBHOOK_TOKENS: token {number} has {len(token)} characters, not {_SHORTEST_TOKEN}")
+            problems.append(
+                f"IMC_WEBHOOK_TOKENS: token {number} has {len(token)} characters, not {_SHORTEST_TOKEN}"
+            )
         if not token.isascii() or not token.isprintable() or " " in token:
             problems.append(f"IMC_WEBHOOK_TOKENS: token {number} has a character that is not printable ASCII")
     return tokens

@@ -76,7 +76,8 @@ def _host(document: Mapping[str, Any], where: str) -> str:
         "the event does not tell its registry: RegionId and InstanceName (or a personal InstanceId) are needed",
         where=f"{where}/data",
         rule="names its instance and region",
-        found=", ".join(sorted(key for key in ("InstanceId", "InstanceName", "RegionId") if data.get(key))) or "neither",
+        found=", ".join(sorted(key for key in ("InstanceId", "InstanceName", "RegionId") if data.get(key)))
+        or "neither",
     )
 
 

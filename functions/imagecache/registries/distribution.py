@@ -48,7 +48,9 @@ def _interpret(event: Mapping[str, Any], delivery: Delivery, where: str) -> Item
     if media_type and media_type not in IMAGE_MEDIA_TYPES:
         return _ignored(event, Reason.NOT_AN_IMAGE, f"media type {media_type} is no image manifest")
     if not target.get("tag"):
-        return _ignored(event, Reason.NO_TAG, f"a manifest of {target['repository']} was pushed without a tag")
+        return _ignored(
+            event, Reason.NO_TAG, f"a manifest of {target['repository']} was pushed without a tag"
+        )
     return image_push(
         delivery,
         source=SOURCE,
