@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from statistics import median, quantiles
 from typing import Any
 
@@ -113,7 +114,7 @@ def measure() -> dict[str, dict[str, float]]:
     }
     result: dict[str, dict[str, float]] = {}
     for name, event in events.items():
-        mine, yardstick = _alternate(lambda event=event: ours(event), lambda event=event: theirs(event))
+        mine, yardstick = _alternate(partial(ours, event), partial(theirs, event))
         result[name] = {
             "median_ms": median(mine),
             "p99_ms": quantiles(mine, n=100)[98],
@@ -127,7 +128,8 @@ def measure() -> dict[str, dict[str, float]]:
 def _alternate(first: Callable[[], None], second: Callable[[], None]) -> tuple[list[float], list[float]]:
     times: tuple[list[float], list[float]] = ([], [])
     with contextlib.redirect_stdout(io.StringIO()):
-        first(), second()
+        first()
+        second()
         for _ in range(ROUNDS):
             for work, kept in zip((first, second), times, strict=True):
                 started = time.perf_counter()

@@ -21,8 +21,8 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         ``{"outcomes": [...]}``, one record for each decision.
 
     Raises:
-        RetryableFailure: when something must be tried again.
-        PermanentFailure: when something failed for good; belongs in the on-failure queue.
+        RetryableDoorError: when something must be tried again.
+        PermanentDoorError: when something failed for good; belongs in the on-failure queue.
     """
     outcomes = run(
         "on_push",

@@ -20,8 +20,8 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         ``{"outcomes": [...]}``.
 
     Raises:
-        RetryableFailure: when something must be tried again.
-        PermanentFailure: when something failed for good, or the payload is wrong.
+        RetryableDoorError: when something must be tried again.
+        PermanentDoorError: when something failed for good, or the payload is wrong.
     """
     outcomes = run(
         "on_timer",

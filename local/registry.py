@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from urllib.error import URLError
@@ -166,8 +167,8 @@ class LocalRegistry:
 
     def _answers(self) -> bool:
         try:
-            with urlopen(f"http://{self.host}/v2/", timeout=2) as answer:  # noqa: S310 - a loopback address
-                return bool(answer.status == 200)
+            with urlopen(f"http://{self.host}/v2/", timeout=2) as answer:
+                return bool(answer.status == HTTPStatus.OK)
         except (URLError, OSError):
             return False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from .documents import fingerprint
 from .errors import InputError
@@ -119,5 +119,5 @@ class Notice:
         )
 
 
-Change: TypeAlias = Union[PushEvent, CacheRequest]
-Item: TypeAlias = Union[PushEvent, CacheRequest, Notice]
+Change: TypeAlias = PushEvent | CacheRequest
+Item: TypeAlias = PushEvent | CacheRequest | Notice

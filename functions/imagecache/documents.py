@@ -31,7 +31,7 @@ def read_json(data: bytes, *, limit: int, what: str) -> Any:
         what: the document's name in error messages.
 
     Raises:
-        InputError: ``TOO_LARGE``, ``NOT_JSON`` (also for NaN, Infinity and anything but UTF-8) or ``TOO_DEEP``.
+        InputError: ``TOO_LARGE``, ``TOO_DEEP``, or ``NOT_JSON`` (also for NaN and for anything but UTF-8).
     """
     if len(data) > limit:
         raise InputError(

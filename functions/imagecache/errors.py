@@ -13,8 +13,8 @@
     │   ├── BenignError         an error code that says that all is well
     │   └── PermanentError      account, permission, configuration
     └── DoorError               what an entry point raises, so that the sender or the platform acts
-        ├── RetryableFailure    trying again can help
-        └── PermanentFailure    it cannot: for the on-failure queue and a person
+        ├── RetryableDoorError    trying again can help
+        └── PermanentDoorError    it cannot: for the on-failure queue and a person
 
 No text of these holds a secret: what comes from outside is bounded and cleaned before it gets here.
 """
@@ -36,9 +36,9 @@ __all__ = [
     "ErrorClass",
     "ImageCacheError",
     "InputError",
+    "PermanentDoorError",
     "PermanentError",
-    "PermanentFailure",
-    "RetryableFailure",
+    "RetryableDoorError",
     "SettingsError",
     "TransientError",
 ]
@@ -169,9 +169,9 @@ class DoorError(ImageCacheError):
     """Base of what an entry point raises."""
 
 
-class RetryableFailure(DoorError):
+class RetryableDoorError(DoorError):
     """Raised when at least one change is not done and trying again can help."""
 
 
-class PermanentFailure(DoorError):
+class PermanentDoorError(DoorError):
     """Raised when a change is not done and trying again cannot help."""

@@ -32,4 +32,4 @@ class EciGateway(Protocol):
         """One image cache, or None if there is none or the role may not see it."""
 
     def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
-        """Send a request of ``build_update``; success says that the rebuild was accepted, not that it is done."""
+        """Send a request of ``build_update``; success says that it was accepted, not that it is done."""

@@ -19,7 +19,7 @@ from .changes import Item, Notice
 from .credentials import read_credentials
 from .deadline import Deadline
 from .engine import Engine
-from .errors import DoorError, ErrorClass, InputError, PermanentFailure, RetryableFailure, SettingsError
+from .errors import DoorError, ErrorClass, InputError, PermanentDoorError, RetryableDoorError, SettingsError
 from .gateway import EciGateway
 from .listings import Listings
 from .outcomes import RETRIED, Outcome, Recorder
@@ -122,8 +122,8 @@ def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) 
         refuse_rejected: whether rejected input is an error of configuration.
 
     Raises:
-        RetryableFailure: when something is to be tried again.
-        PermanentFailure: when something failed for good.
+        RetryableDoorError: when something is to be tried again.
+        PermanentDoorError: when something failed for good.
     """
     failed = [outcome for outcome in outcomes if outcome["result"] == Result.FAILED.value]
     if refuse_rejected:
@@ -140,7 +140,7 @@ def _failure(failed: Sequence[Outcome], total: int) -> DoorError:
     ]
     message = f"{len(failed)} of {total} outcomes failed: " + "; ".join(named)
     retried = any(outcome.get("fate") == RETRIED for outcome in failed)
-    return RetryableFailure(message) if retried else PermanentFailure(message)
+    return RetryableDoorError(message) if retried else PermanentDoorError(message)
 
 
 def _items(invocation: Invocation, read: Callable[[Invocation], Iterable[Item]]) -> Iterable[Item]:

@@ -37,7 +37,7 @@ def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
     if match is None:
         return None
     try:
-        naive = datetime.fromisoformat(f"{match['date']}T{match['time']}")  # noqa: DTZ007 - zone added below
+        naive = datetime.fromisoformat(f"{match['date']}T{match['time']}")
         naive += _last_instant(match["fraction"])
         if match["zone"]:
             return min(naive.replace(tzinfo=_zone(match["zone"])).astimezone(timezone.utc), arrived)

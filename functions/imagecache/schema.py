@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ def validate(document: Any, schema: str, *, where: str = "") -> None:
     raise _explain(error, where)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _validator(name: str) -> Draft202012Validator:
     # Entry points whose input is not checked against a schema must not pay for this import.
     from jsonschema import Draft202012Validator  # noqa: PLC0415

@@ -106,9 +106,7 @@ def _regions(environ: Mapping[str, str], problems: list[str]) -> tuple[str, ...]
     if not regions:
         problems.append("IMC_REGIONS is not set and FC_REGION gives no default")
     problems.extend(
-        f"IMC_REGIONS: {ascii(region[:80])} is no region id"
-        for region in regions
-        if not _REGION.fullmatch(region)
+        f"IMC_REGIONS: {region[:80]!a} is no region id" for region in regions if not _REGION.fullmatch(region)
     )
     return regions
 
@@ -148,12 +146,12 @@ def _tokens(environ: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
 def _flag(environ: Mapping[str, str], name: str, problems: list[str]) -> bool:
     value = environ.get(name, "").strip().lower()
     if value not in _TRUE | _FALSE:
-        problems.append(f"{name} is {ascii(value[:80])}, not true or false")
+        problems.append(f"{name} is {value[:80]!a}, not true or false")
     return value in _TRUE
 
 
 def _level(environ: Mapping[str, str], problems: list[str]) -> str:
     level = environ.get("IMC_LOG_LEVEL", "").strip().upper() or "INFO"
     if level not in _LEVELS:
-        problems.append(f"IMC_LOG_LEVEL is {ascii(level[:80])}, not one of {', '.join(sorted(_LEVELS))}")
+        problems.append(f"IMC_LOG_LEVEL is {level[:80]!a}, not one of {', '.join(sorted(_LEVELS))}")
     return level

@@ -73,11 +73,17 @@ def _host(document: Mapping[str, Any], where: str) -> str:
         return enterprise_host(instance_name, region_id)
     raise InputError(
         Reason.UNKNOWN_REGISTRY,
-        "the event does not tell its registry: RegionId and InstanceName (or a personal InstanceId) are needed",
+        "the event does not tell its registry: RegionId and InstanceName, or a personal InstanceId, needed",
         where=f"{where}/data",
         rule="names its instance and region",
-        found=", ".join(sorted(key for key in ("InstanceId", "InstanceName", "RegionId") if data.get(key)))
-        or "neither",
+        found=_named(data),
+    )
+
+
+def _named(data: Mapping[str, Any]) -> str:
+    return (
+        ", ".join(key for key in ("InstanceId", "InstanceName", "RegionId") if data.get(key))
+        or "none of them"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Union
 
 from ..changes import Notice, PushEvent
 from ..moments import parse_moment
@@ -39,7 +38,7 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
     tag: str,
     digest: str | None = None,
     pushed_at: str | None = None,
-) -> Union[PushEvent, Notice]:
+) -> PushEvent | Notice:
     """The push that a payload reports, checked by the reference grammar.
 
     A tag as signing tools write it (``sha256-...``, ``*.sig``, ``*.att``, ``*.sbom``) is a notice.
