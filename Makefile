@@ -1,0 +1,94 @@
+# Needs make and Python 3.10 or newer; everything else is installed into .venv from the locks.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+JOBS ?= 2
+MATRIX ?= 3.10 3.11 3.12
+UV_VERSION := 0.13.9
+
+BIN := .venv/bin
+# Written last, so a folder that was left half made is made anew.
+STAMP := complete
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "Variables: PYTHON=$(PYTHON) (for a new .venv) JOBS=$(JOBS) (test processes) MATRIX='$(MATRIX)'"
+
+.PHONY: env
+env: .venv/$(STAMP) ## Create .venv from the locks
+
+.venv/$(STAMP): requirements-dev.txt .ci/make-venv
+	@.ci/make-venv "$(PYTHON)" .venv requirements-dev.txt
+	@touch $@
+
+.PHONY: lint
+lint: env ## Check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+.PHONY: format
+format: env ## Mend what can be mended of style and format
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+.PHONY: test
+test: env ## Run all tests; functions/ must be covered to 100 %, branches included
+	$(BIN)/python -m pytest -n $(JOBS) --cov
+
+.PHONY: test-unit
+test-unit: env ## Run the unit tests
+	$(BIN)/python -m pytest -n $(JOBS) tests/unit
+
+.PHONY: test-matrix
+test-matrix: ## Run the unit tests on every Python of MATRIX that this machine has
+	@absent=; \
+	for version in $(MATRIX); do \
+		if .ci/find-python "$$version" >/dev/null; then \
+			$(MAKE) --no-print-directory "test-on-$$version" || exit 1; \
+		else \
+			absent="$$absent $$version"; \
+		fi; \
+	done; \
+	if [ -n "$$absent" ]; then echo "Not tested, as this machine has no Python$$absent"; fi
+
+test-on-%: .venv-%/$(STAMP)
+	@echo "Python $*:"
+	.venv-$*/bin/python -m pytest -n $(JOBS) tests/unit
+
+.PRECIOUS: .venv-%/$(STAMP)
+.venv-%/$(STAMP): requirements-dev.txt .ci/make-venv .ci/find-python
+	@.ci/make-venv "$$(.ci/find-python $*)" .venv-$* requirements-dev.txt
+	@touch $@
+
+.PHONY: demo
+demo: env ## Play the main job on local servers
+	$(BIN)/python -m local demo
+
+.PHONY: bench
+bench: env ## Measure the functions
+	$(BIN)/python -m bench
+
+.PHONY: lock
+lock: .venv-lock/bin/uv ## Make the locks anew from requirements*.in (UPGRADE=1: the newest versions)
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
+
+# One lock for all supported Pythons and machines, with no word about the index it was made from.
+LOCK = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --no-python-downloads \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	$(if $(UPGRADE),--upgrade)
+
+.venv-lock/bin/uv: Makefile
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove environments, caches and what was built
+	rm -rf .venv .venv-* build dist
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
