@@ -19,7 +19,6 @@ Importing this module imports the SDK, which costs a cold start: do it when a ca
 from __future__ import annotations
 
 import json
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -29,7 +28,6 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
 from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
-from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.http import protocol_type
 from aliyunsdkcore.request import RpcRequest
 from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
@@ -38,6 +36,7 @@ from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCa
 from .caches import ImageCache
 from .credentials import Credentials, clean
 from .deadline import Deadline
+from .eci_connections import Connections
 from .eci_errors import ATTEMPTS, classify
 from .errors import EciError, TransientError
 from .gateway import Accepted
@@ -45,7 +44,7 @@ from .reasons import Reason
 from .settings import is_loopback
 from .update import flatten
 
-__all__ = ["Connections", "SdkGateway", "silence_sdk_loggers"]
+__all__ = ["SdkGateway"]
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 10.0
@@ -56,45 +55,6 @@ MOST_PAGES = 1000
 _MESSAGE_LENGTH = 300
 
 _T = TypeVar("_T")
-
-
-def silence_sdk_loggers() -> None:
-    """Keep the SDK from logging: its lines hold signed URLs with the token, and whole answers.
-
-    One of its loggers brings its own handler and level, so each is silenced for itself.
-    """
-    for name in ("aliyunsdkcore", *logging.Logger.manager.loggerDict):
-        if name.split(".")[0] == "aliyunsdkcore":
-            logger = logging.getLogger(name)
-            logger.handlers.clear()
-            logger.setLevel(logging.CRITICAL + 1)
-            logger.propagate = False
-    logging.getLogger("aliyunsdkcore").addHandler(logging.NullHandler())
-
-
-silence_sdk_loggers()
-
-
-class Connections:
-    """Connections to ECI that outlive an invocation, whatever credentials the next one has."""
-
-    def __init__(self) -> None:
-        self._client: Any = None
-        self._credentials: Credentials | None = None
-
-    def client(self, credentials: Credentials) -> Any:
-        """The SDK's client for these credentials, on the connections that are already open."""
-        if credentials != self._credentials:
-            client = AcsClient(
-                credentials.access_key_id, credentials.access_key_secret, "unused", auto_retry=False
-            )
-            client.session.trust_env = False
-            if self._client is not None:
-                client.session.close()
-                # The old client would close the session when it is collected.
-                client.session, self._client.session = self._client.session, None
-            self._client, self._credentials = client, credentials
-        return self._client
 
 
 class _Call(NamedTuple):

@@ -27,7 +27,7 @@ from .reasons import Reason, Result
 from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from .eci_sdk import Connections
+    from .eci_connections import Connections
 
 __all__ = ["Invocation", "event_answer", "run"]
 
@@ -46,7 +46,7 @@ class _Warm:
 
     def connections(self) -> Connections:
         # The SDK is imported with the first call to ECI: an ignored event must not pay for it.
-        from .eci_sdk import Connections  # noqa: PLC0415
+        from .eci_connections import Connections  # noqa: PLC0415
 
         if self._connections is None:
             self._connections = Connections()
