@@ -1,0 +1,195 @@
+"""The administration under ``/_local/``: what a test or a person does that no client of the API can.
+
+JSON both ways. Unsigned: the server listens on loopback only, and a request whose body is not declared as
+JSON is refused, which keeps the pages of a browser on the same machine from posting here.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..database import transaction
+from ..wire import wire_of
+from . import faults, journal, machine, seeds, store
+from .errors import OrderError
+from .service import Service
+
+__all__ = ["admin_routes"]
+
+_Handler = Callable[[Service, Request, Any], Any]
+
+
+class _NotFoundError(Exception):
+    """Raised when there is no image cache of an id."""
+
+
+def admin_routes(service: Service) -> list[Route]:
+    """The routes of the administration."""
+    handlers: list[tuple[str, str, _Handler]] = [
+        ("GET", "/_local/caches", _list_caches),
+        ("POST", "/_local/caches", _create_caches),
+        ("GET", "/_local/caches/{id}", _get_cache),
+        ("DELETE", "/_local/caches/{id}", _delete_cache),
+        ("PUT", "/_local/caches/{id}/status", _force_status),
+        ("GET", "/_local/history", _history),
+        ("GET", "/_local/settings", _get_settings),
+        ("PATCH", "/_local/settings", _change_settings),
+        ("GET", "/_local/faults", _list_faults),
+        ("POST", "/_local/faults", _add_fault),
+        ("DELETE", "/_local/faults", _clear_faults),
+        ("GET", "/_local/journal", _journal),
+        ("DELETE", "/_local/journal", _clear_journal),
+    ]
+    routes = [
+        Route(path, _endpoint(service, handler), methods=[method]) for method, path, handler in handlers
+    ]
+    return [*routes, Route("/_local/refuse", _refuse, methods=["POST"])]
+
+
+def _endpoint(service: Service, handler: _Handler) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        def act(document: Any) -> Any:
+            with transaction(service.connection):
+                return handler(service, request, document)
+
+        try:
+            document = await _document(request)
+            return JSONResponse(await run_in_threadpool(act, document))
+        except OrderError as error:
+            return JSONResponse({"error": str(error)}, 400)
+        except _NotFoundError as error:
+            return JSONResponse({"error": str(error)}, 404)
+
+    return endpoint
+
+
+async def _document(request: Request) -> Any:
+    if request.method in {"GET", "DELETE"}:
+        return None
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise OrderError("a body of the type application/json is expected")
+    try:
+        return json.loads(await request.body())
+    except ValueError as error:
+        raise OrderError(f"JSON is expected: {error}") from None
+
+
+def _object(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise OrderError(f"a JSON object is expected, {type(document).__name__} found")
+    return document
+
+
+def _observed(service: Service, image_cache_id: str) -> machine.Cache:
+    cache = store.load_cache(service.connection, image_cache_id)
+    if cache is None:
+        raise _NotFoundError(f"there is no image cache {image_cache_id}")
+    return machine.observe(cache, service.clock())
+
+
+def _list_caches(service: Service, _request: Request, _document: Any) -> Any:
+    now = service.clock()
+    return [
+        seeds.show(machine.observe(cache, now), now) for _, cache in store.load_caches(service.connection)
+    ]
+
+
+def _create_caches(service: Service, _request: Request, document: Any) -> Any:
+    """One seed or a list of them. ``building`` lets a cache go through its creation, from Preparing on."""
+    created = []
+    for seed in document if isinstance(document, list) else [document]:
+        members = dict(_object(seed))
+        building = members.pop("building", False)
+        now, key = service.clock(), uuid.uuid4().hex[:20]
+        cache = seeds.read_seed({**members, "status": "Preparing"} if building else members, now=now, key=key)
+        if building:
+            settings = store.load_settings(service.connection)
+            cache = machine.begin_creation(cache, settings, now=now, key=key)
+            if members.get("status") == "Failed":
+                cache = machine.doom(cache)
+        store.cut_update(service.connection, cache.image_cache_id, cache.status, now)
+        store.save_cache(service.connection, cache)
+        created.append(cache.image_cache_id)
+    return {"image_cache_ids": created}
+
+
+def _get_cache(service: Service, request: Request, _document: Any) -> Any:
+    return seeds.show(_observed(service, request.path_params["id"]), service.clock())
+
+
+def _delete_cache(service: Service, request: Request, _document: Any) -> Any:
+    image_cache_id = request.path_params["id"]
+    store.cut_update(service.connection, image_cache_id, "Deleted", service.clock())
+    if not store.delete_cache(service.connection, image_cache_id):
+        raise _NotFoundError(f"there is no image cache {image_cache_id}")
+    return {}
+
+
+def _force_status(service: Service, request: Request, document: Any) -> Any:
+    members = _object(document)
+    now = service.clock()
+    cache = _observed(service, request.path_params["id"])
+    forced = machine.force(cache, members.get("status", ""), now=now, message=members.get("message", ""))
+    store.cut_update(service.connection, cache.image_cache_id, forced.status, now)
+    store.save_cache(service.connection, forced)
+    return seeds.show(forced, now)
+
+
+def _history(service: Service, request: Request, _document: Any) -> Any:
+    return store.updates(service.connection, request.query_params.get("image_cache_id"), service.clock())
+
+
+def _get_settings(service: Service, _request: Request, _document: Any) -> Any:
+    return store.load_settings(service.connection).to_json()
+
+
+def _change_settings(service: Service, _request: Request, document: Any) -> Any:
+    settings = store.load_settings(service.connection).changed(_object(document))
+    store.save_settings(service.connection, settings)
+    return settings.to_json()
+
+
+def _list_faults(service: Service, _request: Request, _document: Any) -> Any:
+    return faults.pending(service.connection)
+
+
+def _add_fault(service: Service, _request: Request, document: Any) -> Any:
+    return {"number": faults.add(service.connection, faults.read_fault(_object(document)))}
+
+
+def _clear_faults(service: Service, _request: Request, _document: Any) -> Any:
+    faults.clear(service.connection)
+    return {}
+
+
+def _journal(service: Service, request: Request, _document: Any) -> Any:
+    return journal.calls(service.connection, request.query_params.get("action"))
+
+
+def _clear_journal(service: Service, _request: Request, _document: Any) -> Any:
+    journal.clear(service.connection)
+    return {}
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in {int, float} or value <= 0:
+        raise OrderError(f"seconds: a number above 0 is expected, {value!r} found")
+    return float(value)
+
+
+async def _refuse(request: Request) -> Response:
+    """From this answer on, and for ``seconds``, the port is closed: connections are refused."""
+    try:
+        seconds = _seconds(_object(await _document(request)).get("seconds"))
+    except OrderError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    wire_of(request.scope).refuse(seconds)
+    return JSONResponse({}, headers={"connection": "close"})

@@ -1,0 +1,189 @@
+"""One call of the API, from its bytes to its answer: who asks, what goes wrong, what is done, what is kept.
+
+Each call is one transaction: either all of what it changes is stored, or nothing. Must not know sockets.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..credentials import CredentialStore
+from ..database import Connection, connect, transaction
+from . import faults, journal, machine, store
+from .describe import describe
+from .errors import ApiError, invalid, missing
+from .parameters import decode
+from .requests import read_describe, read_update
+from .signature import NONCE_MEMORY_SECONDS, authenticate
+
+__all__ = ["VERSION", "Answer", "Service"]
+
+VERSION = "2018-08-08"
+TOKEN_MEMORY_SECONDS = 24 * 3600
+"""How long a ClientToken is remembered."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API answers, and the fault that is to befall it on its way.
+
+    Attributes:
+        status: the HTTP status.
+        document: the JSON body.
+        fault: None when nothing goes wrong.
+    """
+
+    status: int
+    document: Mapping[str, Any]
+    fault: faults.Fault | None = None
+
+
+class Service:
+    """The API on a database.
+
+    Args:
+        database_path: the SQLite file; access keys are those of the ``CredentialStore`` in it.
+        clock: the time of the caches, in seconds since the epoch.
+        gateway_clock: the time that signatures and access keys are checked against.
+    """
+
+    def __init__(
+        self, database_path: Path | str, *, clock: Callable[[], float], gateway_clock: Callable[[], float]
+    ) -> None:
+        self.clock = clock
+        self._gateway_clock = gateway_clock
+        self._credentials = CredentialStore(database_path)
+        self.connection: Connection = connect(database_path)
+        self.connection.executescript(store.SCHEMA + faults.SCHEMA + journal.SCHEMA)
+
+    def call(self, method: str, query: bytes, form: bytes, host: str) -> Answer:
+        """Answer a call; whatever is wrong with it is in the answer, and it is in the journal.
+
+        Args:
+            method: the HTTP method.
+            query: the query of the URL.
+            form: the body, empty or URL-encoded.
+            host: as the client named the server.
+        """
+        request_id = str(uuid.uuid4()).upper()
+        parameters: dict[str, str] = {}
+        fault: faults.Fault | None = None
+        code: str | None = None
+        with transaction(self.connection):
+            try:
+                parameters = decode(query, form)
+                self._admit(method, parameters)
+                fault = faults.take(self.connection, faults.ANSWER_KINDS, parameters)
+                status, document = 200, self._perform(parameters, request_id, fault)
+            except ApiError as error:
+                status, code = error.status, error.code
+                document = _refusal(error, request_id, host)
+            answer = Answer(status, document, fault)
+            journal.record(
+                self.connection,
+                journal.Call(
+                    at=self.clock(),
+                    method=method,
+                    action=parameters.get("Action"),
+                    parameters=parameters,
+                    status=status if fault is None else fault.seen_status(status),
+                    code=code,
+                    fault=None if fault is None else fault.kind,
+                    request_id=str(document.get("RequestId", request_id)),
+                ),
+            )
+        return answer
+
+    def close(self) -> None:
+        """Close the database."""
+        self._credentials.close()
+        self.connection.close()
+
+    def _admit(self, method: str, parameters: Mapping[str, str]) -> None:
+        if method not in {"GET", "POST"}:
+            raise ApiError("UnsupportedHTTPMethod")
+        for name in ("Action", "Version"):
+            if not parameters.get(name):
+                raise missing(name)
+        if parameters.get("Format", "JSON").upper() != "JSON":
+            raise invalid("Format", "JSON is expected, the only format of this server")
+        now = self._gateway_clock()
+        authenticate(
+            method,
+            parameters,
+            now,
+            self._credentials.lookup,
+            lambda access_key_id, nonce: store.use_nonce(
+                self.connection, access_key_id, nonce, now=now, memory_seconds=NONCE_MEMORY_SECONDS
+            ),
+        )
+        if parameters["Version"] != VERSION:
+            raise ApiError("InvalidVersion")
+
+    def _perform(
+        self, parameters: Mapping[str, str], request_id: str, fault: faults.Fault | None
+    ) -> dict[str, Any]:
+        document = {"RequestId": request_id}
+        if fault is None or fault.acts:
+            document = self._act(parameters, request_id)
+        if fault is not None and fault.kind == "error":
+            raise ApiError(fault.code, fault.message, fault.status)
+        return document
+
+    def _act(self, parameters: Mapping[str, str], request_id: str) -> dict[str, Any]:
+        if parameters["Action"] == "DescribeImageCaches":
+            return {"RequestId": request_id, **self._describe(parameters)}
+        if parameters["Action"] == "UpdateImageCache":
+            return {"RequestId": self._update(parameters, request_id)}
+        raise ApiError("InvalidAction.NotFound")
+
+    def _describe(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        settings = store.load_settings(self.connection)
+        request = read_describe(parameters, settings.largest_limit)
+        now = self.clock()
+        caches = store.load_caches(self.connection, request.region_id)
+        return describe([(number, machine.observe(cache, now)) for number, cache in caches], request, now)
+
+    def _update(self, parameters: Mapping[str, str], request_id: str) -> str:
+        """Returns the RequestId of the answer: a ClientToken gets that of its first answer."""
+        request = read_update(parameters)
+        now = self.clock()
+        token = request.client_token
+        if token is not None:
+            known = store.recall_answer(self.connection, token, now - TOKEN_MEMORY_SECONDS)
+            if known is not None:
+                first_fingerprint, first_request_id = known
+                if first_fingerprint != request.fingerprint:
+                    raise ApiError("IdempotentParameterMismatch")
+                return first_request_id
+        cache = store.load_cache(self.connection, request.image_cache_id)
+        if cache is None or cache.region_id != request.region_id:
+            raise ApiError("InvalidParameter.NotFound")
+        settings = store.load_settings(self.connection)
+        updated = machine.update(
+            machine.observe(cache, now), request, settings, now=now, key=uuid.uuid4().hex[:20]
+        )
+        if updated.build is not None:
+            failing = faults.take(self.connection, {faults.UPDATE_FAILS}, parameters)
+            if failing is not None:
+                updated = machine.doom(updated, failing.message)
+        store.save_cache(self.connection, updated)
+        store.add_update(self.connection, updated, at=now, client_token=token, request_id=request_id)
+        # Only accepted updates are remembered: a refused one may be tried again with its token.
+        if token is not None:
+            store.remember_answer(self.connection, token, request.fingerprint, request_id, now)
+        return request_id
+
+
+def _refusal(error: ApiError, request_id: str, host: str) -> dict[str, Any]:
+    return {
+        "RequestId": request_id,
+        "HostId": host,
+        "Code": error.code,
+        "Message": error.message,
+        "Recommend": f"https://api.aliyun.com/troubleshoot?q={error.code}&product=Eci",
+    }
