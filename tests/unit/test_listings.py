@@ -1,0 +1,122 @@
+"""Listings: reused only where a cache that a push is about cannot be missing from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecache.caches import ImageCache
+from imagecache.errors import TransientError
+from imagecache.gateway import Accepted
+from imagecache.listings import LISTING_LIFETIME, Listings
+from imagecache.reasons import Reason
+
+START = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
+ENDPOINT = "https://eci.{region}.aliyuncs.com"
+REGION = "cn-hangzhou"
+
+
+class CountingGateway:
+    """A gateway whose every listing is a new one."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.fault: TransientError | None = None
+
+    def list_image_caches(self, region_id: str) -> tuple[ImageCache, ...]:
+        self.asked.append(region_id)
+        if self.fault:
+            raise self.fault
+        return (ImageCache(region_id, f"imc-{len(self.asked)}", "web", "Ready", ("nginx",)),)
+
+    def describe_image_cache(self, region_id: str, image_cache_id: str) -> ImageCache | None:
+        raise NotImplementedError
+
+    def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
+        raise NotImplementedError
+
+
+def seconds(number: float) -> datetime:
+    return START + timedelta(seconds=number)
+
+
+@pytest.mark.parametrize(
+    ("now", "since", "listed_again"),
+    [
+        pytest.param(0, None, False, id="same invocation, request"),
+        pytest.param(0, 0, False, id="same invocation, push just now"),
+        pytest.param(5, None, True, id="next invocation, request or push without a time"),
+        pytest.param(5, -2, False, id="push before the listing and the clocks' difference"),
+        pytest.param(5, -1.999, True, id="push within the clocks' difference"),
+        pytest.param(5, 0, True, id="push when listing began"),
+        pytest.param(5, 3, True, id="push after the listing"),
+        pytest.param(30, -60, False, id="as old as may be"),
+        pytest.param(30.001, -60, True, id="too old"),
+        pytest.param(-1, -60, True, id="from the future"),
+    ],
+)
+def test_a_listing_is_reused_or_not(now: float, since: float | None, listed_again: bool) -> None:
+    gateway, listings = CountingGateway(), Listings()
+    first = listings.current(gateway, REGION, endpoint=ENDPOINT, now=START, since=None)
+    second = listings.current(
+        gateway,
+        REGION,
+        endpoint=ENDPOINT,
+        now=seconds(now),
+        since=None if since is None else seconds(since),
+    )
+    assert (second is not first) is listed_again
+    assert gateway.asked == [REGION] * (1 + listed_again)
+    assert second.listed_at == (seconds(now) if listed_again else START)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(min_value=0, max_value=40), st.none() | st.integers(min_value=0, max_value=60)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_a_push_is_never_planned_on_a_listing_that_was_begun_before_it(
+    invocations: list[tuple[int, int | None]],
+) -> None:
+    gateway, listings = CountingGateway(), Listings()
+    now = START
+    for pause, age in invocations:
+        now += timedelta(seconds=pause)
+        since = None if age is None else now - timedelta(seconds=age)
+        listing = listings.current(gateway, REGION, endpoint=ENDPOINT, now=now, since=since)
+        assert listing.listed_at == now or (since is not None and listing.listed_at > since)
+        assert now - LISTING_LIFETIME <= listing.listed_at <= now
+
+
+def test_each_region_and_each_endpoint_has_its_own_listing() -> None:
+    gateway, listings = CountingGateway(), Listings()
+    asked = [
+        (REGION, ENDPOINT),
+        ("cn-shanghai", ENDPOINT),
+        (REGION, "https://other.example"),
+        (REGION, ENDPOINT),
+    ]
+    found = [
+        listings.current(gateway, region_id, endpoint=endpoint, now=START, since=None)
+        for region_id, endpoint in asked
+    ]
+    assert gateway.asked == [REGION, "cn-shanghai", REGION]
+    assert [listing.region_id for listing in found] == [region_id for region_id, _ in asked]
+    assert [listing.caches[0].image_cache_id for listing in found] == ["imc-1", "imc-2", "imc-3", "imc-1"]
+
+
+def test_a_failed_listing_is_not_kept_and_does_not_replace_the_last() -> None:
+    gateway, listings = CountingGateway(), Listings()
+    first = listings.current(gateway, REGION, endpoint=ENDPOINT, now=START, since=None)
+    gateway.fault = TransientError(Reason.TIMED_OUT, "ECI did not answer in time")
+    with pytest.raises(TransientError):
+        listings.current(gateway, REGION, endpoint=ENDPOINT, now=seconds(5), since=seconds(5))
+    reused = listings.current(gateway, REGION, endpoint=ENDPOINT, now=seconds(5), since=seconds(-5))
+    assert reused is first

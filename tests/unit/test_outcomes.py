@@ -1,0 +1,338 @@
+"""Outcome records: always one bounded line of ASCII, always valid by their schema."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecache.caches import ImageCache
+from imagecache.changes import CacheRequest, Change, Notice, PushEvent
+from imagecache.errors import (
+    BenignError,
+    BusyError,
+    CapacityError,
+    EciError,
+    ErrorClass,
+    InputError,
+    PermanentError,
+    TransientError,
+)
+from imagecache.outcomes import (
+    DEAD_LETTERED,
+    MAX_LINE_BYTES,
+    RETRIED,
+    Outcome,
+    Recorder,
+    describe_change,
+    describe_decision,
+)
+from imagecache.plan import Decision
+from imagecache.reasons import REASONS, Reason, Result
+from imagecache.schema import validate
+from imagecache.selectors import CacheSelector
+from imagecache.update import build_update, masked
+
+CACHE = ImageCache("cn-hangzhou", "imc-1", "web", "Ready", ("nginx:1",))
+PUSH = PushEvent("acr", "event-1", "docker.io", "library/nginx", "1")
+LONGEST_IMAGES = tuple(f"r.example.com/{number:02d}".ljust(1024, "x") for number in range(20))
+# What takes the most room: each of these is escaped to twelve characters.
+WIDEST = "\U0001f600"
+
+
+def record(write: Callable[[Recorder], Outcome]) -> tuple[str, Outcome]:
+    """The line that was written, and the record that was kept."""
+    stream = io.StringIO()
+    recorder = Recorder("on_push", "request-1", stream)
+    outcome = write(recorder)
+    assert recorder.outcomes == [outcome]
+    return stream.getvalue(), outcome
+
+
+def check(line: str, outcome: Outcome) -> None:
+    """What holds for every record."""
+    assert line.endswith("\n")
+    assert line.isascii()
+    assert line[:-1].isprintable()
+    assert len(line.rstrip("\n")) <= MAX_LINE_BYTES
+    assert json.loads(line) == outcome
+    validate(outcome, "outcome")
+
+
+any_texts = st.text(st.characters(), max_size=40) | st.sampled_from(
+    ["", "\n", "a\r\nb", "\x1b[31m", "\u2028", "\ud800", WIDEST * 2000, "x" * 5000, "\x00" * 3000]
+)
+results_and_reasons = st.sampled_from(
+    [(result, reason) for reason, explanation in REASONS.items() for result in sorted(explanation.results)]
+)
+images = st.from_regex(r"[ -~]{1,60}", fullmatch=True) | st.sampled_from(["r.example.com/x".ljust(1024, "x")])
+described_caches = st.builds(
+    ImageCache,
+    region_id=st.just("cn-hangzhou"),
+    image_cache_id=st.from_regex(r"imc-[a-z0-9]{1,20}", fullmatch=True),
+    name=st.text(st.characters(), max_size=128),
+    status=st.sampled_from(["Ready", "UpdateFailed", "Updating"]),
+    images=st.lists(images, max_size=20).map(tuple),
+)
+pushes = st.builds(
+    PushEvent,
+    source=st.sampled_from(["acr", "acs.cr", "distribution"]),
+    event_id=any_texts,
+    registry=st.just("registry.cn-hangzhou.aliyuncs.com"),
+    repository=st.sampled_from(["shop/web", "p" * 255]),
+    tag=st.sampled_from(["v1", "t" * 128]),
+    digest=st.sampled_from([None, "sha256:" + "a" * 64]),
+    pushed_at=st.none() | st.datetimes(timezones=st.just(timezone.utc)),
+    region_id=st.sampled_from([None, "cn-hangzhou"]),
+)
+requests = st.builds(
+    CacheRequest,
+    source=st.sampled_from(["manual", "timer"]),
+    event_id=any_texts,
+    reason=st.sampled_from([Reason.REBUILD_REQUESTED, Reason.LIST_CHANGED]),
+    selector=st.just(CacheSelector()),
+    region_id=st.sampled_from([None, "cn-hangzhou"]),
+)
+error_types: list[type[EciError]] = [BusyError, TransientError, CapacityError, BenignError, PermanentError]
+
+
+@st.composite
+def decisions(draw: st.DrawFn) -> Decision:
+    change: Change = draw(pushes | requests)
+    cache = draw(st.none() | described_caches)
+    result, reason = draw(results_and_reasons)
+    images_after = cache.images if cache and draw(st.booleans()) else ()
+    return Decision(
+        change, cache, result, reason, draw(any_texts), images_after, draw(st.none() | st.just(7))
+    )
+
+
+@given(
+    st.builds(
+        lambda result_and_reason, **facts: Notice(*result_and_reason, **facts),
+        results_and_reasons.filter(lambda pair: pair[0] in {Result.IGNORED, Result.REJECTED}),
+        message=any_texts,
+        source=any_texts,
+        event_id=any_texts,
+        image=st.sampled_from(["", "r.example.com/shop/web:v1"]),
+        where=any_texts,
+        rule=any_texts,
+        found=any_texts,
+    )
+)
+def test_every_notice_is_a_valid_record(notice: Notice) -> None:
+    line, outcome = record(lambda recorder: recorder.notice(notice))
+    check(line, outcome)
+    assert (outcome["result"], outcome["reason"]) == (notice.result.value, notice.reason.value)
+    assert ("error" in outcome) is (notice.result is Result.REJECTED)
+
+
+@given(decisions(), st.floats(min_value=0, max_value=1e9), st.booleans())
+def test_every_decision_is_a_valid_record(decision: Decision, duration: float, dry_run: bool) -> None:
+    facts = {**describe_decision(decision), "duration_ms": duration, "update_calls": 0}
+    if dry_run and decision.cache and decision.images_after:
+        request = build_update(decision.cache, decision.images_after, [decision.change.change_id])
+        facts.update(request=masked(request), client_token=request["ClientToken"])
+    if decision.result is Result.FAILED:
+        facts.update(error={"class": "busy"}, fate=RETRIED)
+    line, outcome = record(
+        lambda recorder: recorder.record(decision.result, decision.reason, decision.message, facts)
+    )
+    check(line, outcome)
+    assert outcome["change_id"] == decision.change.change_id
+    assert set(outcome.get("truncated", [])) <= {"request", "images_before", "images_after"}
+    assert not set(outcome.get("truncated", [])) & set(outcome)
+
+
+@given(
+    decisions(),
+    st.sampled_from(error_types),
+    any_texts,
+    st.text(st.characters(), max_size=100),
+    st.sampled_from([None, 400, 403, 503]),
+    st.sampled_from([None, "1B2C3D4E-0000-4000-8000-123456789ABC"]),
+)
+def test_every_failed_call_is_a_valid_record(
+    decision: Decision,
+    error_type: type[EciError],
+    message: str,
+    code: str,
+    http_status: int | None,
+    request_id: str | None,
+) -> None:
+    error = error_type(Reason.ECI_REFUSED, message, code=code, http_status=http_status, request_id=request_id)
+    line, outcome = record(lambda recorder: recorder.eci_failure(error, describe_decision(decision)))
+    check(line, outcome)
+    assert outcome.get("eci_request_id") == request_id
+    assert outcome["error"].get("http_status") == http_status
+    assert outcome["error"].get("code", "") == code
+
+
+@given(pushes | requests, st.sampled_from(list(ErrorClass)), any_texts)
+def test_every_failure_of_ours_is_a_valid_record(
+    change: Change, error_class: ErrorClass, message: str
+) -> None:
+    line, outcome = record(
+        lambda recorder: recorder.failure(
+            Reason.INTERNAL_ERROR, message, describe_change(change), error_class=error_class, code="KeyError"
+        )
+    )
+    check(line, outcome)
+    assert outcome["error"] == {"class": error_class.value, "code": "KeyError"}
+
+
+@pytest.mark.parametrize(
+    ("error_type", "fate"),
+    [
+        (BusyError, RETRIED),
+        (TransientError, RETRIED),
+        (CapacityError, RETRIED),
+        (PermanentError, DEAD_LETTERED),
+    ],
+)
+def test_the_fate_of_a_failed_call_follows_from_its_class(error_type: type[EciError], fate: str) -> None:
+    _, outcome = record(lambda recorder: recorder.eci_failure(error_type(Reason.ECI_REFUSED, "m"), {}))
+    assert outcome["fate"] == fate
+    assert outcome["error"] == {"class": error_type.error_class.value}
+    _, outcome = record(
+        lambda recorder: recorder.failure(Reason.INTERNAL_ERROR, "m", {}, error_class=error_type.error_class)
+    )
+    assert outcome["fate"] == fate
+
+
+def test_a_record_says_when_where_and_what() -> None:
+    before = datetime.now(timezone.utc)
+    line, outcome = record(
+        lambda recorder: recorder.record(Result.IGNORED, Reason.NO_MATCH, "none", {"caches_seen": 0})
+    )
+    check(line, outcome)
+    written = datetime.fromisoformat(outcome.pop("time").replace("Z", "+00:00"))
+    assert before - timedelta(milliseconds=1) <= written <= datetime.now(timezone.utc)
+    assert outcome == {
+        "door": "on_push",
+        "request_id": "request-1",
+        "result": "ignored",
+        "reason": "NO_MATCH",
+        "message": "none",
+        "caches_seen": 0,
+    }
+
+
+def test_facts_that_are_none_or_empty_texts_are_left_out_and_others_are_not() -> None:
+    facts = {"source": "", "digest": None, "images_before": [], "update_calls": 0, "duration_ms": 0.0}
+    _, outcome = record(lambda recorder: recorder.record(Result.IGNORED, Reason.NO_MATCH, "none", facts))
+    assert "source" not in outcome
+    assert "digest" not in outcome
+    assert (outcome["images_before"], outcome["update_calls"], outcome["duration_ms"]) == ([], 0, 0.0)
+
+
+def test_a_push_is_described() -> None:
+    pushed_at = datetime(2026, 3, 2, 12, 0, 0, 999999, tzinfo=timezone.utc)
+    push = PushEvent(
+        "acr", "event-1", "docker.io", "library/nginx", "1", digest="sha256:" + "a" * 64, pushed_at=pushed_at
+    )
+    assert describe_decision(Decision(push, CACHE, *REPUSHED, "m", CACHE.images)) == {
+        "source": "acr",
+        "event_id": "event-1",
+        "change_id": push.change_id,
+        "region_id": "cn-hangzhou",
+        "image": "docker.io/library/nginx:1",
+        "digest": "sha256:" + "a" * 64,
+        "pushed_at": "2026-03-02T12:00:00.999999+00:00",
+        "caches_seen": None,
+        "image_cache_id": "imc-1",
+        "image_cache_name": "web",
+        "cache_status": "Ready",
+        "images_before": ["nginx:1"],
+        "images_after": ["nginx:1"],
+    }
+
+
+REPUSHED = (Result.REFRESHED, Reason.TAG_REPUSHED)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "with_request", "truncated"),
+    [
+        pytest.param(CACHE.images, CACHE.images, True, None, id="short"),
+        pytest.param(LONGEST_IMAGES[:9], LONGEST_IMAGES[:9], True, None, id="just short enough"),
+        pytest.param(LONGEST_IMAGES[:14], LONGEST_IMAGES[:14], True, ["request"], id="request left out"),
+        pytest.param(
+            LONGEST_IMAGES, LONGEST_IMAGES, True, ["request", "images_before"], id="request and list left out"
+        ),
+        pytest.param(LONGEST_IMAGES, LONGEST_IMAGES, False, ["images_before"], id="no request"),
+        pytest.param(LONGEST_IMAGES, CACHE.images, False, None, id="one long list"),
+        pytest.param(
+            LONGEST_IMAGES * 5, CACHE.images, False, ["images_before"], id="described list too long"
+        ),
+    ],
+)
+def test_what_is_too_long_is_left_out_in_order_and_named(
+    before: tuple[str, ...], after: tuple[str, ...], with_request: bool, truncated: list[str] | None
+) -> None:
+    cache = ImageCache("cn-hangzhou", "imc-1", "web", "Ready", before)
+    facts = describe_decision(Decision(PUSH, cache, *REPUSHED, "m", after))
+    if with_request:
+        facts["request"] = build_update(cache, after, [PUSH.change_id])
+    line, outcome = record(lambda recorder: recorder.record(*REPUSHED, "m", facts))
+    check(line, outcome)
+    assert outcome.get("truncated") == truncated
+    left = {"request", "images_before", "images_after"} & set(facts) - set(truncated or ())
+    assert {"request", "images_before", "images_after"} & set(outcome) == left
+
+
+def test_a_line_stays_bounded_when_everything_is_as_long_as_it_may_be() -> None:
+    cache = ImageCache("cn-hangzhou", "imc-1", WIDEST * 128, "Ready", LONGEST_IMAGES)
+    push = PushEvent("acr", WIDEST * 1000, "h" * 255, "p" * 255, "t" * 128, digest="sha256:" + "a" * 64)
+    facts = describe_decision(Decision(push, cache, *REPUSHED, "m", cache.images))
+    facts["request"] = build_update(cache, cache.images, [push.change_id])
+    error = PermanentError(Reason.ECI_REFUSED, WIDEST * 5000, code="c" * 100, http_status=400)
+    line, outcome = record(lambda recorder: recorder.eci_failure(error, facts))
+    check(line, outcome)
+    assert outcome["truncated"] == ["request", "images_before", "images_after"]
+
+
+def test_a_refusal_keeps_its_facts_bounded() -> None:
+    error = InputError(
+        Reason.SCHEMA_VIOLATION, "m" * 2000, where="w" * 2000, rule="r" * 2000, found="f" * 2000
+    )
+    notice = Notice.refusal(error, source="s" * 2000, event_id="e" * 2000)
+    line, outcome = record(lambda recorder: recorder.notice(notice))
+    check(line, outcome)
+    assert outcome["message"] == "m" * 997 + "..."
+    assert outcome["source"] == "s" * 247 + "..."
+    assert outcome["event_id"] == "e" * 247 + "..."
+    assert outcome["error"] == {
+        "class": "input",
+        "where": "w" * 247 + "...",
+        "rule": "r" * 247 + "...",
+        "found": "f" * 247 + "...",
+    }
+
+
+def test_an_ignored_event_has_no_error_whatever_its_notice_says() -> None:
+    notice = Notice(Result.IGNORED, Reason.NO_TAG, "m", where="/events/0", rule="r", found="f")
+    _, outcome = record(lambda recorder: recorder.notice(notice))
+    assert "error" not in outcome
+
+
+def test_lines_go_to_stdout_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = Recorder("on_timer", "request-1")
+    for reason in (Reason.NO_MATCH, Reason.NOTHING_SELECTED):
+        recorder.record(Result.IGNORED, reason, "m", {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line) for line in lines] == recorder.outcomes
+    assert [outcome["reason"] for outcome in recorder.outcomes] == ["NO_MATCH", "NOTHING_SELECTED"]
+
+
+def test_the_facts_of_the_caller_are_not_changed() -> None:
+    facts: dict[str, Any] = {"images_before": list(LONGEST_IMAGES), "images_after": list(LONGEST_IMAGES)}
+    _, outcome = record(lambda recorder: recorder.record(*REPUSHED, "m", facts))
+    assert outcome["truncated"] == ["images_before"]
+    assert set(facts) == {"images_before", "images_after"}

@@ -1,0 +1,54 @@
+"""Reason codes: each explained, and the documentation's tables are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from imagecache.reasons import REASONS, Reason, Result
+
+REASONS_PAGE = Path(__file__).parents[2] / "docs" / "reasons.md"
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The rows of the page's table that has this heading."""
+    _, _, rest = REASONS_PAGE.read_text(encoding="utf-8").partition(f"{heading}\n")
+    lines = rest.partition("\n\n")[0].splitlines()[1:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_every_reason_is_explained_in_the_order_of_the_codes() -> None:
+    assert list(REASONS) == list(Reason)
+
+
+@pytest.mark.parametrize("reason", list(Reason), ids=lambda reason: reason.value)
+def test_a_reason_has_results_and_one_sentence_of_meaning(reason: Reason) -> None:
+    explanation = REASONS[reason]
+    assert explanation.results
+    assert explanation.results <= set(Result)
+    assert re.fullmatch(r"[A-Z][^|\n]*\.", explanation.meaning)
+
+
+@pytest.mark.parametrize("reason", list(Reason), ids=lambda reason: reason.value)
+def test_a_code_is_its_name_in_upper_case(reason: Reason) -> None:
+    assert reason.value == reason.name
+    assert re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", reason.value)
+
+
+def test_the_table_of_codes_in_the_documentation_is_the_one_of_the_code() -> None:
+    assert rows("| code | results | meaning |") == [
+        [
+            f"`{reason.value}`",
+            ", ".join(sorted(result.value for result in explanation.results)),
+            explanation.meaning,
+        ]
+        for reason, explanation in REASONS.items()
+    ]
+
+
+def test_the_table_of_results_in_the_documentation_has_every_result() -> None:
+    documented = rows("| result | meaning |")
+    assert [result for result, _ in documented] == [f"`{result.value}`" for result in Result]
+    assert all(meaning for _, meaning in documented)

@@ -1,0 +1,298 @@
+"""Settings: every rule, all problems at once, no token in any of them; and the README's table is the code's."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecache.errors import SettingsError
+from imagecache.settings import SETTINGS, Settings, is_loopback, read_settings
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "Tr0ub4dor-and-3-more"
+OTHER_TOKEN = "another-token-of-20c"
+
+
+def problems_of(**environ: str) -> list[str]:
+    """The problems of an environment that is right but for what is given."""
+    with pytest.raises(SettingsError) as refused:
+        read_settings({"FC_REGION": "cn-hangzhou", **environ})
+    return refused.value.problems
+
+
+def test_the_region_of_the_function_is_enough() -> None:
+    assert read_settings({"FC_REGION": "cn-hangzhou", "PATH": "/bin"}) == Settings(
+        regions=("cn-hangzhou",),
+        eci_endpoint="https://eci.{region}.aliyuncs.com",
+        webhook_tokens=(),
+        dry_run=False,
+        log_level="INFO",
+    )
+
+
+def test_every_setting_is_read() -> None:
+    settings = read_settings(
+        {
+            "IMC_REGIONS": "cn-hangzhou, cn-shanghai",
+            "IMC_ECI_ENDPOINT": "https://eci-vpc.{region}.aliyuncs.com/",
+            "IMC_WEBHOOK_TOKENS": f"{TOKEN},{OTHER_TOKEN}",
+            "IMC_DRY_RUN": "true",
+            "IMC_LOG_LEVEL": "debug",
+        }
+    )
+    assert settings == Settings(
+        regions=("cn-hangzhou", "cn-shanghai"),
+        eci_endpoint="https://eci-vpc.{region}.aliyuncs.com",
+        webhook_tokens=(TOKEN, OTHER_TOKEN),
+        dry_run=True,
+        log_level="DEBUG",
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "regions"),
+    [
+        pytest.param({"IMC_REGIONS": "cn-shanghai"}, ("cn-shanghai",), id="wins over the function's"),
+        pytest.param({"IMC_REGIONS": ""}, ("cn-hangzhou",), id="empty"),
+        pytest.param({"IMC_REGIONS": " , "}, ("cn-hangzhou",), id="blanks and commas"),
+        pytest.param({"IMC_REGIONS": "b,a,b"}, ("b", "a"), id="in order, each once"),
+    ],
+)
+def test_regions_are_listed(environ: dict[str, str], regions: tuple[str, ...]) -> None:
+    assert read_settings({"FC_REGION": "cn-hangzhou", **environ}).regions == regions
+
+
+@pytest.mark.parametrize(
+    "regions",
+    [
+        "CN-Hangzhou",
+        "cn_hangzhou",
+        "cn-",
+        "-cn",
+        "cn--a",
+        "cn/../x",
+        "evil.example?",
+        "cn hangzhou",
+        "\u0663",
+    ],
+)
+def test_what_is_no_region_is_a_problem(regions: str) -> None:
+    (problem,) = problems_of(IMC_REGIONS=f"cn-hangzhou,{regions}")
+    assert problem == f"IMC_REGIONS: {regions!a} is no region id"
+
+
+def test_a_region_must_come_from_somewhere() -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({})
+    assert refused.value.problems == ["IMC_REGIONS is not set and FC_REGION gives no default"]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://eci.{region}.aliyuncs.com",
+        "https://eci.cn-hangzhou.aliyuncs.com",
+        "https://eci.example.com:8443",
+        "HTTPS://eci.example.com",
+        "https://127.0.0.1:8443",
+        "http://127.0.0.1:8080",
+        "http://127.0.0.2:8080",
+        "http://[::1]:8080",
+        "http://localhost:8080",
+        "http://LOCALHOST",
+    ],
+)
+def test_an_endpoint_is_taken(endpoint: str) -> None:
+    assert read_settings({"FC_REGION": "cn-hangzhou", "IMC_ECI_ENDPOINT": endpoint}).eci_endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "told"),
+    [
+        pytest.param("http://eci.{region}.aliyuncs.com", "must be https", id="http"),
+        pytest.param("http://127.0.0.1.evil.example", "must be https", id="host begins with loopback"),
+        pytest.param("http://localhost.evil.example", "must be https", id="host begins with localhost"),
+        pytest.param("http://evil-localhost", "must be https", id="host ends in localhost"),
+        pytest.param("http://0.0.0.0:8080", "must be https", id="any address"),
+        pytest.param("http://128.0.0.1:8080", "must be https", id="beside loopback"),
+        pytest.param("http://192.168.0.1", "must be https", id="private network"),
+        pytest.param("http://127.1", "must be https", id="short form of loopback"),
+        pytest.param("http://2130706433", "must be https", id="loopback as a number"),
+        pytest.param("http://127.0.0.{region}", "must be https", id="region in an address"),
+        pytest.param("http://[::2]:8080", "must be https", id="IPv6 beside loopback"),
+        pytest.param("http://127.0.0.1\n.evil.example", "must be https", id="newline after loopback"),
+        pytest.param("https://user:hunter2pw@eci.example.com", "and nothing else", id="user and password"),
+        pytest.param("http://127.0.0.1@evil.example", "and nothing else", id="loopback as a user"),
+        pytest.param("https://@eci.example.com", "and nothing else", id="empty user"),
+        pytest.param("https://eci.example.com/path", "and nothing else", id="path"),
+        pytest.param("https://eci.example.com?x=1", "and nothing else", id="query"),
+        pytest.param("https://eci.example.com#x", "and nothing else", id="fragment"),
+        pytest.param("https://eci.{zone}.example.com", "and nothing else", id="another placeholder"),
+        pytest.param("eci.example.com", "no http or https URL", id="no scheme"),
+        pytest.param("eci.example.com:443", "no http or https URL", id="host and port"),
+        pytest.param("ftp://eci.example.com", "no http or https URL", id="ftp"),
+        pytest.param("https://", "no http or https URL", id="no host"),
+        pytest.param("https://:443", "no http or https URL", id="port alone"),
+        pytest.param("https://eci.example.com:0", "no http or https URL", id="port 0"),
+        pytest.param("https://eci.example.com:99999", "is no URL", id="port too large"),
+        pytest.param("https://eci.example.com:port", "is no URL", id="port is no number"),
+        pytest.param("https://localhost:{region}", "is no URL", id="region as a port"),
+        pytest.param("https://[::1", "is no URL", id="open bracket"),
+    ],
+)
+def test_an_endpoint_is_refused_without_repeating_it(endpoint: str, told: str) -> None:
+    (problem,) = problems_of(IMC_ECI_ENDPOINT=endpoint)
+    assert problem.startswith("IMC_ECI_ENDPOINT ")
+    assert told in problem
+    assert endpoint not in problem
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize(
+    ("hostname", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.255.255.254", True),
+        ("::1", True),
+        ("", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("localhost.localdomain", False),
+        ("127.0.0.1.evil.example", False),
+    ],
+)
+def test_loopback_is_this_machine_alone(hostname: str, expected: bool) -> None:
+    assert is_loopback(hostname) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "tokens"),
+    [
+        pytest.param("", (), id="none"),
+        pytest.param(" , ,", (), id="commas alone are no token"),
+        pytest.param("a" * 16, ("a" * 16,), id="16 characters"),
+        pytest.param(f" {TOKEN} ,, {OTHER_TOKEN} ", (TOKEN, OTHER_TOKEN), id="blanks around"),
+        pytest.param(f"{TOKEN},{TOKEN}", (TOKEN,), id="twice the same"),
+        pytest.param("!\"#$%&'()*+-./:;<=>?@[]^_`{|}~", ("!\"#$%&'()*+-./:;<=>?@[]^_`{|}~",), id="signs"),
+    ],
+)
+def test_tokens_are_listed(value: str, tokens: tuple[str, ...]) -> None:
+    assert read_settings({"FC_REGION": "r", "IMC_WEBHOOK_TOKENS": value}).webhook_tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        pytest.param("hunter2-hunter2", "token 2 has 15 characters, not 16", id="short"),
+        pytest.param(
+            "hunter2 hunter2 hunter2", "token 2 has a character that is not printable ASCII", id="space"
+        ),
+        pytest.param(
+            "hunter2\thunter2-hunter2", "token 2 has a character that is not printable ASCII", id="tab"
+        ),
+        pytest.param(
+            "hunter2-hunter2-\xfc", "token 2 has a character that is not printable ASCII", id="umlaut"
+        ),
+        pytest.param("hunter2-hunter2-\x00", "token 2 has a character that is not printable ASCII", id="NUL"),
+    ],
+)
+def test_a_wrong_token_is_told_by_its_number_and_never_shown(token: str, told: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings({"FC_REGION": "r", "IMC_WEBHOOK_TOKENS": f"{TOKEN},{token}"})
+    assert refused.value.problems == [f"IMC_WEBHOOK_TOKENS: {told}"]
+    shown = "".join(traceback.format_exception(refused.value)) + repr(refused.value)
+    assert "hunter2" not in shown
+    assert TOKEN not in shown
+
+
+@given(st.lists(st.text("\xa7\xb6\u03b6", min_size=1, max_size=20), min_size=1, max_size=4))
+def test_no_problem_has_a_character_of_a_token(tokens: list[str]) -> None:
+    problems = problems_of(IMC_WEBHOOK_TOKENS=",".join(tokens))
+    assert problems
+    assert "".join(problems).isascii()
+
+
+def test_the_text_form_of_settings_shows_no_token() -> None:
+    settings = read_settings({"FC_REGION": "r", "IMC_WEBHOOK_TOKENS": TOKEN})
+    assert settings.webhook_tokens == (TOKEN,)
+    assert TOKEN not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("true", True),
+        ("TRUE", True),
+        (" true ", True),
+        ("1", True),
+        ("false", False),
+        ("False", False),
+        ("0", False),
+        ("", False),
+    ],
+)
+def test_a_flag_is_read(value: str, expected: bool) -> None:
+    assert read_settings({"FC_REGION": "r", "IMC_DRY_RUN": value}).dry_run is expected
+
+
+@pytest.mark.parametrize("value", ["yes", "on", "2", "truee", "t\u0433ue"])
+def test_any_other_flag_is_a_problem_lest_a_dry_run_be_a_real_one(value: str) -> None:
+    assert problems_of(IMC_DRY_RUN=value) == [f"IMC_DRY_RUN is {value!a}, not true or false"]
+
+
+@pytest.mark.parametrize("value", ["verbose", "CRITICAL", "10"])
+def test_any_other_log_level_is_a_problem(value: str) -> None:
+    assert problems_of(IMC_LOG_LEVEL=value) == [
+        f"IMC_LOG_LEVEL is {value.upper()!a}, not one of DEBUG, ERROR, INFO, WARNING"
+    ]
+
+
+@pytest.mark.parametrize("name", ["IMC_DRYRUN", "IMC_", "IMC_dry_run", "IMC_WEBHOOK_TOKEN"])
+def test_an_unknown_name_is_a_problem_and_its_value_is_not_shown(name: str) -> None:
+    (problem,) = problems_of(**{name: TOKEN})
+    assert problem.startswith(f"{name} is no setting; known are ")
+    assert all(setting.name in problem for setting in SETTINGS)
+    assert TOKEN not in problem
+
+
+def test_names_of_others_are_left_alone() -> None:
+    assert read_settings({"FC_REGION": "r", "imc_x": "1", "XIMC_Y": "1", "IMCZ": "1"}).regions == ("r",)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(
+            {
+                "IMC_REGIONS": "A,B",
+                "IMC_ECI_ENDPOINT": "http://eci.example.com",
+                "IMC_WEBHOOK_TOKENS": "short,\xe4",
+                "IMC_DRY_RUN": "maybe",
+                "IMC_LOG_LEVEL": "loud",
+                "IMC_TYPO": "1",
+                "IMC_OTHER_TYPO": "1",
+            }
+        )
+    problems = refused.value.problems
+    about = [re.split("[: ]", problem)[0] for problem in problems]
+    assert sorted(about) == sorted(
+        ["IMC_REGIONS"] * 2
+        + ["IMC_ECI_ENDPOINT", "IMC_DRY_RUN", "IMC_LOG_LEVEL", "IMC_TYPO", "IMC_OTHER_TYPO"]
+        + ["IMC_WEBHOOK_TOKENS"] * 3
+    )
+    assert str(refused.value) == "; ".join(problems)
+
+
+def test_the_table_of_the_readme_is_the_one_of_the_code() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("| name | default | meaning |\n|---|---|---|\n")
+    rows = [line.strip("|").split("|") for line in table.partition("\n\n")[0].splitlines()]
+    assert [tuple(cell.strip() for cell in row) for row in rows] == [
+        (f"`{setting.name}`", setting.default, setting.meaning) for setting in SETTINGS
+    ]

@@ -1,0 +1,269 @@
+"""The UpdateImageCache request: valid by its schema, exact on the wire, safe to show, and idempotent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagecache.caches import ImageCache
+from imagecache.errors import PermanentError
+from imagecache.reasons import Reason
+from imagecache.schema import validate
+from imagecache.update import MASK, MOST_IMAGES, build_update, client_token, flatten, masked
+
+CACHE = ImageCache(
+    region_id="cn-hangzhou",
+    image_cache_id="imc-1",
+    name="web",
+    status="Ready",
+    images=("nginx:1.27", "redis"),
+    tags=(("team", "shop"), ("empty", "")),
+    resource_group_id="rg-1",
+    size_gib=40,
+    elimination_strategy="LRU",
+    flash=True,
+)
+BARE = ImageCache("cn-hangzhou", "imc-1", "", "Ready", ("nginx",))
+EXTRA: dict[str, Any] = {
+    "RetentionDays": 7,
+    "AutoMatchImageCache": True,
+    "Flash": False,
+    "ImageRegistryCredential": [
+        {"Server": "r.example.com", "UserName": "u", "Password": "correct horse"},
+        {"Server": "q.example.com", "UserName": "v", "Password": "battery staple"},
+    ],
+    "AcrRegistryInfo": [
+        {
+            "InstanceId": "cri-1",
+            "InstanceName": "acme",
+            "RegionId": "cn-hangzhou",
+            "Domain": ["a.example.com", "b.example.com"],
+        },
+        {"InstanceId": "cri-2"},
+    ],
+}
+
+visible_texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=128)
+ids = st.from_regex(r"[!-~]{1,64}", fullmatch=True)
+image_lists = st.lists(visible_texts.filter(bool), min_size=1, max_size=MOST_IMAGES).map(tuple)
+change_ids = st.lists(st.text("0123456789abcdef", min_size=32, max_size=32), min_size=1, max_size=4)
+described_caches = st.builds(
+    ImageCache,
+    region_id=st.from_regex(r"[a-z0-9]{1,8}(?:-[a-z0-9]{1,8}){0,3}", fullmatch=True),
+    image_cache_id=ids,
+    name=visible_texts,
+    status=st.sampled_from(["Ready", "UpdateFailed"]),
+    images=image_lists,
+    tags=st.lists(st.tuples(visible_texts.filter(bool), visible_texts), max_size=20).map(tuple),
+    resource_group_id=st.just("") | ids,
+    size_gib=st.none() | st.integers(min_value=0, max_value=100_000),
+    elimination_strategy=st.sampled_from(["", "LRU"]),
+    flash=st.booleans(),
+)
+
+
+def leaves(value: Any) -> int:
+    if isinstance(value, Mapping):
+        return sum(leaves(member) for member in value.values())
+    if isinstance(value, list):
+        return sum(leaves(member) for member in value)
+    return 0 if value is None else 1
+
+
+@given(described_caches, change_ids)
+def test_the_request_for_a_described_cache_is_valid_and_has_the_whole_list(
+    cache: ImageCache, changes: list[str]
+) -> None:
+    request = build_update(cache, cache.images, changes)
+    validate(request, "update-image-cache")
+    assert request["Image"] == list(cache.images)
+    assert (request["RegionId"], request["ImageCacheId"]) == (cache.region_id, cache.image_cache_id)
+
+
+def test_all_that_a_description_returns_is_sent_again() -> None:
+    assert build_update(CACHE, CACHE.images, ["change"]) == {
+        "RegionId": "cn-hangzhou",
+        "ImageCacheId": "imc-1",
+        "ClientToken": client_token(CACHE, CACHE.images, ["change"]),
+        "Image": ["nginx:1.27", "redis"],
+        "ImageCacheName": "web",
+        "ResourceGroupId": "rg-1",
+        "EliminationStrategy": "LRU",
+        "Tag": [{"Key": "team", "Value": "shop"}, {"Key": "empty", "Value": ""}],
+        "ImageCacheSize": 40,
+        "Flash": True,
+    }
+
+
+def test_what_a_description_does_not_have_is_left_out() -> None:
+    request = build_update(BARE, BARE.images, ["change"])
+    assert set(request) == {"RegionId", "ImageCacheId", "ClientToken", "Image"}
+
+
+def test_configured_parameters_replace_described_ones() -> None:
+    request = build_update(CACHE, CACHE.images, ["change"], EXTRA)
+    validate(request, "update-image-cache")
+    assert request["Flash"] is False
+    assert request["ImageCacheSize"] == 40
+    assert request["RetentionDays"] == 7
+
+
+@pytest.mark.parametrize(
+    ("size", "sent"),
+    [(None, None), (0, None), (19, None), (20, 20), (32768, 32768), (32769, None)],
+)
+def test_a_size_outside_the_limits_of_an_update_is_not_sent(size: int | None, sent: int | None) -> None:
+    request = build_update(replace(CACHE, size_gib=size), CACHE.images, ["change"])
+    assert request.get("ImageCacheSize") == sent
+
+
+@pytest.mark.parametrize("count", [0, 21, 100])
+def test_a_list_that_no_cache_takes_is_refused_before_it_is_sent(count: int) -> None:
+    with pytest.raises(PermanentError) as refused:
+        build_update(CACHE, ("nginx",) * count, ["change"])
+    assert refused.value.reason is Reason.INVALID_UPDATE_REQUEST
+    assert refused.value.calls == 0
+    assert f"{count} images" in refused.value.message
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_the_shortest_and_the_longest_list_are_sent(count: int) -> None:
+    images = tuple(f"r.example.com/app-{number}" for number in range(count))
+    assert build_update(CACHE, images, ["change"])["Image"] == list(images)
+
+
+@given(described_caches, change_ids, st.randoms(use_true_random=False))
+def test_a_token_is_the_same_for_the_same_changes_in_any_order(
+    cache: ImageCache, changes: list[str], random: Any
+) -> None:
+    token = client_token(cache, cache.images, changes)
+    shuffled = [*changes, changes[0]]
+    random.shuffle(shuffled)
+    assert client_token(cache, cache.images, shuffled) == token
+    assert len(token) == 64
+    assert set(token) <= set("0123456789abcdef")
+
+
+@given(image_lists, image_lists)
+def test_a_token_depends_on_the_images_and_their_order(
+    images: tuple[str, ...], others: tuple[str, ...]
+) -> None:
+    same = client_token(CACHE, images, ["change"]) == client_token(CACHE, others, ["change"])
+    assert same is (images == others)
+    turned = images[::-1]
+    same = client_token(CACHE, images, ["change"]) == client_token(CACHE, turned, ["change"])
+    assert same is (images == turned)
+
+
+@pytest.mark.parametrize(
+    ("cache", "images", "changes"),
+    [
+        pytest.param(replace(CACHE, image_cache_id="imc-2"), ("nginx",), ["a"], id="another cache"),
+        pytest.param(replace(CACHE, region_id="cn-shanghai"), ("nginx",), ["a"], id="another region"),
+        pytest.param(CACHE, ("redis",), ["a"], id="another list"),
+        pytest.param(CACHE, ("nginx", "nginx"), ["a"], id="an image twice"),
+        pytest.param(CACHE, ("nginx",), ["b"], id="another change"),
+        pytest.param(CACHE, ("nginx",), ["a", "b"], id="a further change"),
+    ],
+)
+def test_another_update_has_another_token(
+    cache: ImageCache, images: tuple[str, ...], changes: list[str]
+) -> None:
+    assert client_token(cache, images, changes) != client_token(CACHE, ("nginx",), ["a"])
+
+
+def test_the_state_of_a_cache_does_not_change_its_token() -> None:
+    failed = replace(CACHE, status="UpdateFailed", tags=(), size_gib=None)
+    assert client_token(failed, CACHE.images, ["a"]) == client_token(CACHE, CACHE.images, ["a"])
+
+
+def test_the_request_is_flattened_to_the_names_of_the_api() -> None:
+    request = build_update(CACHE, CACHE.images, ["change"], EXTRA)
+    assert flatten(request) == {
+        "RegionId": "cn-hangzhou",
+        "ImageCacheId": "imc-1",
+        "ClientToken": request["ClientToken"],
+        "Image.1": "nginx:1.27",
+        "Image.2": "redis",
+        "ImageCacheName": "web",
+        "ResourceGroupId": "rg-1",
+        "EliminationStrategy": "LRU",
+        "Tag.1.Key": "team",
+        "Tag.1.Value": "shop",
+        "Tag.2.Key": "empty",
+        "Tag.2.Value": "",
+        "ImageCacheSize": "40",
+        "Flash": "false",
+        "RetentionDays": "7",
+        "AutoMatchImageCache": "true",
+        "ImageRegistryCredential.1.Server": "r.example.com",
+        "ImageRegistryCredential.1.UserName": "u",
+        "ImageRegistryCredential.1.Password": "correct horse",
+        "ImageRegistryCredential.2.Server": "q.example.com",
+        "ImageRegistryCredential.2.UserName": "v",
+        "ImageRegistryCredential.2.Password": "battery staple",
+        "AcrRegistryInfo.1.InstanceId": "cri-1",
+        "AcrRegistryInfo.1.InstanceName": "acme",
+        "AcrRegistryInfo.1.RegionId": "cn-hangzhou",
+        "AcrRegistryInfo.1.Domain.1": "a.example.com",
+        "AcrRegistryInfo.1.Domain.2": "b.example.com",
+        "AcrRegistryInfo.2.InstanceId": "cri-2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param(None, {}, id="none"),
+        pytest.param([], {}, id="empty list"),
+        pytest.param({}, {}, id="empty object"),
+        pytest.param([None, "a"], {"P.2": "a"}, id="none in a list"),
+        pytest.param({"K": None}, {}, id="none in an object"),
+        pytest.param("", {"P": ""}, id="empty text"),
+        pytest.param(0, {"P": "0"}, id="zero"),
+        pytest.param(True, {"P": "true"}, id="true"),
+        pytest.param(False, {"P": "false"}, id="false"),
+        pytest.param(20.0, {"P": "20"}, id="whole number written as a float"),
+        pytest.param(("a", "b"), {"P.1": "a", "P.2": "b"}, id="tuple"),
+        pytest.param([{"L": [{"M": 1}]}], {"P.1.L.1.M": "1"}, id="nested"),
+    ],
+)
+def test_a_value_is_flattened(value: Any, expected: dict[str, str]) -> None:
+    assert flatten({"P": value}) == expected
+
+
+@given(described_caches, change_ids)
+def test_every_value_of_the_request_becomes_one_parameter(cache: ImageCache, changes: list[str]) -> None:
+    request = build_update(cache, cache.images, changes, EXTRA)
+    parameters = flatten(request)
+    assert len(parameters) == leaves(request)
+    assert all(isinstance(value, str) for value in parameters.values())
+
+
+def test_a_shown_request_has_no_password_and_the_sent_one_still_has() -> None:
+    request = build_update(CACHE, CACHE.images, ["change"], EXTRA)
+    shown = masked(request)
+    text = json.dumps(shown)
+    assert "horse" not in text
+    assert "staple" not in text
+    assert shown["ImageRegistryCredential"][1] == {
+        "Server": "q.example.com",
+        "UserName": "v",
+        "Password": MASK,
+    }
+    assert {key: shown[key] for key in shown if key != "ImageRegistryCredential"} == {
+        key: request[key] for key in request if key != "ImageRegistryCredential"
+    }
+    assert request["ImageRegistryCredential"][0]["Password"] == "correct horse"
+    validate(shown, "update-image-cache")
+
+
+def test_a_request_without_credentials_is_shown_as_it_is() -> None:
+    request = build_update(CACHE, CACHE.images, ["change"])
+    assert masked(request) == request
