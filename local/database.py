@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 __all__ = ["Connection", "connect", "transaction"]
 
 BUSY_TIMEOUT_SECONDS = 10.0
+_PAUSE_SECONDS = 0.01
 
 
 class Connection(sqlite3.Connection):
@@ -37,7 +39,8 @@ def connect(path: Path | str) -> Connection:
         path: the file, or ``":memory:"`` for one that ends with the connection.
 
     Raises:
-        sqlite3.OperationalError: the file cannot be opened, or is no database.
+        sqlite3.OperationalError: the file cannot be opened.
+        sqlite3.DatabaseError: it is no database.
     """
     if path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -49,24 +52,19 @@ def connect(path: Path | str) -> Connection:
         factory=Connection,
     )
     connection.row_factory = sqlite3.Row
-    # Readers and the writer do not wait for each other; a crash of the machine may lose the last commits,
-    # which a laptop's state can bear, and never corrupts the file.
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
+    # A crash of the machine may lose the last commits, which a laptop's state can bear; the file stays sound.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
 
 
 @contextmanager
-def transaction(connection: Connection, *, write: bool = True) -> Iterator[Connection]:
+def transaction(connection: Connection) -> Iterator[Connection]:
     """Hold the connection, and the right to write, for the length of the block.
 
     Commits at its end, rolls back when it raises. Inside another transaction of the same thread it is part
     of that one. Fetch results inside the block.
-
-    Args:
-        connection: to hold.
-        write: False for a block that only reads; it waits for no writer on another connection.
 
     Raises:
         sqlite3.OperationalError: another connection has held the right to write for ten seconds.
@@ -76,11 +74,26 @@ def transaction(connection: Connection, *, write: bool = True) -> Iterator[Conne
             yield connection
             return
         # IMMEDIATE: a transaction that reads first and then writes could otherwise fail at the write, when
-        # another process wrote in between, and no busy timeout helps against that.
-        connection.execute("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")
+        # another connection wrote in between, and no busy timeout helps against that.
+        connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+
+def _write_ahead(connection: Connection) -> None:
+    """Let readers and the writer not wait for each other, for as long as the file exists."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            # Two connections that open a new file at once: here SQLite does not heed its busy timeout.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return

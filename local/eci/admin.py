@@ -108,6 +108,8 @@ def _create_caches(service: Service, _request: Request, document: Any) -> Any:
     for seed in document if isinstance(document, list) else [document]:
         members = dict(_object(seed))
         building = members.pop("building", False)
+        if type(building) is not bool:
+            raise OrderError(f"building: true or false is expected, {building!r} found")
         now, key = service.clock(), uuid.uuid4().hex[:20]
         cache = seeds.read_seed({**members, "status": "Preparing"} if building else members, now=now, key=key)
         if building:
@@ -137,7 +139,8 @@ def _force_status(service: Service, request: Request, document: Any) -> Any:
     members = _object(document)
     now = service.clock()
     cache = _observed(service, request.path_params["id"])
-    forced = machine.force(cache, members.get("status", ""), now=now, message=members.get("message", ""))
+    message = str(members.get("message", ""))
+    forced = machine.force(cache, members.get("status", ""), now=now, message=message)
     store.cut_update(service.connection, cache.image_cache_id, forced.status, now)
     store.save_cache(service.connection, forced)
     return seeds.show(forced, now)

@@ -98,7 +98,7 @@ def read_fault(document: Mapping[str, Any]) -> Fault:
         OrderError: an unknown member or kind, or a value that a member cannot have.
     """
     kind = document.get("kind")
-    if kind not in ANSWER_KINDS and kind != UPDATE_FAILS:
+    if kind not in (*ANSWER_KINDS, UPDATE_FAILS):
         raise OrderError(f"kind: one of {', '.join([*ANSWER_KINDS, UPDATE_FAILS])} expected, {kind!r} found")
     values: dict[str, Any] = {"acts": kind in _ACTS, **document}
     types = {field.name: str(field.type) for field in fields(Fault)}

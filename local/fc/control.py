@@ -1,0 +1,105 @@
+"""Calls of the invocation API, and of the administration, of a running local Function Compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from .functions import Invocation
+
+__all__ = ["FcControl", "FcControlError"]
+
+# Longer than any function of a template may run here; the platform itself ends a function that takes too long.
+_TIMEOUT_SECONDS = 900.0
+
+
+class FcControlError(RuntimeError):
+    """Raised when the server refuses a call; the text says why."""
+
+
+class FcControl:
+    """Calls to one server.
+
+    Args:
+        url: of the server.
+        auth: signs the calls of the API; None is enough for the administration.
+    """
+
+    def __init__(self, url: str, auth: httpx.Auth | None = None) -> None:
+        # No proxy from the environment: the server is on loopback.
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=_TIMEOUT_SECONDS)
+        self._auth = auth
+
+    def invoke(self, function: str, payload: bytes) -> Invocation:
+        """Invoke a function and wait for its end.
+
+        Raises:
+            FcControlError: the platform refuses; that the function fails is told by the result.
+        """
+        response = self._invocation(function, payload, {}, httpx.codes.OK)
+        headers = response.headers
+        return Invocation(headers["x-fc-request-id"], response.content, headers.get("x-fc-error-type"))
+
+    def invoke_async(
+        self, function: str, payload: bytes, *, delay_seconds: int | None = None, task_id: str | None = None
+    ) -> str:
+        """Hand an event over for later; returns the request id.
+
+        Raises:
+            FcControlError: the platform refuses.
+        """
+        headers = {"x-fc-invocation-type": "Async"}
+        if delay_seconds is not None:
+            headers["x-fc-async-delay"] = str(delay_seconds)
+        if task_id is not None:
+            headers["x-fc-async-task-id"] = task_id
+        response = self._invocation(function, payload, headers, httpx.codes.ACCEPTED)
+        return str(response.headers["x-fc-request-id"])
+
+    def fire_timer(self, trigger: str) -> str:
+        """Fire a timer trigger now; returns the request id."""
+        return str(self._ask("POST", f"/_local/timers/{trigger}/fire")["request_id"])
+
+    def logs(self, *, after: int = 0, request_id: str | None = None) -> list[dict[str, Any]]:
+        """Lines that functions wrote: number, at, function, request_id, stream, line."""
+        query = {"after": str(after)} | ({} if request_id is None else {"request_id": request_id})
+        return list(self._ask("GET", "/_local/logs", params=query))
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """All asynchronous invocations; see ``deliveries.Delivery``."""
+        return list(self._ask("GET", "/_local/deliveries"))
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Those that were given up."""
+        return list(self._ask("GET", "/_local/dead-letters"))
+
+    def rotate_role_key(self) -> str:
+        """Revoke the functions' access key and issue another; returns its id."""
+        return str(self._ask("POST", "/_local/role-key/rotate")["access_key_id"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _invocation(
+        self, function: str, payload: bytes, headers: Mapping[str, str], expected: int
+    ) -> httpx.Response:
+        response = self._client.post(
+            f"/2023-03-30/functions/{function}/invocations",
+            content=payload,
+            headers={"content-type": "application/json", **headers},
+            auth=self._auth,
+        )
+        return _checked(response, expected)
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        response = self._client.request(method, path, **options)
+        return _checked(response, httpx.codes.ACCEPTED if path.endswith("/fire") else httpx.codes.OK).json()
+
+
+def _checked(response: httpx.Response, expected: int) -> httpx.Response:
+    if response.status_code != expected:
+        raise FcControlError(f"{response.status_code}: {response.text}")
+    return response

@@ -1,0 +1,187 @@
+"""Asynchronous invocations that are accepted and not yet done: a queue in SQLite, with its dead letters.
+
+A delivery survives a restart: one that was being tried then is tried again, so it may be executed more than once,
+as in the cloud. Must not know how a function is invoked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..database import connect, transaction
+
+__all__ = ["Delivery", "DeliveryStore", "DuplicateTaskError"]
+
+WAITING, RUNNING, DONE, DEAD = "waiting", "running", "done", "dead"
+
+# The payload of a delivery that is done is dropped; its row stays, as a task id may be used only once.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS deliveries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    function TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    source TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    task_id TEXT,
+    accepted_at REAL NOT NULL,
+    due_at REAL NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    throttled INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    UNIQUE (function, task_id)
+);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, due_at);
+"""
+
+
+class DuplicateTaskError(ValueError):
+    """Raised when a function was given a task of the same id before."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One asynchronous invocation.
+
+    Attributes:
+        number: grows from delivery to delivery.
+        function: the function's name.
+        payload: the event.
+        source: who wants it: ``api``, or a trigger's name.
+        request_id: the same for every attempt.
+        task_id: None, or the caller's own id of it.
+        accepted_at: in seconds since the epoch.
+        due_at: when it is tried next, in seconds since the epoch.
+        state: ``waiting``, ``running``, ``done`` or ``dead``.
+        attempts: how often the function was invoked so far.
+        throttled: how often no instance was free.
+        error: what the last attempt failed with.
+    """
+
+    number: int
+    function: str
+    payload: bytes
+    source: str
+    request_id: str
+    task_id: str | None
+    accepted_at: float
+    due_at: float
+    state: str
+    attempts: int
+    throttled: int
+    error: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, the payload as text."""
+        return {**vars(self), "payload": self.payload.decode("utf-8", errors="replace")}
+
+
+class DeliveryStore:
+    """The queue.
+
+    Args:
+        database_path: the SQLite file.
+    """
+
+    def __init__(self, database_path: Path | str) -> None:
+        self._connection = connect(database_path)
+        self._connection.executescript(_SCHEMA)
+        with transaction(self._connection) as connection:
+            connection.execute("UPDATE deliveries SET state = ? WHERE state = ?", (WAITING, RUNNING))
+
+    def add(
+        self,
+        function: str,
+        payload: bytes,
+        *,
+        source: str,
+        request_id: str,
+        task_id: str | None,
+        accepted_at: float,
+        due_at: float,
+    ) -> None:
+        """Accept a delivery. See ``Delivery``.
+
+        Raises:
+            DuplicateTaskError: the function has or had a task of this id.
+        """
+        with transaction(self._connection) as connection:
+            known = connection.execute(
+                "SELECT 1 FROM deliveries WHERE function = ? AND task_id = ?", (function, task_id)
+            ).fetchone()
+            if known is not None:
+                raise DuplicateTaskError(f"{function} was given a task {task_id!r} before")
+            connection.execute(
+                "INSERT INTO deliveries (function, payload, source, request_id, task_id, accepted_at, due_at, state)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (function, payload, source, request_id, task_id, accepted_at, due_at, WAITING),
+            )
+
+    def take_due(self, now: float) -> Delivery | None:
+        """The delivery that is due for longest, marked as running; None when none is due."""
+        with transaction(self._connection) as connection:
+            row = connection.execute(
+                "SELECT * FROM deliveries WHERE state = ? AND due_at <= ? ORDER BY due_at, number LIMIT 1",
+                (WAITING, now),
+            ).fetchone()
+            if row is None:
+                return None
+            connection.execute("UPDATE deliveries SET state = ? WHERE number = ?", (RUNNING, row["number"]))
+        return Delivery(**{**dict(row), "state": RUNNING})
+
+    def next_due(self) -> float | None:
+        """When the next waiting delivery is due, in seconds since the epoch."""
+        with transaction(self._connection) as connection:
+            row = connection.execute(
+                "SELECT MIN(due_at) FROM deliveries WHERE state = ?", (WAITING,)
+            ).fetchone()
+        due_at: float | None = row[0]
+        return due_at
+
+    def finish(self, delivery: Delivery) -> None:
+        """The function succeeded."""
+        with transaction(self._connection) as connection:
+            connection.execute(
+                "UPDATE deliveries SET state = ?, payload = x'', attempts = attempts + 1, error = NULL"
+                " WHERE number = ?",
+                (DONE, delivery.number),
+            )
+
+    def retry(self, delivery: Delivery, error: str, due_at: float) -> None:
+        """The function failed; try again at ``due_at``."""
+        self._failed(delivery, WAITING, error, due_at, attempts=1)
+
+    def postpone(self, delivery: Delivery, error: str, due_at: float) -> None:
+        """No instance was free; that counts as no attempt."""
+        self._failed(delivery, WAITING, error, due_at, attempts=0)
+
+    def bury(self, delivery: Delivery, error: str, *, attempts: int) -> None:
+        """Give up: the delivery becomes a dead letter. ``attempts`` is 1 if the function was invoked now."""
+        self._failed(delivery, DEAD, error, delivery.due_at, attempts=attempts)
+
+    def release(self, delivery: Delivery) -> None:
+        """Put back what was taken and not tried."""
+        with transaction(self._connection) as connection:
+            connection.execute("UPDATE deliveries SET state = ? WHERE number = ?", (WAITING, delivery.number))
+
+    def list(self, state: str | None = None) -> list[Delivery]:
+        """Deliveries, oldest first; of one state, if given."""
+        with transaction(self._connection) as connection:
+            rows = connection.execute(
+                "SELECT * FROM deliveries WHERE ? IS NULL OR state = ? ORDER BY number", (state, state)
+            ).fetchall()
+        return [Delivery(**dict(row)) for row in rows]
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def _failed(self, delivery: Delivery, state: str, error: str, due_at: float, *, attempts: int) -> None:
+        with transaction(self._connection) as connection:
+            connection.execute(
+                "UPDATE deliveries SET state = ?, error = ?, due_at = ?, attempts = attempts + ?,"
+                " throttled = throttled + ? WHERE number = ?",
+                (state, error, due_at, attempts, 1 - attempts, delivery.number),
+            )

@@ -1,0 +1,202 @@
+"""Asynchronous invocation: accepts events, and tries each until it succeeds or is given up.
+
+Vendor page "Retry policies" (Function Compute): a function that fails is tried again three times by default; a
+throttled request is tried again for as long as its event may be old, and that counts as no attempt. The page does not
+say how long the pauses between attempts are; here they double. Must not know where events come from.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from .deliveries import Delivery, DeliveryStore
+from .functions import Functions, ThrottledError, UnknownFunctionError, new_request_id
+
+__all__ = ["MAX_PAYLOAD_BYTES", "Deliver", "Dispatcher", "PayloadTooLargeError", "RetryPolicy"]
+
+MAX_PAYLOAD_BYTES = 128 * 1024
+"""Of an asynchronous invocation (vendor page "Limits")."""
+
+_WORKERS = 16
+
+
+class Deliver(Protocol):
+    """``Dispatcher.deliver``, for those who need nothing else of it."""
+
+    def __call__(self, function: str, payload: bytes, *, source: str) -> str:
+        """Accept an event for a function."""
+
+
+class PayloadTooLargeError(ValueError):
+    """Raised when an event is larger than an asynchronous invocation takes."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often, and how fast.
+
+    Attributes:
+        retries: after the first attempt.
+        first_pause_seconds: before the second attempt; each further pause is twice as long.
+        longest_pause_seconds: where the doubling ends.
+        max_age_seconds: an event this old is given up, whatever it waits for.
+    """
+
+    retries: int = 3
+    first_pause_seconds: float = 1.0
+    longest_pause_seconds: float = 60.0
+    max_age_seconds: float = 86400.0
+
+    def pause_seconds(self, failures: int) -> float:
+        """The pause after so many failures."""
+        doubled: float = self.first_pause_seconds * 2.0 ** min(failures - 1, 32)
+        return min(doubled, self.longest_pause_seconds)
+
+
+class Dispatcher:
+    """Works the queue in threads of its own, from ``start`` to ``close``.
+
+    Args:
+        store: the queue.
+        functions: what is invoked.
+        policy: for all functions.
+        clock: the time in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: DeliveryStore,
+        functions: Functions,
+        policy: RetryPolicy,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._functions = functions
+        self._policy = policy
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._slots = threading.Semaphore(_WORKERS)
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="delivery")
+        self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
+
+    def deliver(
+        self,
+        function: str,
+        payload: bytes,
+        *,
+        source: str,
+        delay_seconds: float = 0.0,
+        task_id: str | None = None,
+    ) -> str:
+        """Accept an event for a function; returns the request id once it is stored.
+
+        Args:
+            function: its name.
+            payload: the event.
+            source: who wants it: ``api``, or a trigger's name.
+            delay_seconds: how long to wait before the first attempt.
+            task_id: refused when the function had it before.
+
+        Raises:
+            UnknownFunctionError: there is no such function.
+            PayloadTooLargeError: the event is larger than 128 KB.
+            DuplicateTaskError: the function was given a task of this id before.
+        """
+        if function not in self._functions.specs:
+            raise UnknownFunctionError(f"there is no function {function!r}")
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise PayloadTooLargeError(f"the event has {len(payload)} bytes, more than {MAX_PAYLOAD_BYTES}")
+        request_id = new_request_id()
+        now = self._clock()
+        self._store.add(
+            function,
+            payload,
+            source=source,
+            request_id=request_id,
+            task_id=task_id,
+            accepted_at=now,
+            due_at=now + delay_seconds,
+        )
+        self._wake()
+        return request_id
+
+    def start(self) -> None:
+        """Begin to work the queue."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more from the queue; an attempt that is cut off from now on is put back."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop, and wait for the attempts under way."""
+        self.stop()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._workers.shutdown(wait=True)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            # Asked for before the queue is looked at, so that what is taken can be tried at once.
+            self._slots.acquire()
+            with self._changed:
+                delivery = None
+                while not self._stopping and (delivery := self._store.take_due(self._clock())) is None:
+                    due_at = self._store.next_due()
+                    self._changed.wait(None if due_at is None else max(0.0, due_at - self._clock()))
+                if delivery is None:
+                    return
+            self._workers.submit(self._attempt, delivery)
+
+    def _attempt(self, delivery: Delivery) -> None:
+        try:
+            self._try(delivery)
+        finally:
+            self._slots.release()
+            self._wake()
+
+    def _try(self, delivery: Delivery) -> None:
+        try:
+            invocation = self._functions.invoke(
+                delivery.function, delivery.payload, request_id=delivery.request_id
+            )
+        except ThrottledError as error:
+            if self._stopping:
+                self._store.release(delivery)
+            else:
+                self._again(delivery, str(error), attempts=0)
+        except UnknownFunctionError as error:
+            # It was there when the event was accepted: the template has changed between two runs.
+            self._store.bury(delivery, str(error), attempts=0)
+        else:
+            if invocation.error_type is None:
+                self._store.finish(delivery)
+            elif self._stopping and invocation.error_type == "ProcessExit":
+                self._store.release(delivery)  # ended by us: executed at least once, so it is tried again
+            else:
+                text = invocation.payload.decode("utf-8", errors="replace")
+                self._again(delivery, f"{invocation.error_type}: {text}", attempts=1)
+
+    def _again(self, delivery: Delivery, error: str, *, attempts: int) -> None:
+        now = self._clock()
+        failed = delivery.attempts + attempts
+        pause = self._policy.pause_seconds(delivery.attempts + delivery.throttled + 1)
+        if failed > self._policy.retries or now + pause > delivery.accepted_at + self._policy.max_age_seconds:
+            self._store.bury(delivery, error, attempts=attempts)
+        elif attempts:
+            self._store.retry(delivery, error, now + pause)
+        else:
+            self._store.postpone(delivery, error, now + pause)

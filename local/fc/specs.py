@@ -1,0 +1,220 @@
+"""What the template says about functions and triggers, as values: ALIYUN::FC3::Function and ::Trigger.
+
+Property names are those of the resource types; the keys inside TriggerConfig those of the API's trigger
+structures. Must not know how anything is run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..eventbridge.pattern import Pattern, PatternError, parse_pattern
+from ..template import Resource, TemplateError
+from .schedule import Schedule, ScheduleError, parse_schedule
+
+__all__ = [
+    "RUNTIMES",
+    "Deployment",
+    "EventBridgeTrigger",
+    "FunctionSpec",
+    "HttpTrigger",
+    "TimerTrigger",
+    "read_deployment",
+]
+
+RUNTIMES = ("python3.12", "python3.10")
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"})
+_REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    """A function.
+
+    Attributes:
+        name: its name in the cloud.
+        logical_id: its name in the template.
+        handler: ``module.function``.
+        runtime: one of ``RUNTIMES``.
+        timeout_seconds: how long one invocation may take.
+        memory_mb: told to the function; not enforced here.
+        environment: its own variables; may hold secrets, so they are not in the text form.
+    """
+
+    name: str
+    logical_id: str
+    handler: str
+    runtime: str
+    timeout_seconds: int
+    memory_mb: int
+    environment: Mapping[str, str] = field(repr=False)
+
+    @property
+    def module(self) -> str:
+        """The handler's module."""
+        return self.handler.rpartition(".")[0]
+
+
+@dataclass(frozen=True)
+class HttpTrigger:
+    """A URL of a function; ``auth_type`` is ``anonymous`` or ``function`` (a signature is checked)."""
+
+    name: str
+    function_name: str
+    auth_type: str
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TimerTrigger:
+    """A schedule of a function; ``payload`` is handed over as a text inside the event."""
+
+    name: str
+    function_name: str
+    schedule: Schedule
+    expression: str
+    payload: str
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class EventBridgeTrigger:
+    """A rule on the event bus whose target is a function."""
+
+    name: str
+    function_name: str
+    pattern: Pattern
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """All that a template deploys to Function Compute."""
+
+    functions: tuple[FunctionSpec, ...]
+    http_triggers: tuple[HttpTrigger, ...]
+    timer_triggers: tuple[TimerTrigger, ...]
+    eventbridge_triggers: tuple[EventBridgeTrigger, ...]
+
+
+def read_deployment(resources: Iterable[Resource]) -> Deployment:
+    """Read functions and triggers from a template's resources; other types are passed over.
+
+    Raises:
+        TemplateError: a property is missing or wrong, or a trigger's function or name is.
+    """
+    listed = list(resources)
+    functions = tuple(_function(one) for one in listed if one.type == "ALIYUN::FC3::Function")
+    names = {one.name for one in functions}
+    triggers: list[HttpTrigger | TimerTrigger | EventBridgeTrigger] = []
+    for resource in listed:
+        if resource.type == "ALIYUN::FC3::Trigger":
+            triggers.append(_trigger(resource))
+            if triggers[-1].function_name not in names:
+                raise TemplateError(
+                    f"{resource.path}.FunctionName", f"there is no function {triggers[-1].function_name!r}"
+                )
+    # Function Compute wants them unique for one function; here a trigger is found by its name alone.
+    for name, count in Counter(trigger.name for trigger in triggers).items():
+        if count > 1:
+            raise TemplateError("Resources", f"{count} triggers have the name {name!r}")
+    return Deployment(
+        functions,
+        tuple(one for one in triggers if isinstance(one, HttpTrigger)),
+        tuple(one for one in triggers if isinstance(one, TimerTrigger)),
+        tuple(one for one in triggers if isinstance(one, EventBridgeTrigger)),
+    )
+
+
+def _function(resource: Resource) -> FunctionSpec:
+    path, properties = resource.path, resource.properties
+    handler = _take(path, properties, "Handler", str)
+    if "." not in handler.strip("."):
+        raise TemplateError(f"{path}.Handler", f"module.function is expected, {handler!r} found")
+    runtime = _take(path, properties, "Runtime", str)
+    if runtime not in RUNTIMES:
+        raise TemplateError(f"{path}.Runtime", f"one of {', '.join(RUNTIMES)} is expected, {runtime!r} found")
+    environment = _take(path, properties, "EnvironmentVariables", dict, {})
+    for name, value in environment.items():
+        if not isinstance(value, str):
+            raise TemplateError(
+                f"{path}.EnvironmentVariables.{name}", f"a text is expected, {type(value).__name__} found"
+            )
+    return FunctionSpec(
+        name=_take(path, properties, "FunctionName", str),
+        logical_id=resource.logical_id,
+        handler=handler,
+        runtime=runtime,
+        timeout_seconds=_take(path, properties, "Timeout", int, 3),
+        memory_mb=_take(path, properties, "MemorySize", int, 512),
+        environment=environment,
+    )
+
+
+def _trigger(resource: Resource) -> HttpTrigger | TimerTrigger | EventBridgeTrigger:
+    path, properties = resource.path, resource.properties
+    name = _take(path, properties, "TriggerName", str)
+    function_name = _take(path, properties, "FunctionName", str)
+    kind = _take(path, properties, "TriggerType", str)
+    config = _take(path, properties, "TriggerConfig", dict)
+    if kind == "http":
+        return _http(f"{path}.TriggerConfig", name, function_name, config)
+    if kind == "timer":
+        return _timer(f"{path}.TriggerConfig", name, function_name, config)
+    if kind == "eventbridge":
+        return _eventbridge(f"{path}.TriggerConfig", name, function_name, config)
+    raise TemplateError(f"{path}.TriggerType", f"http, timer or eventbridge is expected, {kind!r} found")
+
+
+def _http(path: str, name: str, function_name: str, config: Mapping[str, Any]) -> HttpTrigger:
+    auth_type = _take(path, config, "authType", str)
+    if auth_type not in {"anonymous", "function"}:
+        raise TemplateError(f"{path}.authType", f"anonymous or function is expected, {auth_type!r} found")
+    methods = _take(path, config, "methods", list)
+    for number, method in enumerate(methods):
+        if method not in _METHODS:
+            raise TemplateError(f"{path}.methods[{number}]", f"{method!r} is no method")
+    return HttpTrigger(name, function_name, auth_type, tuple(methods))
+
+
+def _timer(path: str, name: str, function_name: str, config: Mapping[str, Any]) -> TimerTrigger:
+    expression = _take(path, config, "cronExpression", str)
+    try:
+        schedule = parse_schedule(expression)
+    except ScheduleError as error:
+        raise TemplateError(f"{path}.cronExpression", str(error)) from None
+    enabled = _take(path, config, "enable", bool)
+    return TimerTrigger(
+        name, function_name, schedule, expression, _take(path, config, "payload", str, ""), enabled
+    )
+
+
+def _eventbridge(path: str, name: str, function_name: str, config: Mapping[str, Any]) -> EventBridgeTrigger:
+    source = _take(path, config, "eventSourceConfig", dict)
+    kind = _take(f"{path}.eventSourceConfig", source, "eventSourceType", str)
+    if kind != "Default":
+        raise TemplateError(
+            f"{path}.eventSourceConfig.eventSourceType", f"Default, the event bus, is expected, {kind!r} found"
+        )
+    try:
+        pattern = parse_pattern(json.loads(_take(path, config, "eventRuleFilterPattern", str)))
+    except json.JSONDecodeError as error:
+        raise TemplateError(f"{path}.eventRuleFilterPattern", f"JSON is expected: {error}") from None
+    except PatternError as error:
+        raise TemplateError(f"{path}.eventRuleFilterPattern", str(error)) from None
+    # The API's default is true (structure EventBridgeTriggerConfig).
+    enabled = _take(path, config, "triggerEnable", bool, default=True)
+    return EventBridgeTrigger(name, function_name, pattern, enabled)
+
+
+def _take(path: str, members: Mapping[str, Any], name: str, kind: type, default: Any = _REQUIRED) -> Any:
+    value = members.get(name, default)
+    if value is _REQUIRED:
+        raise TemplateError(f"{path}.{name}", "is missing")
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TemplateError(f"{path}.{name}", f"{kind.__name__} is expected, {type(value).__name__} found")
+    return value
