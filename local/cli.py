@@ -20,9 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from .cloud import ROOT, Cloud, CloudConfig, StateInUseError
+from .demo import run_demo
 from .eci.control import ControlError, EciControl
 from .fc.control import FcControl, FcControlError
 from .fc.specs import RUNTIMES
+from .registry import RegistryError
 from .template import TemplateError
 
 __all__ = ["main"]
@@ -31,28 +33,28 @@ DEFAULT_STATE = Path(".local")
 _FOLLOW_SECONDS = 0.5
 
 
-class UsageError(RuntimeError):
+class CommandError(RuntimeError):
     """Raised when a command cannot do what it is asked; the text says why, for a person."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], None] = options.command
+    command: Callable[[argparse.Namespace], int | None] = options.command
     try:
-        command(options)
+        return command(options) or 0
     except (
-        UsageError,
+        CommandError,
         TemplateError,
         StateInUseError,
         ControlError,
         FcControlError,
+        RegistryError,
         httpx.HTTPError,
         OSError,
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,11 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int | None], text: str
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text, parents=[state])
         added.set_defaults(command=command)
         return added
 
+    demo = commands.add_parser("demo", help="play the main job and check its story")
+    demo.set_defaults(command=_demo)
+    demo.add_argument("--code", type=Path, default=ROOT / "functions", metavar="DIR", help="what is deployed")
     up = add("up", _up, "Serve ECI, Function Compute and EventBridge until Ctrl-C.")
     up.add_argument("--port-base", type=int, metavar="N", help="use the ports from N on (any free ones)")
     up.add_argument("--code", type=Path, default=ROOT / "functions", metavar="DIR", help="what is deployed")
@@ -126,9 +133,9 @@ def _up(options: argparse.Namespace) -> None:
         parameters["Runtime"] = options.runtime
     config = CloudConfig(
         state=options.state,
+        parameters=parameters,
         template=options.template,
         code=options.code,
-        parameters=parameters,
         interpreter=options.python,
         fresh_process=options.fresh_process,
         timers=True,
@@ -155,6 +162,10 @@ def _show_urls(cloud: Cloud) -> None:
     for name, url in rows:
         # Not a table: a URL must not be wrapped, so that it can be copied.
         print(f"{name:26} {url}")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    return run_demo(Console(), options.code)
 
 
 def _caches(options: argparse.Namespace) -> None:
@@ -189,7 +200,7 @@ def _send_event(options: argparse.Namespace) -> None:
     )
     print(json.dumps(response.json(), indent=2))
     if response.status_code != httpx.codes.OK or response.json()["FailedEntryCount"]:
-        raise UsageError("not all events were taken")
+        raise CommandError("not all events were taken")
 
 
 def _logs(options: argparse.Namespace) -> None:
@@ -221,7 +232,7 @@ def _endpoints(options: argparse.Namespace) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise UsageError(
+        raise CommandError(
             f"nothing is served from {options.state}: start it with 'python -m local up'"
         ) from None
 
@@ -238,7 +249,7 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UsageError(f"{path}: JSON is expected: {error}") from None
+        raise CommandError(f"{path}: JSON is expected: {error}") from None
 
 
 def _show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,7 +1,7 @@
-"""All local servers together, from one state folder: ECI, Function Compute with a template's functions, EventBridge.
+"""All local servers together, from one state folder: ECI, EventBridge, and a template's Function Compute.
 
-What is started again on the same folder goes on where it was. Must not know what the functions do, beyond this: they
-find ECI by IMC_ECI_ENDPOINT, and print their outcomes as JSON objects, one a line.
+What is started again on the same folder goes on where it was. Must not know what the functions do, beyond
+this: they find ECI by IMC_ECI_ENDPOINT, and print their outcomes as JSON objects, one a line.
 """
 
 from __future__ import annotations
@@ -25,21 +25,16 @@ from .credentials import CredentialStore
 from .eci.control import EciControl
 from .eci.server import serve_eci
 from .eventbridge.bus import bus_app
-from .fc.api_app import ApiParts, api_app
 from .fc.control import FcControl
-from .fc.deliveries import DeliveryStore
-from .fc.dispatcher import Dispatcher, RetryPolicy
-from .fc.functions import Functions, Host, Invocation
-from .fc.logs import LogStore
-from .fc.role import RoleKey
+from .fc.dispatcher import RetryPolicy
+from .fc.functions import Host, Invocation
+from .fc.server import FunctionCompute, Options
 from .fc.signature import Signer
 from .fc.specs import Deployment, FunctionSpec, read_deployment
-from .fc.timers import Timers
-from .fc.trigger_app import TriggerHost, trigger_app
-from .serving import Served, serve
-from .template import Resource, load_template, parameter_names
+from .serving import serve
+from .template import load_template, parameter_names
 
-__all__ = ["Cloud", "CloudConfig", "StateInUseError", "WaitError"]
+__all__ = ["ROOT", "Cloud", "CloudConfig", "StateInUseError", "WaitError"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _LONGEST_WAIT_SECONDS = 0.2
@@ -58,7 +53,7 @@ class CloudConfig:
     """What is served, and how.
 
     Attributes:
-        state: the folder that everything is kept in.
+        state: the folder that everything is kept in; made when it is missing.
         template: the ROS template.
         code: the folder that is deployed.
         parameters: of the template. The code's place in OSS, Regions and WebhookTokens need not be given.
@@ -85,7 +80,7 @@ class CloudConfig:
     fresh_process: bool = False
     max_instances: int = 10
     timers: bool = False
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
     key_lifetime_seconds: float = 3600.0
     port_base: int | None = None
 
@@ -103,6 +98,9 @@ class Cloud:
         control: orders to ECI.
         fc: calls of the invocation API, and of its administration.
 
+    Args:
+        config: what is served.
+
     Raises:
         StateInUseError: another process serves the state folder.
         TemplateError: the template or its parameters are wrong.
@@ -114,97 +112,69 @@ class Cloud:
         config.state.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             stack.enter_context(_locked(config.state / "lock"))
-            self._start(stack)
+            self._tokens, self._deployment = _deployment(config)
+            self._start(stack, config)
+            endpoints = config.state / "endpoints.json"
+            stack.callback(endpoints.unlink, missing_ok=True)
+            endpoints.write_text(json.dumps(self.endpoints()), encoding="utf-8")
             self._stack = stack.pop_all()
 
-    def _start(self, stack: ExitStack) -> None:
-        config = self.config
+    def _start(self, stack: ExitStack, config: CloudConfig) -> None:
         database = config.state / "cloud.db"
-        self._tokens, deployment = self._read_template()
+        ports = None if config.port_base is None else iter(range(config.port_base, 1 << 16))
+
+        def next_port() -> int:
+            return 0 if ports is None else next(ports)
+
+        eci = serve_eci(database, port=next_port())
+        stack.callback(eci.close)
+        added = {"IMC_ECI_ENDPOINT": eci.url, **config.environment}
+        functions = [
+            replace(spec, environment={**spec.environment, **added}) for spec in self._deployment.functions
+        ]
+        self._deployment = replace(self._deployment, functions=tuple(functions))
+        host = Host(
+            code_folder=config.code.resolve(),
+            interpreter=config.interpreter,
+            region=config.region,
+            account_id=config.account_id,
+            max_instances=config.max_instances,
+            fresh=config.fresh_process,
+        )
+        behaviour = Options(config.retry, config.key_lifetime_seconds, config.timers)
+        compute = stack.enter_context(FunctionCompute(database, self._deployment, host, behaviour, next_port))
+        bus = serve(
+            bus_app(self._deployment.eventbridge_triggers, compute.deliver),
+            port=next_port(),
+            name="EventBridge",
+        )
+        stack.callback(bus.close)
         credentials = CredentialStore(database)
         stack.callback(credentials.close)
-        self._ports = None if config.port_base is None else iter(range(config.port_base, config.port_base + 100))
-        eci = serve_eci(database, port=self._port())
-        stack.callback(eci.close)
-        self.eci_url = eci.url
-        environment = {"IMC_ECI_ENDPOINT": eci.url, **config.environment}
-        self._specs = [
-            replace(spec, environment={**spec.environment, **environment}) for spec in deployment.functions
-        ]
-
-        self._logs = LogStore(database)
-        stack.callback(self._logs.close)
-        deliveries = DeliveryStore(database)
-        stack.callback(deliveries.close)
-        host = Host(
-            config.code.resolve(),
-            config.interpreter,
-            config.region,
-            config.account_id,
-            config.max_instances,
-            config.fresh_process,
-        )
-        role_key = RoleKey(credentials, lifetime_seconds=config.key_lifetime_seconds)
-        functions = Functions(self._specs, host, role_key, self._logs)
-        dispatcher = Dispatcher(deliveries, functions, config.retry)
-        stack.callback(dispatcher.close)
-
-        trigger_host = TriggerHost(functions, credentials.lookup, config.account_id)
-        timers = Timers(deployment.timer_triggers, dispatcher.deliver)
-        api = ApiParts(
-            functions,
-            dispatcher,
-            deliveries,
-            self._logs,
-            timers,
-            role_key,
-            deployment.http_triggers,
-            credentials.lookup,
-            config.account_id,
-        )
-        self.fc_url = self._serve(stack, api_app(api), "Function Compute").url
-        bus = bus_app(deployment.eventbridge_triggers, dispatcher.deliver)
-        self.events_url = self._serve(stack, bus, "EventBridge").url + "/events"
-        self._deployment = deployment
-        self.http_urls = {
-            trigger.name: self._serve(stack, trigger_app(trigger, trigger_host), trigger.name).url
-            for trigger in deployment.http_triggers
-        }
-        # Ended before the servers are: a server waits for the requests that it is answering.
-        stack.callback(functions.close)
-        stack.callback(dispatcher.stop)
-        stack.callback(timers.close)
-        dispatcher.start()
-        if config.timers:
-            timers.start()
-
         key = credentials.issue(temporary=False)
         stack.callback(credentials.revoke, key.access_key_id)
+        self._logs = compute.logs
+        self.eci_url = eci.url
+        self.fc_url = compute.url
+        self.http_urls = compute.http_urls
+        self.events_url = f"{bus.url}/events"
         self.auth: httpx.Auth = Signer(key, trigger=True)
         self.control = EciControl(eci.url)
         stack.callback(self.control.close)
-        self.fc = FcControl(self.fc_url, Signer(key, trigger=False))
+        self.fc = FcControl(compute.url, Signer(key, trigger=False))
         stack.callback(self.fc.close)
-        stack.callback((config.state / "endpoints.json").unlink, missing_ok=True)
-        (config.state / "endpoints.json").write_text(json.dumps(self.endpoints()), encoding="utf-8")
 
     def endpoints(self) -> dict[str, Any]:
-        """All URLs, for a person and for other processes."""
-        return {
-            "eci": self.eci_url,
-            "fc": self.fc_url,
-            "events": self.events_url,
-            "http": self.http_urls,
-            "http_unsigned": {name: f"{self.fc_url}/_local/http/{name}" for name in self.http_urls},
-        }
+        """All URLs, for other processes."""
+        return {"eci": self.eci_url, "fc": self.fc_url, "events": self.events_url, "http": self.http_urls}
 
     @property
     def manual_url(self) -> str:
-        """Takes manual requests; signed ones, so use ``auth``, or ``unsigned_url("manual")`` instead."""
+        """Takes manual requests, signed ones: use ``auth``. ``unsigned_url("manual")`` needs no signature."""
         return self._url_of("on_manual")
 
     def unsigned_url(self, trigger: str) -> str:
-        """The URL of an HTTP trigger that checks no signature; on the cloud there is none."""
+        """The URL of an HTTP trigger that checks no signature; in the cloud there is none."""
         return f"{self.fc_url}/_local/http/{trigger}"
 
     def webhook_url(self, source: str, token: str | None = None, registry: str | None = None) -> str:
@@ -226,31 +196,24 @@ class Cloud:
         Args:
             function: its name, or its handler's module, such as ``on_manual``.
             payload: the event.
-        """
-        return self.fc.invoke(self.function_name(function), payload)
-
-    def function_name(self, function: str) -> str:
-        """The name of a function in the cloud.
 
         Raises:
-            LookupError: none has this name or handler module.
+            LookupError: there is no such function.
+            FcControlError: the platform refuses; that the function fails is told by the result.
         """
-        return self._spec(function).name
+        return self.fc.invoke(self._spec(function).name, payload)
 
     def fire_timer(self, trigger: str) -> str:
         """Fire a timer trigger now; returns the request id."""
         return self.fc.fire_timer(trigger)
 
     def outcomes(self) -> list[dict[str, Any]]:
-        """The JSON objects that functions printed, one a line, in the order they came; all since the state began."""
-        found = []
-        for line in self._logs.lines():
-            if line.stream == "stdout" and line.line.startswith("{"):
-                try:
-                    found.append(json.loads(line.line))
-                except ValueError:
-                    continue  # a line of a function's own that only looks like one
-        return found
+        """The JSON objects that functions printed, one a line, in order, since the state folder is new."""
+        return [
+            outcome
+            for line in self._logs.lines()
+            if line.stream == "stdout" and (outcome := _json_object(line.line)) is not None
+        ]
 
     def wait_for_outcomes(
         self, predicate: Callable[[list[dict[str, Any]]], bool], timeout_seconds: float = 20.0
@@ -269,7 +232,7 @@ class Cloud:
         return outcomes
 
     def close(self) -> None:
-        """End all servers and all processes."""
+        """End all servers and all processes. What is not delivered stays stored."""
         self._stack.close()
 
     def __enter__(self) -> Cloud:
@@ -280,31 +243,8 @@ class Cloud:
     ) -> None:
         self.close()
 
-    def _read_template(self) -> tuple[str, Deployment]:
-        config = self.config
-        given = {
-            "CodeBucket": "local",
-            "CodeObject": "functions.zip",
-            "Regions": config.region,
-            "WebhookTokens": _webhook_token(config.state / "webhook-token"),
-        }
-        known = parameter_names(config.template)
-        parameters = {name: value for name, value in given.items() if name in known} | dict(config.parameters)
-        resources: list[Resource] = load_template(
-            config.template, parameters, region=config.region, account_id=config.account_id
-        )
-        return parameters.get("WebhookTokens", ""), read_deployment(resources)
-
-    def _serve(self, stack: ExitStack, app: Any, name: str) -> Served:
-        served = serve(app, port=self._port(), name=name)
-        stack.callback(served.close)
-        return served
-
-    def _port(self) -> int:
-        return 0 if self._ports is None else next(self._ports)
-
     def _spec(self, function: str) -> FunctionSpec:
-        for spec in self._specs:
+        for spec in self._deployment.functions:
             if function in {spec.name, spec.module}:
                 return spec
         raise LookupError(f"there is no function {function!r}")
@@ -315,6 +255,28 @@ class Cloud:
             if trigger.function_name == name:
                 return self.http_urls[trigger.name]
         raise LookupError(f"{name} has no HTTP trigger")
+
+
+def _deployment(config: CloudConfig) -> tuple[str, Deployment]:
+    """The webhook's tokens, and what the template deploys."""
+    usual = {
+        "CodeBucket": "local",
+        "CodeObject": "functions.zip",
+        "Regions": config.region,
+        "WebhookTokens": _webhook_token(config.state / "webhook-token"),
+    }
+    known = parameter_names(config.template)
+    given = {name: value for name, value in usual.items() if name in known} | dict(config.parameters)
+    resources = load_template(config.template, given, region=config.region, account_id=config.account_id)
+    return given.get("WebhookTokens", ""), read_deployment(resources)
+
+
+def _webhook_token(path: Path) -> str:
+    """The token of this state, made when there is none: a webhook's URL stays the same from run to run."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24), encoding="ascii")
+    return path.read_text(encoding="ascii")
 
 
 @contextmanager
@@ -328,9 +290,9 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _webhook_token(path: Path) -> str:
-    """The token of this state, made when there is none: a webhook's URL stays the same from run to run."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24), encoding="ascii")
-    return path.read_text(encoding="ascii")
+def _json_object(line: str) -> dict[str, Any] | None:
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

@@ -22,7 +22,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from .cloud import Cloud
+from .cloud import Cloud, CloudConfig
 from .registry import LocalRegistry, missing_tools
 
 __all__ = ["run_demo"]
@@ -120,7 +120,9 @@ class Demo:
         seen: dict[str, str] = {}
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            states = {name: self._cloud.control.cache(identifier)["status"] for name, identifier in ids.items()}
+            states = {
+                name: self._cloud.control.cache(identifier)["status"] for name, identifier in ids.items()
+            }
             for name, status in states.items():
                 if seen.get(name, "Ready") != status:
                     self._say(f"  {name}: {seen.get(name, 'Ready')} -> {status}")
@@ -166,26 +168,20 @@ class Demo:
         self._console.print(f"{seconds:6.2f} s  {text}", highlight=False, soft_wrap=True)
 
 
-def run_demo(root: Path, console: Console | None = None) -> int:
+def run_demo(console: Console, code: Path) -> int:
     """Play the demonstration.
 
     Args:
-        root: the project's folder, with ``template.yml``.
-        console: where it is told; standard output if None.
+        console: where it is told.
+        code: the folder that is deployed.
 
     Returns:
         0 if every sentence of the story held, else 1.
     """
-    console = console or Console()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imc-refresh-demo-")))
-        cloud = stack.enter_context(
-            Cloud(
-                folder / "cloud",
-                root=root,
-                parameters={"Regions": REGION, "WebhookTokens": TOKEN},
-            )
-        )
+        parameters = {"Regions": REGION, "WebhookTokens": TOKEN}
+        cloud = stack.enter_context(Cloud(CloudConfig(folder / "cloud", code=code, parameters=parameters)))
         url = cloud.webhook_url("distribution", TOKEN)
         missing = missing_tools()
         if missing:
@@ -193,9 +189,7 @@ def run_demo(root: Path, console: Console | None = None) -> int:
             return Demo(console, cloud).play("127.0.0.1:5000", lambda content: _notify(url, content))
         registry = stack.enter_context(LocalRegistry(folder / "registry", {"imc-refresh": url}))
         console.print(f"A real registry at {registry.host} notifies the webhook of the local cloud.")
-        return Demo(console, cloud).play(
-            registry.host, lambda content: _push(registry, content)
-        )
+        return Demo(console, cloud).play(registry.host, lambda content: _push(registry, content))
 
 
 def _story(host: str) -> Story:

@@ -123,8 +123,7 @@ class Cache:
 
 def begin_creation(cache: Cache, settings: Settings, *, now: float, key: str) -> Cache:
     """Let a new cache be built: Preparing, then Creating, then Ready or Failed."""
-    seconds = settings.creation_seconds / settings.time_factor
-    build = Build("creation", now, now + seconds, "Ready", "", key)
+    build = Build("creation", now, now + settings.creation_seconds / settings.time_factor, "Ready", "", key)
     return replace(cache, status="Preparing", build=build, container_group_id=f"eci-{key}")
 
 

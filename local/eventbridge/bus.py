@@ -1,7 +1,8 @@
 """The event bus: takes CloudEvents, and hands each to the functions whose rule matches.
 
-Answers like the operation PutEvents: each entry has a fate of its own, and an event that no rule wants is accepted
-all the same. Delivery is an asynchronous invocation, so the bus is done when the function's queue has the event.
+Answers like the operation PutEvents: each entry has a fate of its own, and an event that no rule wants is
+accepted all the same. Delivery is an asynchronous invocation, so the bus is done when the function's queue
+has the event.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Event patterns: which events a rule is about.
 
-Vendor page "Event patterns" (EventBridge): a pattern has the structure of the events; each of its fields must be
-in the event; a field holds an array of which one item must match. Items are plain values, compared exactly, or
-one of ``prefix``, ``suffix``, ``contains``, ``anything-but``, ``numeric``, ``cidr`` and ``exists``. The page does not
-say how a pattern meets an array in an event; here one element that matches is enough.
+Vendor page "Event patterns" (EventBridge): a pattern has the structure of the events; each of its fields must
+be in the event; a field holds an array of which one item must match. Items are plain values, compared
+exactly, or one of ``prefix``, ``suffix``, ``contains``, ``anything-but``, ``numeric``, ``cidr``, ``exists``.
+The page does not say how a pattern meets an array in an event; here one element that matches is enough.
 Must not know what events are for.
 """
 
@@ -81,9 +81,7 @@ def _item(path: str, item: Any) -> _Test:
             raise PatternError(f"{path}.exists: true or false is expected, {operand!r} found")
         return lambda value: (value is not _ABSENT) is operand
     if name not in _OPERATORS:
-        raise PatternError(
-            f"{path}: {name!r} is no operator; known are {', '.join([*_OPERATORS, 'exists'])}"
-        )
+        raise PatternError(f"{path}: {name!r} is no operator; known are {', '.join([*_OPERATORS, 'exists'])}")
     return _on_elements(_OPERATORS[name](f"{path}.{name}", operand))
 
 
@@ -140,7 +138,9 @@ def _cidr(path: str, operand: Any) -> _Test:
     try:
         network = ipaddress.IPv4Network(operand)
     except ValueError:
-        raise PatternError(f"{path}: an IPv4 network such as 10.0.0.0/24 is expected, {operand!r} found") from None
+        raise PatternError(
+            f"{path}: an IPv4 network such as 10.0.0.0/24 is expected, {operand!r} found"
+        ) from None
 
     def inside(value: Any) -> bool:
         try:

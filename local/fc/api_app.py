@@ -1,9 +1,9 @@
 """The server of the invocation API, and of the administration under ``/_local/``.
 
-``POST /2023-03-30/functions/<name>/invocations``, signed; ``x-fc-invocation-type: Async`` stores the event and answers
-202, ``x-fc-async-delay`` (1 to 3600 seconds) and ``x-fc-async-task-id`` go with it. Vendor page "InvokeFunction".
-The administration is unsigned: the server listens on loopback only, and refuses what a page in a browser on the
-same machine could send.
+``POST /2023-03-30/functions/<name>/invocations``, signed (vendor page "InvokeFunction"). With
+``x-fc-invocation-type: Async`` the event is stored and the answer is 202; ``x-fc-async-delay`` (1 to 3600
+seconds) and ``x-fc-async-task-id`` go with it. The administration is unsigned: the server listens on loopback
+only, and refuses what a page in a browser on the same machine could send.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..credentials import Credential
 from .answers import failed_function, platform_error, request_headers
 from .deliveries import DEAD, DeliveryStore, DuplicateTaskError
 from .dispatcher import Dispatcher, PayloadTooLargeError
@@ -43,20 +42,18 @@ _LONGEST_DELAY_SECONDS = 3600
 class ApiParts:
     """What the API and its administration work on."""
 
-    functions: Functions
+    triggers: TriggerHost
+    http_triggers: tuple[HttpTrigger, ...]
     dispatcher: Dispatcher
     deliveries: DeliveryStore
     logs: LogStore
     timers: Timers
     role_key: RoleKey
-    http_triggers: tuple[HttpTrigger, ...]
-    lookup: Callable[[str], Credential | None]
-    account_id: str
 
 
 def api_app(parts: ApiParts) -> Starlette:
     """The ASGI application."""
-    host = TriggerHost(parts.functions, parts.lookup, parts.account_id)
+    host = parts.triggers
     unsigned = [
         Route(
             f"/_local/http/{trigger.name}/{{path:path}}",
@@ -89,7 +86,7 @@ def _invocations(parts: ApiParts) -> Callable[[Request], object]:
         request_id = new_request_id()
         try:
             resource = resource_of_api(request.scope["raw_path"].decode("ascii"))
-            check_signature("POST", resource, dict(request.headers), parts.lookup, time.time())
+            check_signature("POST", resource, dict(request.headers), parts.triggers.lookup, time.time())
         except SignatureError as error:
             return platform_error(403, error.code, str(error), request_id)
         payload = await request.body()
@@ -98,11 +95,14 @@ def _invocations(parts: ApiParts) -> Callable[[Request], object]:
         kind = request.headers.get("x-fc-invocation-type", "Sync")
         name = request.path_params["name"]
         if kind == "Sync":
-            return await run_in_threadpool(_sync, parts.functions, name, payload, request_id)
+            return await run_in_threadpool(_sync, parts.triggers.functions, name, payload, request_id)
         if kind == "Async":
             return await run_in_threadpool(_async, parts.dispatcher, name, payload, request)
         return platform_error(
-            400, "InvalidArgument", f"x-fc-invocation-type: Sync or Async expected, {kind!r} found", request_id
+            400,
+            "InvalidArgument",
+            f"x-fc-invocation-type: Sync or Async expected, {kind!r} found",
+            request_id,
         )
 
     return endpoint
@@ -181,7 +181,7 @@ def _list_functions(parts: ApiParts) -> Callable[[Request], Any]:
     async def endpoint(_request: Request) -> Response:
         listed = [
             {"name": spec.name, "handler": spec.handler, "runtime": spec.runtime}
-            for spec in parts.functions.specs.values()
+            for spec in parts.triggers.functions.specs.values()
         ]
         return JSONResponse(listed)
 

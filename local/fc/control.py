@@ -11,7 +11,7 @@ from .functions import Invocation
 
 __all__ = ["FcControl", "FcControlError"]
 
-# Longer than any function of a template may run here; the platform itself ends a function that takes too long.
+# Longer than functions run here: the platform itself ends one that takes too long.
 _TIMEOUT_SECONDS = 900.0
 
 
@@ -90,7 +90,7 @@ class FcControl:
             f"/2023-03-30/functions/{function}/invocations",
             content=payload,
             headers={"content-type": "application/json", **headers},
-            auth=self._auth,
+            auth=self._auth or httpx.USE_CLIENT_DEFAULT,
         )
         return _checked(response, expected)
 

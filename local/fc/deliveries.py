@@ -1,7 +1,7 @@
 """Asynchronous invocations that are accepted and not yet done: a queue in SQLite, with its dead letters.
 
-A delivery survives a restart: one that was being tried then is tried again, so it may be executed more than once,
-as in the cloud. Must not know how a function is invoked.
+A delivery survives a restart: one that was being tried then is tried again, so it may be executed more than
+once, as in the cloud. Must not know how a function is invoked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from ..database import connect, transaction
 
-__all__ = ["Delivery", "DeliveryStore", "DuplicateTaskError"]
+__all__ = ["Delivery", "DeliveryStore", "DuplicateTaskError", "NewDelivery"]
 
 WAITING, RUNNING, DONE, DEAD = "waiting", "running", "done", "dead"
 
@@ -41,12 +41,11 @@ class DuplicateTaskError(ValueError):
     """Raised when a function was given a task of the same id before."""
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """One asynchronous invocation.
+@dataclass(frozen=True, kw_only=True)
+class NewDelivery:
+    """An asynchronous invocation that is to be accepted.
 
     Attributes:
-        number: grows from delivery to delivery.
         function: the function's name.
         payload: the event.
         source: who wants it: ``api``, or a trigger's name.
@@ -54,13 +53,8 @@ class Delivery:
         task_id: None, or the caller's own id of it.
         accepted_at: in seconds since the epoch.
         due_at: when it is tried next, in seconds since the epoch.
-        state: ``waiting``, ``running``, ``done`` or ``dead``.
-        attempts: how often the function was invoked so far.
-        throttled: how often no instance was free.
-        error: what the last attempt failed with.
     """
 
-    number: int
     function: str
     payload: bytes
     source: str
@@ -68,6 +62,21 @@ class Delivery:
     task_id: str | None
     accepted_at: float
     due_at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery(NewDelivery):
+    """One that was accepted.
+
+    Attributes:
+        number: grows from delivery to delivery.
+        state: ``waiting``, ``running``, ``done`` or ``dead``.
+        attempts: how often the function was invoked so far.
+        throttled: how often no instance was free.
+        error: what the last attempt failed with.
+    """
+
+    number: int
     state: str
     attempts: int
     throttled: int
@@ -91,32 +100,24 @@ class DeliveryStore:
         with transaction(self._connection) as connection:
             connection.execute("UPDATE deliveries SET state = ? WHERE state = ?", (WAITING, RUNNING))
 
-    def add(
-        self,
-        function: str,
-        payload: bytes,
-        *,
-        source: str,
-        request_id: str,
-        task_id: str | None,
-        accepted_at: float,
-        due_at: float,
-    ) -> None:
-        """Accept a delivery. See ``Delivery``.
+    def add(self, delivery: NewDelivery) -> None:
+        """Accept a delivery.
 
         Raises:
             DuplicateTaskError: the function has or had a task of this id.
         """
         with transaction(self._connection) as connection:
             known = connection.execute(
-                "SELECT 1 FROM deliveries WHERE function = ? AND task_id = ?", (function, task_id)
+                "SELECT 1 FROM deliveries WHERE function = ? AND task_id = ?",
+                (delivery.function, delivery.task_id),
             ).fetchone()
             if known is not None:
-                raise DuplicateTaskError(f"{function} was given a task {task_id!r} before")
+                raise DuplicateTaskError(f"{delivery.function} was given a task {delivery.task_id!r} before")
             connection.execute(
-                "INSERT INTO deliveries (function, payload, source, request_id, task_id, accepted_at, due_at, state)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (function, payload, source, request_id, task_id, accepted_at, due_at, WAITING),
+                "INSERT INTO deliveries (function, payload, source, request_id, task_id, accepted_at, due_at,"
+                " state) VALUES (:function, :payload, :source, :request_id, :task_id, :accepted_at, :due_at,"
+                " 'waiting')",
+                vars(delivery),
             )
 
     def take_due(self, now: float) -> Delivery | None:

@@ -1,8 +1,8 @@
 """Asynchronous invocation: accepts events, and tries each until it succeeds or is given up.
 
-Vendor page "Retry policies" (Function Compute): a function that fails is tried again three times by default; a
-throttled request is tried again for as long as its event may be old, and that counts as no attempt. The page does not
-say how long the pauses between attempts are; here they double. Must not know where events come from.
+Vendor page "Retry policies" (Function Compute): a function that fails is tried again three times by default;
+a throttled request is tried again with doubling pauses for hours, whatever that number is. The page does not
+say how long the pauses after a failure are; here they double too. Must not know where events come from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from .deliveries import Delivery, DeliveryStore
+from .deliveries import Delivery, DeliveryStore, NewDelivery
 from .functions import Functions, ThrottledError, UnknownFunctionError, new_request_id
 
 __all__ = ["MAX_PAYLOAD_BYTES", "Deliver", "Dispatcher", "PayloadTooLargeError", "RetryPolicy"]
@@ -116,13 +116,15 @@ class Dispatcher:
         request_id = new_request_id()
         now = self._clock()
         self._store.add(
-            function,
-            payload,
-            source=source,
-            request_id=request_id,
-            task_id=task_id,
-            accepted_at=now,
-            due_at=now + delay_seconds,
+            NewDelivery(
+                function=function,
+                payload=payload,
+                source=source,
+                request_id=request_id,
+                task_id=task_id,
+                accepted_at=now,
+                due_at=now + delay_seconds,
+            )
         )
         self._wake()
         return request_id

@@ -36,7 +36,7 @@ class Invocation:
 
     Attributes:
         request_id: the platform's id of it.
-        payload: the result; if ``error_type`` is set, JSON with errorMessage, errorType and perhaps stackTrace.
+        payload: the result; with an ``error_type``, JSON with errorMessage, errorType, perhaps stackTrace.
         error_type: None, ``UnhandledInvocationError``, ``FunctionTimeout`` or ``ProcessExit``.
     """
 

@@ -1,8 +1,8 @@
 """The HTTP trigger's two translations: a request to an event, and a function's result to an answer.
 
-Vendor page "Use an HTTP trigger to invoke a function" (3.0, built-in runtimes). Where it leaves room: the body is
-text if its content type is a text type and its bytes are UTF-8, else base64; a result that is no JSON object with a
-``statusCode`` is answered whole, with 200. Must not know sockets, signatures or how a function runs.
+Vendor page "Use an HTTP trigger to invoke a function" (3.0, built-in runtimes). Where it leaves room: the
+body is text if its content type is a text type and its bytes are UTF-8, else base64; a result that is no JSON
+object with a ``statusCode`` is answered whole, with 200. Must not know sockets, signatures or functions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-__all__ = ["MAX_BODY_BYTES", "BadResultError", "HttpRequest", "LimitError", "check_limits", "event_of", "read_result"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "BadResultError",
+    "HttpRequest",
+    "LimitError",
+    "check_limits",
+    "event_of",
+    "read_result",
+]
 
 MAX_HEADER_BYTES = 8 * 1024
 MAX_PATH_BYTES = 4 * 1024
@@ -26,7 +34,9 @@ _TEXT_TYPES = frozenset(
     {"application/json", "application/javascript", "application/xml", "application/x-www-form-urlencoded"}
 )
 # Set by the server itself, for the connection that it has.
-_NOT_PASSED_ON = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "date", "server"})
+_NOT_PASSED_ON = frozenset(
+    {"connection", "content-length", "keep-alive", "transfer-encoding", "date", "server"}
+)
 
 
 class LimitError(ValueError):

@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -128,19 +129,16 @@ class Instance:
         if message is not None:
             return Answer(message[1], message[0]["error_type"])
         if expired.is_set():
-            return _failure(
-                request_id, TIMEOUT, f"Function timed out after {timeout_seconds:g} seconds"
-            )
+            return _failure(request_id, TIMEOUT, f"Function timed out after {timeout_seconds:g} seconds")
         return _failure(
             request_id, PROCESS_EXIT, f"Process exited unexpectedly before completing request ({self._end()})"
         )
 
     def close(self) -> None:
         """End the process: by itself where it is idle, else by force. Nothing of it is left."""
-        try:
+        # It may have ended already, with a part of a request unread.
+        with suppress(BrokenPipeError):
             self._requests.close()
-        except BrokenPipeError:
-            pass  # it has ended already, with a part of a request unread
         deadline = time.monotonic() + _GRACE_SECONDS
         while self.alive and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)

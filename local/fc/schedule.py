@@ -47,16 +47,16 @@ def parse_schedule(expression: str) -> Schedule:
     zone = _zone(zoned[1]) if zoned else timezone.utc
     fields = zoned[2] if zoned else expression.strip()
     if len(fields.split()) != _FIELDS:
-        raise ScheduleError(
-            f"six fields, seconds first, or '@every 4m' are expected, {expression!r} found"
-        )
+        raise ScheduleError(f"six fields, seconds first, or '@every 4m' are expected, {expression!r} found")
     try:
         croniter(fields, second_at_beginning=True)
     except CroniterError as error:
         raise ScheduleError(f"{expression!r} is no cron expression: {error}") from None
 
     def next_after(moment: datetime) -> datetime:
-        found: datetime = croniter(fields, moment.astimezone(zone), second_at_beginning=True).get_next(datetime)
+        found: datetime = croniter(fields, moment.astimezone(zone), second_at_beginning=True).get_next(
+            datetime
+        )
         return found.astimezone(timezone.utc)
 
     return next_after

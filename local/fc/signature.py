@@ -1,8 +1,9 @@
 """Signed requests as Function Compute's SDK makes them, and their check.
 
-``authorization: FC <key id>:<base64 of HMAC-SHA256>`` over method, content-md5, content-type, date, the ``x-fc-``
-headers and the resource. Vendor page "Signature authentication": the date may be 15 minutes off; the resource is
-the path without its percent-encoding, and for an HTTP trigger the query's parameters, sorted, follow it.
+``authorization: FC <key id>:<base64 of HMAC-SHA256>`` over method, content-md5, content-type, date, the
+``x-fc-`` headers and the resource. Vendor page "Signature authentication": the date may be 15 minutes off;
+the resource is the path without its percent-encoding, and for an HTTP trigger the query's sorted parameters
+follow.
 Must not know what is asked for.
 """
 
@@ -20,7 +21,7 @@ import httpx
 
 from ..credentials import Credential
 
-__all__ = ["Signer", "SignatureError", "check_signature", "resource_of_api", "resource_of_trigger"]
+__all__ = ["SignatureError", "Signer", "check_signature", "resource_of_api", "resource_of_trigger"]
 
 MAX_SKEW_SECONDS = 900
 _SCHEME = "FC "

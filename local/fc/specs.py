@@ -198,7 +198,8 @@ def _eventbridge(path: str, name: str, function_name: str, config: Mapping[str, 
     kind = _take(f"{path}.eventSourceConfig", source, "eventSourceType", str)
     if kind != "Default":
         raise TemplateError(
-            f"{path}.eventSourceConfig.eventSourceType", f"Default, the event bus, is expected, {kind!r} found"
+            f"{path}.eventSourceConfig.eventSourceType",
+            f"Default, the event bus, is expected, {kind!r} found",
         )
     try:
         pattern = parse_pattern(json.loads(_take(path, config, "eventRuleFilterPattern", str)))

@@ -60,7 +60,9 @@ class Timers:
         """
         trigger = self.triggers.get(name)
         if trigger is None:
-            raise UnknownTriggerError(f"there is no timer trigger {name!r}; known are {', '.join(self.triggers)}")
+            raise UnknownTriggerError(
+                f"there is no timer trigger {name!r}; known are {', '.join(self.triggers)}"
+            )
         return self._fire(trigger, self._clock())
 
     def start(self) -> None:
@@ -85,5 +87,5 @@ class Timers:
                 return
             trigger = self.triggers[name]
             self._fire(trigger, moment)
-            # From now, not from the moment: after a sleep of the machine it fires once, not for each missed time.
+            # From now on: after a sleep of the machine it fires once, not for each time that was missed.
             due[name] = trigger.schedule(max(moment, self._clock()))

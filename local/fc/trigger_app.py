@@ -1,8 +1,7 @@
 """The server of one HTTP trigger: each has a port of its own, so that paths are those of the cloud.
 
-Checks what the platform's gateway checks (limits, method, signature), and then lets the function answer. The
-statuses of a failing function (502) and of a request over a limit (400) are those of the vendor's page on HTTP
-handlers.
+Checks what the platform's gateway checks (limits, method, signature), and then lets the function answer. A
+failing function is a 502, and a request over a limit a 400 (vendor page "HTTP handlers").
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ through two pipes of their own: what a function prints is its own affair. After 
 stdout and stderr, so that the other side knows which lines belong to it. The end of the request pipe ends the
 process. Must not know where requests come from.
 
-The shape of the context object is that of the vendor's page "Context" for the chosen runtime: python3.12 has no
-``credentials``, python3.10 no ``logger``.
+The shape of the context object is that of the vendor's page "Context" for the chosen runtime: python3.12 has
+no ``credentials``, python3.10 no ``logger``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The HTTP trigger: its event is read strictly, its body bounded, and its status tells the sender what to do."""
+"""The HTTP trigger: a strictly read event, a bounded body, and a status that tells the sender what to do."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_larger_body_is_refused(body: HttpRequest) -> None:
     assert (refused.value.reason, refused.value.where) == (Reason.TOO_LARGE, "body")
 
 
-@pytest.mark.parametrize("raw_body", ["e30", "e30===", "{}", "e3 0=", "e30=\n", "=", "e3-_"])
+@pytest.mark.parametrize("raw_body", ["e30", "e30===", "{}", "e3 0=", "e30=\n", "e3-_"])
 def test_a_body_that_is_no_base64_is_refused(raw_body: str) -> None:
     with pytest.raises(InputError) as refused:
         request(raw_body, is_base64=True).body()

@@ -225,7 +225,13 @@ def test_a_record_says_when_where_and_what() -> None:
 
 
 def test_facts_that_are_none_or_empty_texts_are_left_out_and_others_are_not() -> None:
-    facts = {"source": "", "digest": None, "images_before": [], "update_calls": 0, "duration_ms": 0.0}
+    facts: dict[str, Any] = {
+        "source": "",
+        "digest": None,
+        "images_before": [],
+        "update_calls": 0,
+        "duration_ms": 0.0,
+    }
     _, outcome = record(lambda recorder: recorder.record(Result.IGNORED, Reason.NO_MATCH, "none", facts))
     assert "source" not in outcome
     assert "digest" not in outcome

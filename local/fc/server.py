@@ -1,0 +1,128 @@
+"""Function Compute as a whole: the functions of a deployment, their queue, their triggers, and the servers.
+
+Must not know ECI, nor where templates come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..credentials import CredentialStore
+from ..serving import serve
+from .api_app import ApiParts, api_app
+from .deliveries import DeliveryStore
+from .dispatcher import Deliver, Dispatcher, RetryPolicy
+from .functions import Functions, Host
+from .logs import LogStore
+from .role import RoleKey
+from .specs import Deployment
+from .timers import Timers
+from .trigger_app import TriggerHost, trigger_app
+
+__all__ = ["FunctionCompute", "Options"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How it behaves.
+
+    Attributes:
+        retry: of asynchronous invocations.
+        key_lifetime_seconds: of the functions' access key.
+        timers: whether the schedules of the timer triggers are followed; without, they fire on request only.
+    """
+
+    retry: RetryPolicy
+    key_lifetime_seconds: float
+    timers: bool
+
+
+class FunctionCompute:
+    """The running servers; a context manager.
+
+    Attributes:
+        url: the invocation API and the administration.
+        http_urls: base URLs by the names of the HTTP triggers.
+        logs: what the functions wrote.
+
+    Args:
+        database_path: the SQLite file; it goes on where the last one on the same file stopped.
+        deployment: functions and triggers.
+        host: where functions run.
+        options: how it behaves.
+        next_port: gives the port for each server, the API's first; 0 for any free one.
+    """
+
+    def __init__(
+        self,
+        database_path: Path,
+        deployment: Deployment,
+        host: Host,
+        options: Options,
+        next_port: Callable[[], int],
+    ) -> None:
+        with ExitStack() as stack:
+            credentials = CredentialStore(database_path)
+            stack.callback(credentials.close)
+            self.logs = LogStore(database_path)
+            stack.callback(self.logs.close)
+            deliveries = DeliveryStore(database_path)
+            stack.callback(deliveries.close)
+            role_key = RoleKey(credentials, lifetime_seconds=options.key_lifetime_seconds)
+            functions = Functions(deployment.functions, host, role_key, self.logs)
+            self._dispatcher = Dispatcher(deliveries, functions, options.retry)
+            stack.callback(self._dispatcher.close)
+            timers = Timers(deployment.timer_triggers, self._dispatcher.deliver)
+            triggers = TriggerHost(functions, credentials.lookup, host.account_id)
+            api = ApiParts(
+                triggers=triggers,
+                http_triggers=deployment.http_triggers,
+                dispatcher=self._dispatcher,
+                deliveries=deliveries,
+                logs=self.logs,
+                timers=timers,
+                role_key=role_key,
+            )
+
+            def serve_on_next_port(app: Any, name: str) -> str:
+                served = serve(app, port=next_port(), name=name)
+                stack.callback(served.close)
+                return served.url
+
+            self.url = serve_on_next_port(api_app(api), "Function Compute")
+            self.http_urls = {
+                trigger.name: serve_on_next_port(
+                    trigger_app(trigger, triggers), f"HTTP trigger {trigger.name}"
+                )
+                for trigger in deployment.http_triggers
+            }
+            # Ended before the servers, as a server waits for the requests that it is answering.
+            stack.callback(functions.close)
+            stack.callback(self._dispatcher.stop)
+            stack.callback(timers.close)
+            self._dispatcher.start()
+            if options.timers:
+                timers.start()
+            self._stack = stack.pop_all()
+
+    @property
+    def deliver(self) -> Deliver:
+        """Takes events for asynchronous invocation."""
+        return self._dispatcher.deliver
+
+    def close(self) -> None:
+        """End servers, threads and processes. What is not delivered stays stored."""
+        self._stack.close()
+
+    def __enter__(self) -> FunctionCompute:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
