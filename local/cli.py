@@ -19,12 +19,13 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from .cloud import ROOT, Cloud, CloudConfig, StateInUseError
+from .cloud import ROOT, Cloud, CloudConfig
 from .demo import run_demo
 from .eci.control import ControlError, EciControl
 from .fc.control import FcControl, FcControlError
 from .fc.specs import RUNTIMES
 from .registry import RegistryError
+from .state import NothingServedError, StateInUseError, read_endpoints
 from .template import TemplateError
 
 __all__ = ["main"]
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     except (
         CommandError,
         TemplateError,
+        NothingServedError,
         StateInUseError,
         ControlError,
         FcControlError,
@@ -154,11 +156,11 @@ def _up(options: argparse.Namespace) -> None:
 def _show_urls(cloud: Cloud) -> None:
     rows = [("ECI", cloud.eci_url), ("Function Compute", cloud.fc_url), ("EventBridge", cloud.events_url)]
     rows += [(f"HTTP trigger {name}", url) for name, url in cloud.http_urls.items()]
-    rows += [
-        ("webhook of ACR", cloud.webhook_url("acr")),
-        ("webhook of a registry", cloud.webhook_url("distribution")),
-        ("manual, without signature", cloud.unsigned_url("manual")),
-    ]
+    if "webhook" in cloud.http_urls:
+        rows.append(("webhook of ACR", cloud.webhook_url("acr")))
+        rows.append(("webhook of a registry", cloud.webhook_url("distribution")))
+    if "manual" in cloud.http_urls:
+        rows.append(("manual, without signature", cloud.unsigned_url("manual")))
     for name, url in rows:
         # Not a table: a URL must not be wrapped, so that it can be copied.
         print(f"{name:26} {url}")
@@ -176,7 +178,7 @@ def _caches(options: argparse.Namespace) -> None:
             one["image_cache_id"],
             one["image_cache_name"],
             one["status"],
-            one["progress"],
+            str(one["progress"]),
             "\n".join(one["images"]),
         )
         for one in caches
@@ -196,7 +198,7 @@ def _fire(options: argparse.Namespace) -> None:
 
 def _send_event(options: argparse.Namespace) -> None:
     response = httpx.post(
-        _endpoints(options)["events"], json=_read_json(options.file), trust_env=False, timeout=30.0
+        read_endpoints(options.state)["events"], json=_read_json(options.file), trust_env=False, timeout=30.0
     )
     print(json.dumps(response.json(), indent=2))
     if response.status_code != httpx.codes.OK or response.json()["FailedEntryCount"]:
@@ -227,22 +229,12 @@ def _dead_letters(options: argparse.Namespace) -> None:
     _show(("function", "source", "attempts", "last error"), rows)
 
 
-def _endpoints(options: argparse.Namespace) -> dict[str, Any]:
-    path: Path = options.state / "endpoints.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise CommandError(
-            f"nothing is served from {options.state}: start it with 'python -m local up'"
-        ) from None
-
-
 def _eci(options: argparse.Namespace) -> EciControl:
-    return EciControl(_endpoints(options)["eci"])
+    return EciControl(read_endpoints(options.state)["eci"])
 
 
 def _fc(options: argparse.Namespace) -> FcControl:
-    return FcControl(_endpoints(options)["fc"])
+    return FcControl(read_endpoints(options.state)["fc"])
 
 
 def _read_json(path: Path) -> Any:

@@ -6,13 +6,11 @@ this: they find ECI by IMC_ECI_ENDPOINT, and print their outcomes as JSON object
 
 from __future__ import annotations
 
-import fcntl
 import json
-import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -32,16 +30,13 @@ from .fc.server import FunctionCompute, Options
 from .fc.signature import Signer
 from .fc.specs import Deployment, FunctionSpec, read_deployment
 from .serving import serve
+from .state import locked, published, webhook_token
 from .template import load_template, parameter_names
 
-__all__ = ["ROOT", "Cloud", "CloudConfig", "StateInUseError", "WaitError"]
+__all__ = ["ROOT", "Cloud", "CloudConfig", "WaitError"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _LONGEST_WAIT_SECONDS = 0.2
-
-
-class StateInUseError(RuntimeError):
-    """Raised when another process serves the same state folder."""
 
 
 class WaitError(TimeoutError):
@@ -109,14 +104,11 @@ class Cloud:
 
     def __init__(self, config: CloudConfig) -> None:
         self.config = config
-        config.state.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            stack.enter_context(_locked(config.state / "lock"))
+            stack.enter_context(locked(config.state))
             self._tokens, self._deployment = _deployment(config)
             self._start(stack, config)
-            endpoints = config.state / "endpoints.json"
-            stack.callback(endpoints.unlink, missing_ok=True)
-            endpoints.write_text(json.dumps(self.endpoints()), encoding="utf-8")
+            stack.enter_context(published(config.state, self.endpoints()))
             self._stack = stack.pop_all()
 
     def _start(self, stack: ExitStack, config: CloudConfig) -> None:
@@ -263,31 +255,12 @@ def _deployment(config: CloudConfig) -> tuple[str, Deployment]:
         "CodeBucket": "local",
         "CodeObject": "functions.zip",
         "Regions": config.region,
-        "WebhookTokens": _webhook_token(config.state / "webhook-token"),
+        "WebhookTokens": webhook_token(config.state),
     }
     known = parameter_names(config.template)
     given = {name: value for name, value in usual.items() if name in known} | dict(config.parameters)
     resources = load_template(config.template, given, region=config.region, account_id=config.account_id)
     return given.get("WebhookTokens", ""), read_deployment(resources)
-
-
-def _webhook_token(path: Path) -> str:
-    """The token of this state, made when there is none: a webhook's URL stays the same from run to run."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24), encoding="ascii")
-    return path.read_text(encoding="ascii")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        try:
-            # The system frees it with the process, however that ends.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StateInUseError(f"another process serves {path.parent}") from None
-        yield
 
 
 def _json_object(line: str) -> dict[str, Any] | None:

@@ -1,20 +1,21 @@
-"""Reads a ROS template and resolves it: parameters and the functions Ref, GetAtt, Sub and Join.
+"""Reads a ROS template: its YAML, its parameters, and the resources with all values resolved.
 
-What a value can only have in the cloud (an ARN, a URL) becomes a fixed text that names it. Must not know what
-any resource type means. Language: ROS template syntax, format version 2015-09-01; the short YAML forms of the
-functions (``!Ref`` and so on) are part of it.
+Language: ROS template syntax, format version 2015-09-01; the short YAML forms of the functions (``!Ref`` and so
+on) are part of it. Must not know what any resource type means.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from .template_functions import NO_VALUE, Resolver, TemplateError, as_text, mapping_at
 
 __all__ = ["Resource", "TemplateError", "load_template", "parameter_names"]
 
@@ -22,15 +23,6 @@ FORMAT_VERSION = "2015-09-01"
 _SECTIONS = frozenset(
     {"ROSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Resources", "Outputs"}
 )
-_PLACEHOLDER = re.compile(r"\$\{(!?)([^}]*)\}")
-_NO_VALUE = object()
-
-
-class TemplateError(ValueError):
-    """Raised when a template cannot be used; the text begins with the path of the node that is wrong."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
 
 
 @dataclass(frozen=True)
@@ -75,7 +67,7 @@ def load_template(
     unknown = sorted(set(document) - _SECTIONS)
     if unknown:
         raise TemplateError(str(unknown[0]), "a section that is not supported here")
-    values = _parameter_values(_mapping("Parameters", document.get("Parameters") or {}), parameters)
+    values = _parameter_values(mapping_at("Parameters", document.get("Parameters") or {}), parameters)
     values.update(
         {
             "ALIYUN::StackName": "local",
@@ -83,10 +75,10 @@ def load_template(
             "ALIYUN::Region": region,
             "ALIYUN::AccountId": account_id,
             "ALIYUN::TenantId": account_id,
-            "ALIYUN::NoValue": _NO_VALUE,
+            "ALIYUN::NoValue": NO_VALUE,
         }
     )
-    return _Resolver(_mapping("Resources", document.get("Resources")), values).resources()
+    return _resources(mapping_at("Resources", document.get("Resources")), values)
 
 
 def parameter_names(path: Path) -> frozenset[str]:
@@ -96,7 +88,20 @@ def parameter_names(path: Path) -> frozenset[str]:
         TemplateError: the file is no template.
         OSError: the file cannot be read.
     """
-    return frozenset(_mapping("Parameters", _parse(path).get("Parameters") or {}))
+    return frozenset(mapping_at("Parameters", _parse(path).get("Parameters") or {}))
+
+
+def _resources(declared: Mapping[str, Any], values: Mapping[str, Any]) -> list[Resource]:
+    resolver = Resolver(declared, values)
+    resources = []
+    for logical_id, declaration in declared.items():
+        path = f"Resources.{logical_id}"
+        kind = mapping_at(path, declaration).get("Type")
+        if not isinstance(kind, str):
+            raise TemplateError(f"{path}.Type", f"a text is expected, {kind!r} found")
+        properties = mapping_at(f"{path}.Properties", declaration.get("Properties", {}))
+        resources.append(Resource(logical_id, kind, resolver.resolve(f"{path}.Properties", properties)))
+    return resources
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -104,7 +109,7 @@ def _parse(path: Path) -> dict[str, Any]:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise TemplateError(str(path), str(error)) from None
-    return _mapping(str(path), document)
+    return mapping_at(str(path), document)
 
 
 class _Loader(yaml.SafeLoader):
@@ -137,19 +142,13 @@ def _short_form(loader: yaml.Loader, suffix: str, node: yaml.Node) -> dict[str, 
 _Loader.add_multi_constructor("!", _short_form)
 
 
-def _mapping(path: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TemplateError(path, f"a mapping is expected, {type(value).__name__} found")
-    return value
-
-
 def _parameter_values(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
     for name in sorted(set(given) - set(declared)):
         raise TemplateError(f"Parameters.{name}", f"no such parameter; known are {', '.join(declared)}")
     values = {}
     for name, declaration in declared.items():
         path = f"Parameters.{name}"
-        if name not in given and "Default" not in _mapping(path, declaration):
+        if name not in given and "Default" not in mapping_at(path, declaration):
             raise TemplateError(path, "has no default, so a value must be given")
         raw = given.get(name, declaration.get("Default"))
         values[name] = _converted(path, declaration, raw)
@@ -159,10 +158,10 @@ def _parameter_values(declared: Mapping[str, Any], given: Mapping[str, str]) -> 
 def _converted(path: str, declaration: Mapping[str, Any], raw: Any) -> Any:
     shown = "the value" if declaration.get("NoEcho") else f"{raw!r}"
     kind = declaration.get("Type")
-    text = _text(raw)
+    text = as_text(raw)
     allowed = declaration.get("AllowedValues")
-    if allowed is not None and text not in [_text(one) for one in allowed]:
-        raise TemplateError(path, f"{shown} is not one of {', '.join(_text(one) for one in allowed)}")
+    if allowed is not None and text not in [as_text(one) for one in allowed]:
+        raise TemplateError(path, f"{shown} is not one of {', '.join(as_text(one) for one in allowed)}")
     pattern = declaration.get("AllowedPattern")
     if pattern is not None and not re.search(pattern, text):
         raise TemplateError(path, f"{shown} does not match {pattern}")
@@ -183,98 +182,3 @@ _CONVERSIONS: dict[Any, Any] = {
     "Json": json.loads,
     "CommaDelimitedList": lambda text: text.split(","),
 }
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-class _Resolver:
-    """Resolves the resources of one template.
-
-    Args:
-        declared: the section Resources.
-        values: parameters and pseudo parameters.
-    """
-
-    def __init__(self, declared: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        self._declared = declared
-        self._values = values
-        self._open: list[tuple[str, str]] = []
-
-    def resources(self) -> list[Resource]:
-        resources = []
-        for logical_id, declaration in self._declared.items():
-            path = f"Resources.{logical_id}"
-            kind = _mapping(path, declaration).get("Type")
-            if not isinstance(kind, str):
-                raise TemplateError(f"{path}.Type", f"a text is expected, {kind!r} found")
-            properties = _mapping(f"{path}.Properties", declaration.get("Properties", {}))
-            resources.append(Resource(logical_id, kind, self._resolve(f"{path}.Properties", properties)))
-        return resources
-
-    def _resolve(self, path: str, node: Any) -> Any:
-        if isinstance(node, list):
-            items = [self._resolve(f"{path}[{number}]", item) for number, item in enumerate(node)]
-            return [item for item in items if item is not _NO_VALUE]
-        if not isinstance(node, dict):
-            return node
-        if len(node) == 1:
-            ((name, argument),) = node.items()
-            if name == "Ref" or str(name).startswith("Fn::"):
-                return self._call(f"{path}.{name}", name, argument)
-        members = {name: self._resolve(f"{path}.{name}", value) for name, value in node.items()}
-        return {name: value for name, value in members.items() if value is not _NO_VALUE}
-
-    def _call(self, path: str, name: str, argument: Any) -> Any:
-        if name == "Ref":
-            return self._reference(path, argument)
-        if name == "Fn::GetAtt":
-            return self._attribute(path, *self._pair(path, argument))
-        if name == "Fn::Sub":
-            template, own = (argument, {}) if isinstance(argument, str) else self._pair(path, argument)
-            return self._substitute(path, template, self._resolve(path, _mapping(path, own)))
-        if name == "Fn::Join":
-            separator, items = self._pair(path, self._resolve(path, argument))
-            return str(separator).join(_text(item) for item in items)
-        raise TemplateError(path, "a function that is not supported here")
-
-    @staticmethod
-    def _pair(path: str, argument: Any) -> Sequence[Any]:
-        if not isinstance(argument, list) or len(argument) != 2:  # noqa: PLR2004 - a pair
-            raise TemplateError(path, f"two items are expected, {argument!r} found")
-        return argument
-
-    def _reference(self, path: str, name: Any) -> Any:
-        if name in self._values:
-            return self._values[name]
-        if name in self._declared:
-            return f"local:{name}"
-        raise TemplateError(path, f"there is no parameter or resource {name!r}")
-
-    def _attribute(self, path: str, logical_id: str, attribute: str) -> Any:
-        declaration = self._declared.get(logical_id)
-        if declaration is None:
-            raise TemplateError(path, f"there is no resource {logical_id!r}")
-        properties = declaration.get("Properties", {})
-        if attribute not in properties:
-            return f"local:{logical_id}.{attribute}"
-        if (logical_id, attribute) in self._open:
-            raise TemplateError(path, "refers to itself")
-        self._open.append((logical_id, attribute))
-        value = self._resolve(f"Resources.{logical_id}.Properties.{attribute}", properties[attribute])
-        self._open.pop()
-        return value
-
-    def _substitute(self, path: str, template: str, own: Mapping[str, Any]) -> str:
-        def value(match: re.Match[str]) -> str:
-            literal, name = match.groups()
-            if literal:
-                return f"${{{name}}}"
-            if name in own:
-                return _text(own[name])
-            if "." in name:
-                return _text(self._attribute(path, *name.split(".", 1)))
-            return _text(self._reference(path, name))
-
-        return _PLACEHOLDER.sub(value, template)

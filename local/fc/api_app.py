@@ -56,11 +56,12 @@ def api_app(parts: ApiParts) -> Starlette:
     host = parts.triggers
     unsigned = [
         Route(
-            f"/_local/http/{trigger.name}/{{path:path}}",
+            f"/_local/http/{trigger.name}{path}",
             _admin(trigger_endpoint(trigger, host, prefix=f"/_local/http/{trigger.name}", signed=False)),
             methods=list(trigger.methods),
         )
         for trigger in parts.http_triggers
+        for path in ("", "/{path:path}")
     ]
     return Starlette(
         routes=[

@@ -123,6 +123,8 @@ class Instance:
         finally:
             timer.cancel()
         if message is None:
+            # The pipe ends a little before the process does, and how that ends is to be told.
+            self._wait_for_end()
             self.kill()
         for reader in self._readers.values():
             reader.wait()
@@ -139,9 +141,7 @@ class Instance:
         # It may have ended already, with a part of a request unread.
         with suppress(BrokenPipeError):
             self._requests.close()
-        deadline = time.monotonic() + _GRACE_SECONDS
-        while self.alive and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+        self._wait_for_end()
         self.kill()
         for reader in self._readers.values():
             reader.join()
@@ -153,6 +153,11 @@ class Instance:
             if self._process.returncode is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
+
+    def _wait_for_end(self) -> None:
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while self.alive and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
 
     def _line(self, stream: str, line: str) -> None:
         self._on_line(self._request_id, stream, line)

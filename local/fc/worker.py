@@ -71,7 +71,8 @@ def main(request_descriptor: int, answer_descriptor: int, code_folder: str) -> N
     sys.path.insert(0, code_folder)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     records = _LogHandler(sys.stdout)
-    logging.basicConfig(level=logging.INFO, handlers=[records])
+    logging.getLogger().addHandler(records)
+    logging.getLogger().setLevel(logging.INFO)
     with os.fdopen(request_descriptor, "rb") as requests, os.fdopen(answer_descriptor, "wb") as answers:
         while (message := read_message(requests)) is not None:
             header, event = message

@@ -307,7 +307,7 @@ def test_concurrent_requests_get_instances_of_their_own(tmp_path: Path) -> None:
     with Cloud(config(tmp_path, max_instances=2)) as cloud, ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(cloud.invoke, "waits", str(flag).encode()) for _ in range(2)]
         wait_for_lines(cloud, "waiting", 2)
-        with pytest.raises(FcControlError, match="429.*ResourceThrottled"):
+        with pytest.raises(FcControlError, match=r"429.*ResourceThrottled"):
             cloud.invoke("waits", b"/")
         flag.touch()
         assert [one.result().payload for one in waiting] == [b"found", b"found"]
@@ -393,7 +393,7 @@ def test_a_key_near_its_end_is_renewed(tmp_path: Path, lifetime_seconds: float, 
 
 
 def test_an_unknown_function_is_told(cloud: Cloud) -> None:
-    with pytest.raises(FcControlError, match="404.*FunctionNotFound.*there is no function 'nobody'"):
+    with pytest.raises(FcControlError, match=r"404.*FunctionNotFound.*there is no function 'nobody'"):
         cloud.fc.invoke("nobody", b"")
     with pytest.raises(LookupError, match="there is no function 'nobody'"):
         cloud.invoke("nobody", b"")
@@ -430,7 +430,7 @@ def test_a_control_without_a_key_may_only_look(cloud: Cloud) -> None:
     control = FcControl(cloud.fc_url)
     try:
         assert isinstance(control.logs(), list)
-        with pytest.raises(FcControlError, match="403.*AccessDenied"):
+        with pytest.raises(FcControlError, match=r"403.*AccessDenied"):
             control.invoke("calls", b"")
     finally:
         control.close()

@@ -130,7 +130,9 @@ def resources(function: dict[str, Any], *triggers: dict[str, Any]) -> list[Resou
 
 
 def with_config(trigger: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    config = {name: value for name, value in {**trigger["TriggerConfig"], **changes}.items() if value is not None}
+    config = {
+        name: value for name, value in {**trigger["TriggerConfig"], **changes}.items() if value is not None
+    }
     return {**trigger, "TriggerConfig": config}
 
 

@@ -107,7 +107,9 @@ def test_a_given_parameter_replaces_the_default(load: Any) -> None:
             id="join-of-one",
         ),
         pytest.param("Resources: {A: {Properties: {}}}", {}, "Resources.A.Type: a text", id="no-type"),
-        pytest.param("Resources: []", {}, "Resources: a mapping is expected, list found", id="resources-list"),
+        pytest.param(
+            "Resources: []", {}, "Resources: a mapping is expected, list found", id="resources-list"
+        ),
         pytest.param("Outputs: {}", {}, "Resources: a mapping is expected", id="no-resources"),
         pytest.param("Transform: x\nResources: {}", {}, "Transform: a section", id="unknown-section"),
         pytest.param("Resources: {}", {"X": "1"}, "Parameters.X: no such parameter", id="unknown-parameter"),

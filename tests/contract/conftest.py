@@ -1,0 +1,302 @@
+"""The entry points and the gateway against a running ECI server, or a server that says what a test wants."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import on_manual
+import on_push
+import on_webhook
+import pytest
+from imagecache.credentials import Credentials
+from imagecache.deadline import Deadline
+from imagecache.eci_connections import Connections
+from imagecache.eci_sdk import SdkGateway
+from imagecache.errors import DoorError
+from jsonschema import Draft202012Validator
+
+from local.credentials import Credential, CredentialStore
+from local.eci.control import EciControl
+from local.eci.server import serve_eci
+
+REGION = "cn-hangzhou"
+WEBHOOK_TOKEN = "webhook-token-0123456789"
+IMAGES = (
+    "registry-vpc.cn-hangzhou.aliyuncs.com/prod/web:latest",
+    "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com/prod/web:latest",
+    "nginx:1.27",
+)
+"""What the caches of these tests list: both pushes of ``Doors`` concern it."""
+
+_TESTS = Path(__file__).parents[1]
+_SCHEMA = _TESTS.parent / "schemas" / "outcome.schema.json"
+_LONGEST_LINE = 32 * 1024
+_PATIENCE_SECONDS = 10
+_OURS = ("IMC_", "ALIYUN_", "ALIBABA_CLOUD_", "FC_")
+_THEIRS = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "netrc", "debug"}
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable that this application or the SDK reads, but what a test sets."""
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name.lower() in _THEIRS:
+            monkeypatch.delenv(name)
+
+
+@dataclass
+class LocalEci:
+    """A running ECI server."""
+
+    url: str
+    control: EciControl
+    store: CredentialStore
+    credential: Credential
+
+    def cache(self, *images: str, **members: Any) -> str:
+        """A new image cache; its id."""
+        members = {"region_id": REGION, "image_cache_name": "web", **members}
+        return self.control.create_cache(images=images or IMAGES, **members)
+
+    def calls(self, action: str) -> list[dict[str, Any]]:
+        """The parameters of the calls of an action, oldest first."""
+        return [call["parameters"] for call in self.control.journal(action)]
+
+
+@pytest.fixture
+def eci(tmp_path: Path) -> Iterator[LocalEci]:
+    database_path = tmp_path / "eci.sqlite"
+    with serve_eci(database_path) as served:
+        control = EciControl(served.url)
+        store = CredentialStore(database_path)
+        yield LocalEci(served.url, control, store, store.issue())
+        store.close()
+        control.close()
+
+
+@pytest.fixture
+def credentials() -> Callable[[Credential], Credentials]:
+    """A server's credential as the library has it."""
+
+    def convert(credential: Credential) -> Credentials:
+        return Credentials(
+            credential.access_key_id, credential.access_key_secret, credential.security_token or ""
+        )
+
+    return convert
+
+
+@pytest.fixture
+def new_gateway() -> Callable[..., SdkGateway]:
+    """Makes a gateway that does not pause between attempts, unless the test says otherwise."""
+
+    def make(url: str, given: Credentials | None = None, **options: Any) -> SdkGateway:
+        return SdkGateway(
+            url,
+            given or Credentials("id", "secret", "token"),
+            options.pop("deadline", None) or Deadline(60),
+            options.pop("connections", None) or Connections(),
+            **{"sleep": lambda _seconds: None, **options},
+        )
+
+    return make
+
+
+@pytest.fixture
+def gateway(eci: LocalEci, new_gateway: Any, credentials: Any) -> SdkGateway:
+    """A gateway to the local ECI server."""
+    made: SdkGateway = new_gateway(eci.url, credentials(eci.credential))
+    return made
+
+
+@dataclass
+class Told:
+    """What an entry point said: its records, and its answer or the error that it raised."""
+
+    outcomes: list[dict[str, Any]]
+    answer: Any = None
+    error: DoorError | None = None
+
+
+class Doors:
+    """Calls the entry points as the platform does, and reads their records from stdout."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self._validator = Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
+
+    def push(self) -> Told:
+        event = _payload("cloudevents/push_completed.json")
+        event["time"] = datetime.now(timezone.utc).isoformat()
+        return self._call(on_push.handler, event)
+
+    def webhook(self, token: str = WEBHOOK_TOKEN) -> Told:
+        event = _payload("http/webhook_acr.json")
+        event["queryParameters"] = {"token": token}
+        body = _payload("acr/push_latest.json")
+        body["push_data"]["pushed_at"] = datetime.now(timezone.utc).isoformat()
+        event["body"] = json.dumps(body)
+        return self._call(on_webhook.handler, event)
+
+    def manual(self, request: Any, *, over_http: bool = False) -> Told:
+        event = request
+        if over_http:
+            event = {**_payload("http/manual_by_id.json"), "body": json.dumps(request)}
+        return self._call(on_manual.handler, event)
+
+    def _call(self, handler: Any, event: Any) -> Told:
+        context = SimpleNamespace(request_id="1-contract", function=SimpleNamespace(timeout=60))
+        self._capsys.readouterr()
+        try:
+            answer = handler(json.dumps(event).encode(), context)
+        except DoorError as error:
+            return Told(self._records(), error=error)
+        records = self._records()
+        told = json.loads(answer["body"]) if "body" in answer else answer
+        assert told["outcomes"] == records
+        return Told(records, answer=answer)
+
+    def _records(self) -> list[dict[str, Any]]:
+        lines = self._capsys.readouterr().out.splitlines()
+        records = [json.loads(line) for line in lines]
+        assert records
+        assert max(len(line.encode()) for line in lines) < _LONGEST_LINE
+        for record in records:
+            self._validator.validate(record)
+        return records
+
+
+@pytest.fixture
+def doors(capsys: pytest.CaptureFixture[str]) -> Doors:
+    return Doors(capsys)
+
+
+@pytest.fixture
+def use_credential(monkeypatch: pytest.MonkeyPatch) -> Callable[[Credential], None]:
+    """Puts a credential where the platform puts it."""
+
+    def use(credential: Credential) -> None:
+        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", credential.access_key_id)
+        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", credential.access_key_secret)
+        monkeypatch.setenv("ALIBABA_CLOUD_SECURITY_TOKEN", credential.security_token or "")
+
+    return use
+
+
+@pytest.fixture
+def deployed(eci: LocalEci, monkeypatch: pytest.MonkeyPatch, use_credential: Any) -> LocalEci:
+    """The environment of functions that are deployed against the local ECI server."""
+    monkeypatch.setenv("IMC_ECI_ENDPOINT", eci.url)
+    monkeypatch.setenv("IMC_REGIONS", REGION)
+    monkeypatch.setenv("IMC_WEBHOOK_TOKENS", WEBHOOK_TOKEN)
+    use_credential(eci.credential)
+    return eci
+
+
+@dataclass
+class RawServer:
+    """A server of bytes: what came is kept, and what goes out is the test's to say.
+
+    ``answer`` is called with each whole request head, or with the first bytes of what is no HTTP; it gives the
+    bytes to send. A connection stays open after an answer with a length, and is closed after any other.
+    """
+
+    answer: Callable[[bytes], bytes]
+    tls: Any = None
+    received: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        # A thread that waits in accept() or recv() is woken by shutdown(), not by close().
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(_PATIENCE_SECONDS)
+        self.drop()
+        for thread in self._threads:
+            thread.join(_PATIENCE_SECONDS)
+        self._listening.close()
+        assert not any(thread.is_alive() for thread in self._threads)
+
+    def drop(self) -> None:
+        """End the open connections."""
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                plain, _ = self._listening.accept()
+                self.connections += 1
+                connection = plain
+                if self.tls:
+                    connection = self.tls.wrap_socket(
+                        plain, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=True
+                    )
+                self._open.append(connection)
+                self._threads.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
+                self._threads[-1].start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            # The handshake of TLS is made with the first read.
+            while self._exchange(connection):
+                pass
+
+    def _exchange(self, connection: socket.socket) -> bool:
+        data = b""
+        while b"\r\n\r\n" not in data and data[:1] in {b"", b"G", b"C"}:
+            more = connection.recv(65536)
+            if not more:
+                return False
+            data += more
+        self.received.append(data)
+        answer = self.answer(data)
+        connection.sendall(answer)
+        return b"Content-Length" in answer and b"Connection: close" not in answer
+
+
+@pytest.fixture
+def raw_server() -> Iterator[Callable[..., RawServer]]:
+    servers: list[RawServer] = []
+
+    def start(answer: Callable[[bytes], bytes], tls: Any = None) -> RawServer:
+        servers.append(RawServer(answer, tls))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def respond() -> Callable[..., bytes]:
+    """Makes an HTTP answer; a document that is no text is sent as JSON."""
+
+    def make(document: Any, status: int = 200, *headers: str) -> bytes:
+        body = document if isinstance(document, str) else json.dumps(document)
+        head = [f"HTTP/1.1 {status} Status", f"Content-Length: {len(body.encode())}", *headers]
+        return ("\r\n".join(head) + "\r\n\r\n" + body).encode()
+
+    return make
+
+
+def _payload(path: str) -> Any:
+    return json.loads((_TESTS / "payloads" / path).read_text(encoding="utf-8"))

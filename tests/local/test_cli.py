@@ -1,0 +1,236 @@
+"""The command ``python -m local`` as a person runs it: a process of its own, its output, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.cloud import ROOT
+
+SECONDS = 30.0
+SEED = {
+    "region_id": "cn-hangzhou",
+    "image_cache_name": "web",
+    "images": ["registry.cn-hangzhou.aliyuncs.com/shop/web:v1"],
+    "status": "UpdateFailed",
+}
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+class Up:
+    """A running ``up``."""
+
+    def __init__(self, state: Path, *arguments: str) -> None:
+        self.state = state
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local", "up", "--state", str(state), *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        self.urls = {}
+        while (line := self.line()) != "ready":
+            name, _, url = line.rpartition(" ")
+            self.urls[name.strip()] = url
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            for line in stream:
+                self._lines.put(line.rstrip("\n"))
+
+    def line(self) -> str:
+        return self._lines.get(timeout=SECONDS)
+
+    def rest(self) -> list[str]:
+        self._reader.join(SECONDS)
+        return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(SECONDS)
+        finally:
+            self.process.kill()
+            self._reader.join(SECONDS)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    served = Up(tmp_path / "state")
+    yield served
+    served.stop()
+
+
+def test_up_prints_urls_that_work(up: Up) -> None:
+    assert up.urls["ECI"].startswith("http://127.0.0.1:")
+    webhook = up.urls["webhook of ACR"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/webhooks/acr\?token=\S{16,}", webhook)
+    assert httpx.post(webhook, json={}, trust_env=False, timeout=SECONDS).status_code == 400
+    manual = up.urls["manual, without signature"]
+    assert httpx.post(manual, json={}, trust_env=False, timeout=SECONDS).status_code == 400
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
+def test_up_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    up = Up(tmp_path / "state")
+    assert (
+        httpx.post(up.urls["webhook of ACR"], json={}, trust_env=False).status_code == 400
+    )  # a warm instance
+    assert up.stop(number) == 0
+    assert up.rest() == ["stopping"]
+    assert not (tmp_path / "state" / "endpoints.json").exists()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(up.urls["ECI"], trust_env=False)
+
+
+def test_caches_are_seeded_listed_and_kept(up: Up, tmp_path: Path) -> None:
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps([SEED, {**SEED, "image_cache_name": "api"}]), encoding="utf-8")
+    state = str(up.state)
+    seeded = run(tmp_path, "seed", "--state", state, str(seed))
+    ids = seeded.stdout.split()
+    assert (seeded.returncode, len(ids)) == (0, 2)
+    assert up.stop() == 0
+    again = Up(up.state)
+    try:
+        listed = run(tmp_path, "caches", "--state", state).stdout
+    finally:
+        again.stop()
+    for expected in (*ids, "web", "api", "UpdateFailed", SEED["images"][0]):
+        assert expected in listed
+    assert (
+        again.urls["webhook of ACR"].partition("token=")[2]
+        == up.urls["webhook of ACR"].partition("token=")[2]
+    )
+
+
+def test_a_fired_timer_shows_in_the_logs(up: Up, tmp_path: Path) -> None:
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps(SEED), encoding="utf-8")
+    state = str(up.state)
+    (cache,) = run(tmp_path, "seed", "--state", state, str(seed)).stdout.split()
+    fired = run(tmp_path, "fire", "--state", state, "sweep")
+    request_id = fired.stdout.strip()
+    with following(up.state) as lines:
+        line = next(line for line in lines if '"refreshed"' in line)
+    assert cache in line
+    assert request_id in line
+    assert "refreshed" in run(tmp_path, "logs", "--state", state).stdout
+
+
+class following:  # noqa: N801 - reads like the function that it is
+    """The lines that ``logs --follow`` prints."""
+
+    def __init__(self, state: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "local", "logs", "--follow", "--state", str(state)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._guard = threading.Timer(SECONDS, self._process.kill)
+
+    def __enter__(self) -> Iterator[str]:
+        self._guard.start()
+        assert self._process.stdout is not None
+        return iter(self._process.stdout)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGINT)
+        try:
+            assert self._process.wait(SECONDS) == 0
+        finally:
+            self._guard.cancel()
+            self._process.kill()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+
+
+def test_events_are_sent_from_a_file(up: Up, tmp_path: Path) -> None:
+    event = {"id": "1", "source": "acs.cr", "specversion": "1.0", "type": "cr:Artifact:ScanCompleted"}
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(event), encoding="utf-8")
+    sent = run(tmp_path, "send-event", "--state", str(up.state), str(path))
+    assert (sent.returncode, json.loads(sent.stdout)["EntryList"]) == (
+        0,
+        [{"EventId": "1", "MatchedTriggers": []}],
+    )
+    path.write_text(json.dumps({**event, "specversion": "2"}), encoding="utf-8")
+    refused = run(tmp_path, "send-event", "--state", str(up.state), str(path))
+    assert (refused.returncode, refused.stderr) == (1, "error: not all events were taken\n")
+
+
+def test_dead_letters_are_listed(up: Up, tmp_path: Path) -> None:
+    assert json.loads(run(tmp_path, "dead-letters", "--json", "--state", str(up.state)).stdout) == []
+    assert "last error" in run(tmp_path, "dead-letters", "--state", str(up.state)).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["caches"], "start it with 'python -m local up'", id="nothing-served"),
+        pytest.param(["up", "--set", "Nothing=1"], "Parameters.Nothing: no such parameter", id="parameter"),
+        pytest.param(["up", "--template", "/nowhere/template.yml"], "/nowhere/template.yml", id="template"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    result = run(tmp_path, *arguments, "--state", str(tmp_path / "state"))
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_two_servers_do_not_share_a_state_folder(up: Up, tmp_path: Path) -> None:
+    second = run(tmp_path, "up", "--state", str(up.state))
+    assert (second.returncode, "another process serves" in second.stderr) == (1, True)
+
+
+def test_an_unknown_timer_is_told(up: Up, tmp_path: Path) -> None:
+    result = run(tmp_path, "fire", "--state", str(up.state), "swep")
+    assert result.returncode == 1
+    assert "no timer trigger 'swep'; known are sweep, refresh" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["up", "--set", "x"], ["up", "--runtime", "go"]], ids=str)
+def test_a_wrong_command_line_is_refused(tmp_path: Path, arguments: list[str]) -> None:
+    assert run(tmp_path, *arguments).returncode == 2
+
+
+def test_the_runtime_can_be_chosen(tmp_path: Path) -> None:
+    up = Up(tmp_path / "state", "--runtime", "python3.10", "--fresh-process", "--set", "DryRun=true")
+    try:
+        functions = httpx.get(f"{up.urls['Function Compute']}/_local/functions", trust_env=False).json()
+        timers = httpx.get(f"{up.urls['Function Compute']}/_local/timers", trust_env=False).json()
+    finally:
+        assert up.stop() == 0
+    assert {one["runtime"] for one in functions} == {"python3.10"}
+    assert {one["name"]: one["enabled"] for one in timers} == {"sweep": True, "refresh": False}
