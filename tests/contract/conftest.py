@@ -14,17 +14,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from jsonschema import Draft202012Validator
+
 import on_manual
 import on_push
 import on_webhook
-import pytest
 from imagecache.credentials import Credentials
 from imagecache.deadline import Deadline
 from imagecache.eci_connections import Connections
 from imagecache.eci_sdk import SdkGateway
 from imagecache.errors import DoorError
-from jsonschema import Draft202012Validator
-
 from local.credentials import Credential, CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
@@ -129,10 +129,14 @@ class Told:
 
 
 class Doors:
-    """Calls the entry points as the platform does, and reads their records from stdout."""
+    """Calls the entry points as the platform does, and reads their records from stdout.
 
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
+    ``streams`` keeps all that came on stdout and stderr, of whomever.
+    """
+
+    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
+        self.streams: list[str] = []
+        self._capfd = capfd
         self._validator = Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
 
     def push(self) -> Told:
@@ -156,7 +160,7 @@ class Doors:
 
     def _call(self, handler: Any, event: Any) -> Told:
         context = SimpleNamespace(request_id="1-contract", function=SimpleNamespace(timeout=60))
-        self._capsys.readouterr()
+        self.read()
         try:
             answer = handler(json.dumps(event).encode(), context)
         except DoorError as error:
@@ -166,8 +170,14 @@ class Doors:
         assert told["outcomes"] == records
         return Told(records, answer=answer)
 
+    def read(self) -> str:
+        """What came on stdout since the last time."""
+        out, err = self._capfd.readouterr()
+        self.streams += out, err
+        return out
+
     def _records(self) -> list[dict[str, Any]]:
-        lines = self._capsys.readouterr().out.splitlines()
+        lines = self.read().splitlines()
         records = [json.loads(line) for line in lines]
         assert records
         assert max(len(line.encode()) for line in lines) < _LONGEST_LINE
@@ -177,8 +187,8 @@ class Doors:
 
 
 @pytest.fixture
-def doors(capsys: pytest.CaptureFixture[str]) -> Doors:
-    return Doors(capsys)
+def doors(capfd: pytest.CaptureFixture[str]) -> Doors:
+    return Doors(capfd)
 
 
 @pytest.fixture
@@ -207,8 +217,8 @@ def deployed(eci: LocalEci, monkeypatch: pytest.MonkeyPatch, use_credential: Any
 class RawServer:
     """A server of bytes: what came is kept, and what goes out is the test's to say.
 
-    ``answer`` is called with each whole request head, or with the first bytes of what is no HTTP; it gives the
-    bytes to send. A connection stays open after an answer with a length, and is closed after any other.
+    ``answer`` is called with each whole request head, or with the first bytes of what is no HTTP; it gives
+    the bytes to send. A connection stays open after an answer with a length, and is closed after any other.
     """
 
     answer: Callable[[bytes], bytes]

@@ -6,6 +6,7 @@ import logging
 from typing import Any, NamedTuple
 
 import pytest
+
 from imagecache.errors import PermanentDoorError, RetryableDoorError
 
 
@@ -166,7 +167,9 @@ def test_an_error_when_the_cache_is_read_again_has_its_treatment_and_nothing_is_
     assert deployed.calls("UpdateImageCache") == []
 
 
-@pytest.mark.parametrize(("code", "error_class"), [(row[1], row[2]) for row in UPDATE_CODES if row[2] == "busy"])
+@pytest.mark.parametrize(
+    ("code", "error_class"), [(row[1], row[2]) for row in UPDATE_CODES if row[2] == "busy"]
+)
 def test_a_cache_that_is_being_updated_is_not_called_upon(
     deployed: Any, doors: Any, code: str, error_class: str
 ) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from imagecache.deadline import Deadline
 from imagecache.errors import EciError, TransientError
 from imagecache.gateway import Accepted
-
 from local.credentials import CredentialStore
 from local.eci.control import EciControl
 from local.eci.faults import ANSWER_KINDS

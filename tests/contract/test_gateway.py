@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
 from imagecache.caches import ImageCache
 from imagecache.deadline import Deadline
 from imagecache.eci_errors import ATTEMPTS
@@ -42,6 +43,12 @@ def update(cache_id: str, **others: Any) -> dict[str, Any]:
         "Image": ["nginx:1"],
         **others,
     }
+
+
+def perform(gateway: Any, action: str, cache_id: str) -> Any:
+    if action == "UpdateImageCache":
+        return gateway.update_image_cache(update(cache_id))
+    return gateway.describe_image_cache(REGION, cache_id)
 
 
 def test_a_described_cache_is_read_whole(eci: Any, gateway: Any) -> None:
@@ -226,10 +233,7 @@ def test_a_call_is_made_as_often_as_its_class_of_error_says(
     cache_id = eci.cache()
     eci.control.inject("error", code=code, count=10)
     with pytest.raises(error) as raised:
-        if action == "UpdateImageCache":
-            gateway.update_image_cache(update(cache_id))
-        else:
-            gateway.describe_image_cache(REGION, cache_id)
+        perform(gateway, action, cache_id)
     calls = eci.control.journal(action)
     assert len(calls) == raised.value.calls == ATTEMPTS[error.error_class]
     assert raised.value.code == code
@@ -313,10 +317,7 @@ def test_a_slow_answer_is_waited_for_as_long_as_the_time_lasts(
     gateway = new_gateway(eci.url, credentials(eci.credential), deadline=Deadline(2.5))
     began = time.monotonic()
     with pytest.raises(TransientError) as raised:
-        if action == "UpdateImageCache":
-            gateway.update_image_cache(update(cache_id))
-        else:
-            gateway.list_image_caches(REGION)
+        perform(gateway, action, cache_id)
     assert (raised.value.reason, raised.value.calls) == ("TIMED_OUT", 1)
     assert 1.4 < time.monotonic() - began < 2.5
     assert len(eci.control.journal(action)) == 1

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from imagecache.update import build_update
 from jsonschema import Draft202012Validator
+
+from imagecache.update import build_update
 
 REGION = "cn-hangzhou"
 _SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -20,7 +21,7 @@ SIGNING = {
 }
 
 PARAMETERS: list[tuple[dict[str, Any], dict[str, str]]] = [
-    ({"ImageCacheName": "缓存 α+b&c=d~*%2F"}, {"ImageCacheName": "缓存 α+b&c=d~*%2F"}),
+    ({"ImageCacheName": "缓存 é+b&c=d~*%2F"}, {"ImageCacheName": "缓存 é+b&c=d~*%2F"}),
     ({"SecurityGroupId": "sg-1"}, {"SecurityGroupId": "sg-1"}),
     ({"VSwitchId": "vsw-1"}, {"VSwitchId": "vsw-1"}),
     ({"EipInstanceId": "eip-1"}, {"EipInstanceId": "eip-1"}),
@@ -39,7 +40,10 @@ PARAMETERS: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({"FlashCopyCount": 3}, {"FlashCopyCount": "3"}),
     ({"EliminationStrategy": "LRU"}, {"EliminationStrategy": "LRU"}),
     ({"EliminationStrategy": ""}, {"EliminationStrategy": ""}),
-    ({"Image": ["nginx:1", "a.example:5000/b/c:d"]}, {"Image.1": "nginx:1", "Image.2": "a.example:5000/b/c:d"}),
+    (
+        {"Image": ["nginx:1", "a.example:5000/b/c:d"]},
+        {"Image.1": "nginx:1", "Image.2": "a.example:5000/b/c:d"},
+    ),
     (
         {"Tag": [{"Key": "team", "Value": "shop & co"}, {"Key": "bare", "Value": ""}]},
         {"Tag.1.Key": "team", "Tag.1.Value": "shop & co", "Tag.2.Key": "bare", "Tag.2.Value": ""},

@@ -293,6 +293,21 @@ def test_what_is_too_long_is_left_out_in_order_and_named(
     assert {"request", "images_before", "images_after"} & set(outcome) == left
 
 
+@pytest.mark.parametrize(
+    ("length", "truncated"),
+    [pytest.param(32_000, None, id="as long as may be"), pytest.param(32_001, ["request"], id="one more")],
+)
+def test_a_line_has_at_most_32000_bytes(length: int, truncated: list[str] | None) -> None:
+    def line_of(filling: int) -> tuple[str, Outcome]:
+        facts = {"request": {"Image": ["x" * filling]}}
+        return record(lambda recorder: recorder.record(*REPUSHED, "m", facts))
+
+    shortest, _ = line_of(0)
+    line, outcome = line_of(length - len(shortest.rstrip("\n")))
+    assert outcome.get("truncated") == truncated
+    assert (len(line.rstrip("\n")) == length) is (truncated is None)
+
+
 def test_a_line_stays_bounded_when_everything_is_as_long_as_it_may_be() -> None:
     cache = ImageCache("cn-hangzhou", "imc-1", WIDEST * 128, "Ready", LONGEST_IMAGES)
     push = PushEvent("acr", WIDEST * 1000, "h" * 255, "p" * 255, "t" * 128, digest="sha256:" + "a" * 64)

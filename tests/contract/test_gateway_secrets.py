@@ -1,0 +1,381 @@
+"""Keys, tokens and passwords are shown nowhere, whatever goes wrong and whatever ECI says.
+
+Every secret of these tests holds ``MARK-``, which no percent-encoding changes: one search finds them all. So
+does the id of the key, which holds ``KEY-ID-MARK``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+
+import pytest
+
+from imagecache.credentials import Credentials
+from imagecache.deadline import Deadline
+from imagecache.errors import EciError
+
+MARK = "MARK-"
+KEY_ID = "LTAI-KEY-ID-MARK"
+KEY_SECRET = "MARK-secret+/=="
+TOKEN = "MARK-token/+ =~%2F=="
+WEBHOOK_TOKEN = "MARK-webhook-token-0123456789"
+PASSWORD = "MARK-password &+/=ü"
+ENVIRONMENT = {
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID,
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY_SECRET,
+    "ALIBABA_CLOUD_SECURITY_TOKEN": TOKEN,
+    "IMC_WEBHOOK_TOKENS": WEBHOOK_TOKEN,
+    "IMC_REGIONS": "cn-hangzhou",
+    "IMC_LOG_LEVEL": "DEBUG",
+    "DEBUG": "sdk",  # makes the SDK log each request and answer
+}
+UPDATE = {
+    "RegionId": "cn-hangzhou",
+    "ImageCacheId": "imc-1",
+    "ClientToken": "t-1",
+    "Image": ["nginx:1"],
+    "ImageRegistryCredential": [{"Server": "r.example.com", "UserName": "u", "Password": PASSWORD}],
+}
+CANARY = "a line that is seen"
+_ROOT = Path(__file__).parents[2]
+
+
+class Seen:
+    """All that anyone could read: stdout, stderr, every log line at every level, and what the test adds."""
+
+    def __init__(self, doors: Any) -> None:
+        self._doors = doors
+        self._log: list[str] = []
+        self._told: list[str] = []
+
+    def handler(self) -> logging.Handler:
+        handler = logging.Handler()
+        handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+        handler.emit = lambda record: self._log.append(handler.format(record))  # type: ignore[method-assign]
+        return handler
+
+    def add(self, told: Any) -> None:
+        """Add an answer, or an error with all that it was raised from, in or because of."""
+        if isinstance(told, BaseException):
+            self._told.append("".join(traceback.format_exception(told)))
+            error: BaseException | None = told
+            while error is not None:
+                self._told.append(f"{error!r} {error} {error.args} {vars(error)}")
+                error = error.__cause__ or error.__context__
+        else:
+            self._told.append(repr(told))
+
+    def everything(self) -> str:
+        self._doors.read()
+        text = "\n".join([*self._doors.streams, *self._log, *self._told])
+        assert CANARY in text
+        return text
+
+    def assert_no_mark(self) -> None:
+        text = self.everything()
+        assert MARK not in text
+        assert KEY_ID not in text
+
+
+@pytest.fixture
+def seen(doors: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    made = Seen(doors)
+    root, handler = logging.getLogger(), made.handler()
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    root.addHandler(handler)
+    logging.getLogger("another.library").debug(CANARY)
+    yield made
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+def url_of(head: bytes) -> str:
+    return head.split(b" ")[1].decode("ascii")
+
+
+def string_to_sign(head: bytes) -> str:
+    """What the client signed, as ECI repeats it where the signature is wrong."""
+    parameters = dict(parse_qsl(urlsplit(url_of(head)).query, keep_blank_values=True))
+    encoded = {quote(name, safe="~"): quote(value, safe="~") for name, value in parameters.items()}
+    encoded.pop("Signature")
+    canonical = "&".join(f"{name}={value}" for name, value in sorted(encoded.items()))
+    return f"GET&%2F&{quote(canonical, safe='~')}"
+
+
+def secrets_of(head: bytes) -> str:
+    """The secret values of a call as they were before they were encoded."""
+    parameters = parse_qsl(urlsplit(url_of(head)).query)
+    return " ".join(value for name, value in parameters if name.endswith(("SecurityToken", "Password")))
+
+
+def lower_case_escapes(text: str) -> str:
+    return re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), text)
+
+
+def refusal(code: str, message: str, status: int = 403) -> tuple[Any, int]:
+    return {"RequestId": "R-1", "Code": code, "Message": message}, status
+
+
+LIES: dict[str, Callable[[bytes], tuple[Any, int]]] = {
+    "the string to sign": lambda head: refusal(
+        "SignatureDoesNotMatch",
+        "Specified signature is not matched with our calculation. server string to sign is:"
+        + string_to_sign(head),
+        400,
+    ),
+    "another string to sign": lambda head: refusal(
+        "SignatureDoesNotMatch", f"server string to sign is:{string_to_sign(head)}&more", 400
+    ),
+    "the string to sign without a colon": lambda head: refusal(
+        "SignatureDoesNotMatch", string_to_sign(head).replace(":", ""), 400
+    ),
+    "the string to sign under another code": lambda head: refusal("NoPermission", string_to_sign(head)),
+    "the string to sign as incomplete": lambda head: refusal("IncompleteSignature", string_to_sign(head)),
+    "the secrets": lambda head: refusal("NoPermission", secrets_of(head)),
+    "the secrets encoded": lambda head: refusal("Throttling", quote(secrets_of(head), safe="~"), 400),
+    "the secrets encoded twice": lambda head: refusal(
+        "InternalError", quote(quote(secrets_of(head), safe="~"), safe="~"), 500
+    ),
+    "the secrets encoded but for the slash": lambda head: refusal("NoPermission", quote(secrets_of(head))),
+    "the secrets encoded as a form": lambda head: refusal("NoPermission", quote_plus(secrets_of(head))),
+    "the secrets encoded in lower case": lambda head: refusal(
+        "NoPermission", lower_case_escapes(quote(secrets_of(head), safe="~"))
+    ),
+    "the URL": lambda head: refusal("QuotaExceeded", url_of(head)),
+    "the token in the code": lambda _head: refusal(TOKEN, "m"),
+    "the token in the request id": lambda _head: (
+        {"RequestId": TOKEN, "Code": "NoPermission", "Message": "m"},
+        403,
+    ),
+    "a page with the URL": lambda head: (f"<html>{url_of(head)}</html>", 502),
+    "a refusing page with the URL": lambda head: (f"<html>{unquote(url_of(head))}</html>", 403),
+    "a text with the URL": lambda head: (url_of(head), 200),
+    "an odd document with the URL": lambda head: ({"ImageCaches": [{"ImageCacheId": url_of(head)}]}, 200),
+}
+
+
+def try_everything(url: str, seen: Seen, doors: Any, new_gateway: Any, monkeypatch: Any) -> None:
+    """Call ECI by the gateway and by every entry point, and keep what comes of it."""
+    monkeypatch.setenv("IMC_ECI_ENDPOINT", url)
+    credentials = Credentials(KEY_ID, KEY_SECRET, TOKEN)
+    for call in (
+        lambda gateway: gateway.update_image_cache(UPDATE),
+        lambda gateway: gateway.list_image_caches("cn-hangzhou"),
+    ):
+        with pytest.raises(EciError) as raised:
+            call(new_gateway(url, credentials, deadline=Deadline(2.5)))
+        seen.add(raised.value)
+        assert raised.value.__cause__ is None
+        assert raised.value.__context__ is None
+    for told in (
+        doors.push(),
+        doors.webhook(WEBHOOK_TOKEN),
+        doors.manual({"imageCacheId": "imc-1"}),
+        doors.manual({"imageCacheId": "imc-1"}, over_http=True),
+    ):
+        assert [outcome["result"] for outcome in told.outcomes] == ["failed"]
+        seen.add(told.outcomes)
+        seen.add(told.error or told.answer)
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=list(LIES))
+def test_what_eci_repeats_of_a_call_is_not_shown(
+    seen: Seen,
+    doors: Any,
+    new_gateway: Any,
+    raw_server: Any,
+    respond: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    lie: Callable[[bytes], tuple[Any, int]],
+) -> None:
+    server = raw_server(lambda head: respond(*lie(head)))
+    try_everything(server.url, seen, doors, new_gateway, monkeypatch)
+    assert all(quote(TOKEN, safe="~").encode() in head for head in server.received)
+    assert quote(PASSWORD, safe="~").encode() in server.received[0]
+    assert MARK not in seen.everything()
+
+
+KEY_ID_LIES: dict[str, Callable[[bytes], tuple[Any, int]]] = {
+    "in a sentence": lambda _head: refusal("Forbidden.RAM", f"The key {KEY_ID} may not do this."),
+    "in the URL": lambda head: refusal("Throttling", url_of(head), 400),
+}
+
+
+@pytest.mark.parametrize("lie", KEY_ID_LIES.values(), ids=list(KEY_ID_LIES))
+def test_the_id_of_the_key_is_not_shown_where_eci_repeats_it(
+    seen: Seen,
+    doors: Any,
+    new_gateway: Any,
+    raw_server: Any,
+    respond: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    lie: Callable[[bytes], tuple[Any, int]],
+) -> None:
+    server = raw_server(lambda head: respond(*lie(head)))
+    try_everything(server.url, seen, doors, new_gateway, monkeypatch)
+    assert KEY_ID not in seen.everything()
+
+
+BROKEN = {
+    "a reset": b"",
+    "no HTTP": b"SSH-2.0-Server\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+    "a broken chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+    "a status that is none": b"HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\n{}",
+    "no body": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "half a refusal": b'HTTP/1.1 400 Bad\r\nContent-Length: 99\r\nConnection: close\r\n\r\n{"Code":"Thr',
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=list(BROKEN))
+def test_a_broken_answer_shows_nothing_of_the_call(
+    seen: Seen,
+    doors: Any,
+    new_gateway: Any,
+    raw_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: bytes,
+) -> None:
+    server = raw_server(lambda _head: answer)
+    try_everything(server.url, seen, doors, new_gateway, monkeypatch)
+    seen.assert_no_mark()
+
+
+def test_a_refused_connection_shows_nothing_of_the_call(
+    seen: Seen, doors: Any, new_gateway: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The text of the SDK's error, and a line that it logs, hold the whole signed URL.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}"
+        try_everything(url, seen, doors, new_gateway, monkeypatch)
+    seen.assert_no_mark()
+
+
+def test_a_proxy_that_fails_shows_nothing_of_its_own_password(
+    seen: Seen, doors: Any, new_gateway: Any, raw_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = raw_server(lambda _head: b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:MARK-proxy@"))
+    try_everything("https://eci.{region}.example.invalid", seen, doors, new_gateway, monkeypatch)
+    assert proxy.received[0].startswith(b"CONNECT eci.cn-hangzhou.example.invalid:443 ")
+    assert b"\r\nProxy-Authorization: Basic " in proxy.received[0]
+    seen.assert_no_mark()
+
+
+def test_a_slow_answer_shows_nothing_of_the_call(
+    seen: Seen, eci: Any, new_gateway: Any, use_credential: Any, credentials: Any
+) -> None:
+    eci.control.inject("slow", delay_seconds=30, count=10)
+    given = credentials(eci.credential)
+    with pytest.raises(EciError) as raised:
+        new_gateway(eci.url, given, deadline=Deadline(2.2)).update_image_cache(
+            {**UPDATE, "ImageCacheId": eci.cache()}
+        )
+    assert raised.value.reason == "TIMED_OUT"
+    seen.add(raised.value)
+    text = seen.everything()
+    assert MARK not in text
+    assert given.access_key_secret not in text
+    assert given.security_token not in text
+
+
+def test_a_success_shows_nothing_of_the_call(
+    seen: Seen, doors: Any, raw_server: Any, respond: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = {
+        "ImageCacheId": "imc-1",
+        "Status": "Ready",
+        "Images": ["acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest"],
+    }
+    server = raw_server(lambda _head: respond({"RequestId": "R-1", "ImageCaches": [cache]}))
+    monkeypatch.setenv("IMC_ECI_ENDPOINT", server.url)
+    for request in ({"imageCacheId": "imc-1"}, {"imageCacheId": "imc-1", "dryRun": True}):
+        seen.add(doors.manual(request).answer)
+    seen.add(doors.push().answer)
+    assert any(b"Action=UpdateImageCache" in head for head in server.received)
+    seen.assert_no_mark()
+
+
+@pytest.mark.parametrize("given", ["MARK-another-token-0123456789", WEBHOOK_TOKEN[:-1], WEBHOOK_TOKEN + "0"])
+def test_a_wrong_webhook_token_is_refused_and_not_shown(seen: Seen, doors: Any, given: str) -> None:
+    told = doors.webhook(given)
+    assert told.answer["statusCode"] == 401
+    seen.add(told.answer)
+    seen.assert_no_mark()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IMC_WEBHOOK_TOKENS", "MARK-short"),
+        ("IMC_WEBHOOK_TOKENS", "MARK-with-a-blank in-it-0123456789"),
+        ("IMC_ECI_ENDPOINT", "https://user:MARK-password@eci.example.invalid"),
+        ("IMC_ECI_ENDPOINT", "http://eci.example.invalid/?token=MARK-token"),
+        ("IMC_ECI_ENDPOINT", "https://[MARK-token"),
+        ("IMC_WEBHOOK_TOKEN", WEBHOOK_TOKEN),
+    ],
+    ids=["short token", "token with a blank", "password", "query", "no URL", "misspelt name"],
+)
+def test_a_setting_that_is_wrong_is_named_and_its_value_not_shown(
+    seen: Seen, doors: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    told = doors.push()
+    (outcome,) = told.outcomes
+    assert outcome["reason"] == "SETTINGS_INVALID"
+    assert name in outcome["message"]
+    seen.add(told.error)
+    seen.assert_no_mark()
+
+
+@pytest.mark.parametrize("door", ["on_push", "on_manual"])
+def test_a_new_process_shows_nothing_on_its_own_streams(door: str) -> None:
+    # As the platform does it: logging is set up before the function, and so the SDK, is imported.
+    script = (
+        "import logging, sys, types\n"
+        "logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)\n"
+        f"logging.debug({CANARY!r})\n"
+        f"import {door}\n"
+        f"{door}.handler(sys.stdin.buffer.read(), types.SimpleNamespace(request_id='1-contract'))\n"
+    )
+    event: Any = {"imageCacheId": "imc-1"}
+    if door == "on_push":
+        event = json.loads((_ROOT / "tests/payloads/cloudevents/push_completed.json").read_text("utf-8"))
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        process = subprocess.run(
+            [sys.executable, "-c", script],
+            input=json.dumps(event).encode(),
+            capture_output=True,
+            check=False,
+            timeout=60,
+            cwd=_ROOT,
+            env={
+                **os.environ,
+                **ENVIRONMENT,
+                "PYTHONPATH": str(_ROOT / "functions"),
+                "IMC_ECI_ENDPOINT": f"http://127.0.0.1:{held.getsockname()[1]}",
+            },
+        )
+    out, err = process.stdout.decode(), process.stderr.decode()
+    assert process.returncode == 1
+    assert "RetryableDoorError" in err
+    assert CANARY in err
+    assert json.loads(out)["reason"] == "CONNECTION_FAILED"
+    assert MARK not in out + err
+    assert KEY_ID not in out + err

@@ -1,0 +1,408 @@
+"""The entry points in this process, called as the platform calls them, against a running ECI server.
+
+Whatever a test asks an entry point, what it said is held here against what holds for every invocation: one
+line of JSON on stdout for each record, valid by the schema and short enough to be indexed, the same records
+in the answer, and no secret in anything that leaves the function.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from importlib import import_module
+from pathlib import Path
+from threading import get_ident
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from imagecache.errors import DoorError
+from imagecache.reasons import REASONS, Reason, Result
+from local.credentials import Credential, CredentialStore
+from local.eci.control import EciControl
+from local.eci.server import serve_eci
+
+REGION = "cn-hangzhou"
+WEBHOOK_TOKEN = "example-token-0123456789"
+"""The token of the sample requests."""
+
+_TESTS = Path(__file__).parents[1]
+_SCHEMA = _TESTS.parent / "schemas" / "outcome.schema.json"
+_LONGEST_LINE = 32 * 1024
+_OURS = ("IMC_", "ALIYUN_", "ALIBABA_CLOUD_", "FC_")
+_THEIRS = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "netrc", "debug"}
+
+FLEET: tuple[Mapping[str, Any], ...] = (
+    {
+        "image_cache_id": "imc-bp1a2b3c4d5e6f7g8h9i",
+        "image_cache_name": "web-cache",
+        "images": ["registry-vpc.cn-hangzhou.aliyuncs.com/prod/web:latest", "nginx"],
+        "tags": {"team": "shop", "refresh": "nightly"},
+    },
+    {
+        "image_cache_id": "imc-instances",
+        "image_cache_name": "instances",
+        "images": [
+            "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com/prod/web:latest",
+            "crpi-a1b2c3d4e5f6g7h8.cn-hangzhou.personal.cr.aliyuncs.com/prod/web:latest",
+            "acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/api:v2",
+        ],
+    },
+    {
+        "image_cache_id": "imc-upstream",
+        "image_cache_name": "upstream",
+        "images": [
+            "registry.example.com/prod/web:v1",
+            "registry.example.com/prod/web:latest",
+            "registry.example.com:5000/prod/web:v1",
+            "registry.example.com/prod/api:v2",
+        ],
+    },
+    {
+        "image_cache_id": "imc-broken",
+        "image_cache_name": "broken",
+        "images": ["redis:7"],
+        "status": "UpdateFailed",
+    },
+)
+"""Caches that the samples are about: each image that a sample pushes is in exactly one of them."""
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable that this application or the SDK reads, but what a test sets."""
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name.lower() in _THEIRS:
+            monkeypatch.delenv(name)
+
+
+class Update(NamedTuple):
+    """One UpdateImageCache call."""
+
+    image_cache_id: str
+    images: list[str]
+    parameters: dict[str, str]
+
+
+@dataclass
+class LocalEci:
+    """A running ECI server."""
+
+    url: str
+    control: EciControl
+    credential: Credential
+
+    def cache(self, *images: str, **members: Any) -> str:
+        """A new image cache; its id."""
+        members = {"region_id": REGION, "image_cache_name": "web", **members}
+        return self.control.create_cache(images=images, **members)
+
+    def calls(self) -> list[str]:
+        """The actions of all calls, oldest first."""
+        return [call["action"] for call in self.control.journal()]
+
+    def listings(self) -> list[dict[str, str]]:
+        """The parameters of the calls that asked for all caches of a region, one for each page."""
+        calls = self.control.journal("DescribeImageCaches")
+        return [call["parameters"] for call in calls if "ImageCacheId" not in call["parameters"]]
+
+    def updates(self) -> list[Update]:
+        """The updates that were asked for, oldest first."""
+        return [_update(call["parameters"]) for call in self.control.journal("UpdateImageCache")]
+
+    def updated(self) -> dict[str, list[str]]:
+        """The image lists that were sent, by cache; fails where a cache was updated twice."""
+        updates = self.updates()
+        lists = {update.image_cache_id: update.images for update in updates}
+        assert len(lists) == len(updates)
+        return lists
+
+
+def _update(parameters: dict[str, str]) -> Update:
+    names = itertools.takewhile(parameters.__contains__, (f"Image.{n}" for n in itertools.count(1)))
+    return Update(parameters["ImageCacheId"], [parameters[name] for name in names], parameters)
+
+
+@pytest.fixture(scope="session")
+def in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Does things while the next tests run, and fails at the end of the session if one of them failed."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        pending: list[Future[None]] = []
+        yield lambda action: pending.append(pool.submit(action))
+        for future in pending:
+            future.result()
+
+
+@pytest.fixture(scope="session")
+def used_ports() -> set[int]:
+    return set()
+
+
+@pytest.fixture
+def eci(tmp_path: Path, used_ports: set[int], in_background: Any) -> Iterator[LocalEci]:
+    """A server of its own for each test."""
+    database_path = tmp_path / "eci.sqlite"
+    served = serve_eci(database_path)
+    # What this process keeps from one invocation to the next goes by the endpoint: no test may get another's.
+    while served.port in used_ports:
+        in_background(served.close)
+        served = serve_eci(database_path)
+    used_ports.add(served.port)
+    store = CredentialStore(database_path)
+    control = EciControl(served.url)
+    yield LocalEci(served.url, control, store.issue())
+    store.close()
+    control.close()
+    # An orderly end takes a few tenths of a second, for which the next test need not wait.
+    in_background(served.close)
+
+
+@pytest.fixture
+def deployed(eci: LocalEci, monkeypatch: pytest.MonkeyPatch) -> LocalEci:
+    """The environment of functions that are deployed against the server."""
+    credential = eci.credential
+    monkeypatch.setenv("IMC_ECI_ENDPOINT", eci.url)
+    monkeypatch.setenv("IMC_REGIONS", REGION)
+    monkeypatch.setenv("IMC_WEBHOOK_TOKENS", WEBHOOK_TOKEN)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", credential.access_key_id)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", credential.access_key_secret)
+    monkeypatch.setenv("ALIBABA_CLOUD_SECURITY_TOKEN", credential.security_token or "")
+    return eci
+
+
+@pytest.fixture
+def fleet(deployed: LocalEci) -> LocalEci:
+    """Deployed, with the caches that the samples are about."""
+    deployed.control.create_caches([{"region_id": REGION, **cache} for cache in FLEET])
+    return deployed
+
+
+@dataclass
+class Told:
+    """What an entry point said.
+
+    Attributes:
+        outcomes: its records.
+        status: of its answer, where that has one.
+        error: what it raised instead of answering.
+        text: all of what left the function: records, answer, error, stderr, log.
+    """
+
+    outcomes: list[dict[str, Any]]
+    status: int | None
+    error: DoorError | None
+    text: str
+
+    @property
+    def results(self) -> list[tuple[str, str]]:
+        return [(outcome["result"], outcome["reason"]) for outcome in self.outcomes]
+
+    @property
+    def only(self) -> dict[str, Any]:
+        (outcome,) = self.outcomes
+        return outcome
+
+
+@dataclass
+class Doors:
+    """Calls the entry points, and checks what holds for everything that they say."""
+
+    capsys: pytest.CaptureFixture[str]
+    caplog: pytest.LogCaptureFixture
+    secrets: list[str]
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def push(self, event: Any) -> Told:
+        return self.call("on_push", event)
+
+    def webhook(self, source: str, body: Any, **options: Any) -> Told:
+        return self.call("on_webhook", self.http(f"/webhooks/{source}", body, **options))
+
+    def manual(self, *, over_http: bool = False, **request: Any) -> Told:
+        return self.call("on_manual", self.http("/", request) if over_http else request)
+
+    def timer(self, payload: Any = "", **members: Any) -> Told:
+        """A tick; a payload that is no text is encoded as one."""
+        text = payload if isinstance(payload, str) else json.dumps(payload)
+        event = {"triggerTime": "2026-03-02T02:00:00Z", "triggerName": "sweep", "payload": text, **members}
+        return self.call("on_timer", event)
+
+    def http(
+        self,
+        path: str,
+        body: Any,
+        *,
+        token: str | None = WEBHOOK_TOKEN,
+        registry: str | None = None,
+        method: str = "POST",
+        encode: bool = False,
+    ) -> dict[str, Any]:
+        """An HTTP trigger's event; a body that is no text is sent as JSON."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        event = _payload("http/webhook_acr.json")
+        event["rawPath"] = event["requestContext"]["http"]["path"] = path
+        event["requestContext"]["http"]["method"] = method
+        event["body"] = base64.b64encode(text.encode()).decode() if encode else text
+        event["isBase64Encoded"] = encode
+        query = {"token": token, "registry": registry}
+        event["queryParameters"] = {name: value for name, value in query.items() if value is not None}
+        return dict(event)
+
+    def context(self, **members: Any) -> SimpleNamespace:
+        """The context of the python3.12 runtime; each invocation has an id of its own."""
+        function = SimpleNamespace(
+            name="imc", handler="on.handler", memory=512, timeout=60, version_id="", qualifier="LATEST"
+        )
+        known = {"region": REGION, "account_id": "123456789012****", "logger": logging.getLogger()}
+        request_id = f"1-65e2f0a1-{next(self._numbers):012x}"
+        return SimpleNamespace(**{"request_id": request_id, "function": function, **known, **members})
+
+    def call(self, door: str, event: Any, context: Any = None) -> Told:
+        """Call an entry point.
+
+        Args:
+            door: its name.
+            event: bytes as they are; a document is sent as JSON.
+            context: the platform's object; one of the python3.12 runtime if None.
+        """
+        context = context or self.context()
+        data = event if isinstance(event, bytes) else json.dumps(event).encode()
+        return self.call_with(door, data, context)
+
+    def call_with(self, door: str, event: Any, context: Any) -> Told:
+        """Call an entry point with exactly this event and context."""
+        self.capsys.readouterr()
+        answer: dict[str, Any] = {}
+        error: DoorError | None = None
+        try:
+            answer = import_module(door).handler(event, context)
+        except DoorError as raised:
+            error = raised
+        captured = self.capsys.readouterr()
+        records = _records(captured.out, door, context.request_id)
+        if error is None:
+            assert _outcomes(answer) == records
+        told = "\n".join([captured.out, captured.err, *self._log(), json.dumps(answer), repr(error)])
+        for secret in self.secrets:
+            for form in (secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe="")):
+                assert form not in told
+        return Told(records, answer.get("statusCode"), error, told)
+
+    def _log(self) -> list[str]:
+        # The server has a thread of its own, and its log lines are no part of the function's.
+        ours = [record for record in self.caplog.records if record.thread == get_ident()]
+        return [self.caplog.handler.format(record) for record in ours]
+
+
+@pytest.fixture
+def doors(deployed: LocalEci, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Doors:
+    caplog.set_level(logging.DEBUG)
+    credential = deployed.credential
+    secrets = [WEBHOOK_TOKEN, credential.access_key_secret, credential.security_token or ""]
+    return Doors(capsys, caplog, secrets)
+
+
+@dataclass
+class Events:
+    """Payloads of the registries; each event has an id of its own, and is long past if no time is given."""
+
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @staticmethod
+    def now() -> str:
+        return datetime.now(timezone.utc).isoformat()
+
+    def cloud(
+        self,
+        *,
+        repository: str = "prod/web",
+        tag: str = "latest",
+        instance_id: str = "cri-a1b2c3d4e5f6g7h8",
+        instance_name: str | None = "acme",
+        built: bool = False,
+        **members: Any,
+    ) -> dict[str, Any]:
+        """A push or a build of an instance, as EventBridge tells it."""
+        event = _payload("cloudevents/build_succeeded.json" if built else "cloudevents/push_completed.json")
+        namespace, _, name = repository.partition("/")
+        event["data"].update(RepoNamespaceName=namespace, RepoName=name, Tag=tag)
+        event["data"].update(InstanceId=instance_id, InstanceName=instance_name)
+        return {**event, "id": f"event-{next(self._numbers)}", **members}
+
+    def acr(self, *, repository: str = "prod/web", tag: str = "latest", **pushed: Any) -> dict[str, Any]:
+        """A push as the vendor's webhook tells it; each has a digest of its own."""
+        document: dict[str, Any] = _payload("acr/push_latest.json")
+        namespace, _, name = repository.partition("/")
+        document["repository"].update(repo_full_name=repository, namespace=namespace, name=name)
+        document["push_data"].update(tag=tag, digest=f"sha256:{next(self._numbers):064x}", **pushed)
+        return document
+
+    def distribution(
+        self, host: str = "registry.example.com", *, repository: str = "prod/web", tag: str = "latest"
+    ) -> dict[str, Any]:
+        """An envelope with one push."""
+        document: dict[str, Any] = _payload("distribution/push_latest.json")
+        (event,) = document["events"]
+        event["id"] = f"event-{next(self._numbers)}"
+        event["target"].update(repository=repository, tag=tag)
+        event["request"]["host"] = host
+        return document
+
+
+@pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def payload() -> Callable[[str], Any]:
+    """Reads a sample."""
+    return _payload
+
+
+@pytest.fixture
+def samples() -> Callable[[str], set[str]]:
+    """The names of the samples of a source, without their endings."""
+    return lambda source: {path.stem for path in (_TESTS / "payloads" / source).iterdir()}
+
+
+def _payload(path: str) -> Any:
+    return json.loads((_TESTS / "payloads" / path).read_text(encoding="utf-8"))
+
+
+def _records(out: str, door: str, request_id: str) -> list[dict[str, Any]]:
+    *lines, end = out.split("\n")
+    assert lines
+    assert end == ""
+    validator = Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
+    records = [json.loads(line) for line in lines]
+    for line, record in zip(lines, records, strict=True):
+        assert len(line.encode()) < _LONGEST_LINE
+        validator.validate(record)
+        assert (record["door"], record["request_id"]) == (door, request_id)
+        assert Result(record["result"]) in REASONS[Reason(record["reason"])].results
+    return records
+
+
+def _outcomes(answer: Mapping[str, Any]) -> Any:
+    if "body" not in answer:
+        assert set(answer) <= {"statusCode", "outcomes"}
+        return answer["outcomes"]
+    body = json.loads(answer["body"])
+    assert {**answer, "body": body} == {
+        "statusCode": answer["statusCode"],
+        "headers": {"Content-Type": "application/json"},
+        "isBase64Encoded": False,
+        "body": {"outcomes": body["outcomes"]},
+    }
+    return body["outcomes"]
