@@ -1,7 +1,7 @@
 """Reads a ROS template: its YAML, its parameters, and the resources with all values resolved.
 
-Language: ROS template syntax, format version 2015-09-01; the short YAML forms of the functions (``!Ref`` and so
-on) are part of it. Must not know what any resource type means.
+Language: ROS template syntax, format version 2015-09-01; the short YAML forms of the functions (``!Ref`` and
+so on) are part of it. Must not know what any resource type means.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The functions of a ROS template: Ref, GetAtt, Sub and Join, and the values that they stand for.
 
-What a value can only have in the cloud (an ARN, a URL) becomes a fixed text that names it. Must not know files,
-YAML or what any resource type means.
+What a value can only have in the cloud (an ARN, a URL) becomes a fixed text that names it. Must not know
+files, YAML or what any resource type means.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from .errors import InputError
 from .reference import ImageRef, parse_reference
 from .registry import registry_identity
 
-__all__ = ["UPDATABLE", "ImageCache", "Listing", "cache_entries"]
+__all__ = ["UPDATABLE", "UPDATE_FAILED", "ImageCache", "Listing", "cache_entries", "list_of", "text_of"]
 
 UPDATABLE = frozenset({"Ready", "UpdateFailed"})
 """The states in which ECI takes an update (vendor documentation of UpdateImageCache)."""
@@ -53,19 +53,22 @@ class ImageCache:
         """Read one member of ``ImageCaches``.
 
         Raises:
-            KeyError, TypeError, ValueError: when the answer is not of the documented shape.
+            ArithmeticError, AttributeError, KeyError, TypeError, ValueError: when the answer is not of the
+                documented shape.
         """
         size = item.get("ImageCacheSize")
         return cls(
             region_id=region_id,
-            image_cache_id=_text(item["ImageCacheId"]),
-            name=_text(item.get("ImageCacheName") or ""),
-            status=_text(item["Status"]),
-            images=tuple(_text(image) for image in item.get("Images") or ()),
-            tags=tuple((_text(tag["Key"]), _text(tag.get("Value") or "")) for tag in item.get("Tags") or ()),
-            resource_group_id=_text(item.get("ResourceGroupId") or ""),
+            image_cache_id=text_of(item["ImageCacheId"]),
+            name=text_of(item.get("ImageCacheName") or ""),
+            status=text_of(item["Status"]),
+            images=tuple(text_of(image) for image in list_of(item.get("Images"))),
+            tags=tuple(
+                (text_of(tag["Key"]), text_of(tag.get("Value") or "")) for tag in list_of(item.get("Tags"))
+            ),
+            resource_group_id=text_of(item.get("ResourceGroupId") or ""),
             size_gib=int(size) if size else None,
-            elimination_strategy=_text(item.get("EliminationStrategy") or ""),
+            elimination_strategy=text_of(item.get("EliminationStrategy") or ""),
             flash=bool(item.get("FlashSnapshotId")),
         )
 
@@ -114,7 +117,26 @@ def cache_entries(cache: ImageCache) -> list[tuple[str, ImageRef]]:
     return entries
 
 
-def _text(value: Any) -> str:
+def list_of(value: Any, *, required: bool = False) -> list[Any]:
+    """A list of an answer; empty where the answer has none.
+
+    Raises:
+        TypeError: when it is something else, or missing though it is required.
+    """
+    if value is None and not required:
+        return []
+    if not isinstance(value, list):
+        message = f"list expected, {type(value).__name__} found"
+        raise TypeError(message)
+    return value
+
+
+def text_of(value: Any) -> str:
+    """A text of an answer.
+
+    Raises:
+        TypeError: when it is something else.
+    """
     if not isinstance(value, str):
         message = f"text expected, {type(value).__name__} found"
         raise TypeError(message)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import unquote, unquote_plus
 
 from .errors import CredentialsError
 
-__all__ = ["Credentials", "clean", "read_credentials"]
+__all__ = ["Credentials", "read_credentials", "without_secrets"]
 
 _KEY_ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 _KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105 - a variable's name
 _TOKEN = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105 - a variable's name
-_MASK = "***"
+_PLACEHOLDER = "(not shown, as it repeats a secret)"
+_ENCODINGS = 3
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Credentials:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown."""
-        return tuple(part for part in (self.access_key_secret, self.security_token) if part)
+        parts = (self.access_key_id, self.access_key_secret, self.security_token)
+        return tuple(part for part in parts if part)
 
 
 def read_credentials(environ: Mapping[str, str], context: Any) -> Credentials:
@@ -50,10 +52,19 @@ def read_credentials(environ: Mapping[str, str], context: Any) -> Credentials:
     raise CredentialsError(message)
 
 
-def clean(text: str, secrets: tuple[str, ...]) -> str:
-    """The text without the secrets, also where they are percent-encoded once or twice."""
-    for secret in secrets:
-        once = quote(secret, safe="~")
-        for form in (secret, once, quote(once, safe="~")):
-            text = text.replace(form, _MASK)
-    return text
+def without_secrets(text: str, secrets: tuple[str, ...]) -> str:
+    """The text, or a placeholder for all of it where it repeats a secret.
+
+    An answer may repeat a call percent-encoded once, twice or as a form, in either letter case, and cut a
+    secret in pieces when it is cut itself; so nothing is cut out of it, and nothing of it is shown.
+    """
+    hidden = {form for secret in secrets for form in _decodings(secret)}
+    shown = _decodings(text)
+    return _PLACEHOLDER if any(secret in form for secret in hidden for form in shown) else text
+
+
+def _decodings(text: str) -> set[str]:
+    forms = {text}
+    for _ in range(_ENCODINGS):
+        forms |= {decode(form) for form in forms for decode in (unquote, unquote_plus)}
+    return forms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -42,7 +43,7 @@ def read_json(data: bytes, *, limit: int, what: str) -> Any:
             found=f"{len(data)} bytes",
         )
     try:
-        document = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        document = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         raise _too_deep(what) from None
     except ValueError as error:
@@ -64,6 +65,14 @@ def shown(value: Any) -> str:
     """A value from outside as it may be shown in a message: ASCII, one line, short."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
     return ascii(text[:_SHOWN])[1:-1] + ("..." if len(text) > _SHOWN else "")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        message = f"{digits[:40]} is out of range"
+        raise ValueError(message)
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

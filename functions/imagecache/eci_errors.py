@@ -2,7 +2,8 @@
 
 Sources: the API's error code list; the general ECI and gateway codes. Several codes can mean that an
 update is running (the documentation does not say which), so all of them count as busy. A code that is
-not in the table is permanent with a 4xx and transient with a 5xx.
+not in the table is permanent with a 4xx and transient with a 5xx; any code of the family ``Throttling.`` is a
+throttling one.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ ERROR_TABLE: dict[str, Row] = {
     "InvalidParameter.NotFound": Row(PermanentError, Reason.NOT_FOUND),
 }
 
+_THROTTLING = "Throttling."
 _SERVER_FAULT = 500
 
 
@@ -93,6 +95,8 @@ def classify(code: str, http_status: int | None) -> Row:
     row = ERROR_TABLE.get(code)
     if row is not None:
         return row
+    if code.startswith(_THROTTLING):
+        return _THROTTLED
     if http_status is not None and http_status >= _SERVER_FAULT:
         return _SERVER
     return Row(PermanentError, Reason.ECI_REFUSED)

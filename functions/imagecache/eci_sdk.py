@@ -20,8 +20,10 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -30,11 +32,12 @@ from urllib.request import proxy_bypass
 from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
 from aliyunsdkcore.http import protocol_type
 from aliyunsdkcore.request import RpcRequest
+from aliyunsdkcore.vendored.requests.packages.urllib3.exceptions import HTTPError
 from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
 from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCacheRequest
 
-from .caches import ImageCache
-from .credentials import Credentials, clean
+from .caches import ImageCache, list_of, text_of
+from .credentials import Credentials, without_secrets
 from .deadline import Deadline
 from .eci_connections import Connections
 from .eci_errors import ATTEMPTS, classify
@@ -53,6 +56,11 @@ RETRY_BASE_SECONDS = 0.2
 PAGE_SIZE = 20
 MOST_PAGES = 1000
 _MESSAGE_LENGTH = 300
+_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+"""What reading an odd answer raises, in the SDK or here."""
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_NO_CODE = "SDK.UnknownServerError"
 
 _T = TypeVar("_T")
 
@@ -118,13 +126,15 @@ class SdkGateway:
         """Send the request; every attempt carries the same ClientToken."""
         passwords = tuple(credential["Password"] for credential in request.get("ImageRegistryCredential", ()))
         call = _Call(UpdateImageCacheRequest, flatten(request), passwords)
-        request_id, calls = self._perform(call, lambda answer: str(answer["RequestId"]))
+        request_id, calls = self._perform(call, lambda answer: text_of(answer["RequestId"]))
         return Accepted(request_id, calls)
 
-    def _describe(self, region_id: str, parameters: Mapping[str, str]) -> tuple[list[ImageCache], str | None]:
-        def read(answer: Mapping[str, Any]) -> tuple[list[ImageCache], str | None]:
-            caches = [ImageCache.from_answer(region_id, item) for item in answer["ImageCaches"]]
-            return caches, answer.get("NextToken") or None
+    def _describe(self, region_id: str, parameters: Mapping[str, str]) -> tuple[list[ImageCache], str]:
+        def read(answer: Mapping[str, Any]) -> tuple[list[ImageCache], str]:
+            # A missing list is no empty one: whoever takes it for one loses pushes.
+            items = list_of(answer["ImageCaches"], required=True)
+            caches = [ImageCache.from_answer(region_id, item) for item in items]
+            return caches, text_of(answer.get("NextToken") or "")
 
         result, _ = self._perform(_Call(DescribeImageCachesRequest, parameters), read)
         return result
@@ -158,15 +168,15 @@ class SdkGateway:
             return _server_failure(error, secrets)
         except ClientException as error:
             return _connection_failure(error)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        except _ODD as error:
             return _unreadable(type(error).__name__)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, HTTPError) as error:
             return TransientError(
                 Reason.CONNECTION_FAILED, f"the connection to ECI failed: {type(error).__name__}"
             )
         try:
             return read(json.loads(body))
-        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        except _ODD as error:
             return _unreadable(type(error).__name__)
 
     def _request(self, call: _Call, client: Any) -> Any:
@@ -190,17 +200,22 @@ class SdkGateway:
 
 
 def _server_failure(error: Any, secrets: tuple[str, ...]) -> EciError:
-    code = str(error.error_code)[:100]
+    code = str(error.error_code)
+    readable = bool(_CODE.fullmatch(code)) and without_secrets(code, secrets) == code
+    if not readable or (code == _NO_CODE and error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR):
+        # Not from ECI, or cut off on the way: what it says is not known, so it is not known to be final.
+        return _unreadable(f"status {error.http_status} without an error code", error.http_status)
     row = classify(code, error.http_status)
     # The text about a wrong signature repeats what was signed, which holds every parameter.
-    told = "" if "Signature" in code or code.startswith("SDK.") else clean(str(error.message), secrets)
-    request_id = error.request_id if isinstance(error.request_id, str) else None
+    told = "" if "Signature" in code or code == _NO_CODE else without_secrets(str(error.message), secrets)
+    request_id = str(error.request_id)
+    known = _REQUEST_ID.fullmatch(request_id) and without_secrets(request_id, secrets) == request_id
     return row.error(
         row.reason,
         f"ECI answered {error.http_status} {code}" + (f": {told[:_MESSAGE_LENGTH]}" if told else ""),
         code=code,
         http_status=error.http_status,
-        request_id=request_id,
+        request_id=request_id if known else None,
     )
 
 
@@ -212,5 +227,6 @@ def _connection_failure(error: Any) -> EciError:
     return TransientError(reason, told, code=str(error.error_code))
 
 
-def _unreadable(kind: str) -> TransientError:
-    return TransientError(Reason.UNREADABLE_ANSWER, f"ECI's answer could not be read: {kind}")
+def _unreadable(kind: str, http_status: int | None = None) -> TransientError:
+    message = f"ECI's answer could not be read: {kind}"
+    return TransientError(Reason.UNREADABLE_ANSWER, message, http_status=http_status)

@@ -1,22 +1,50 @@
-"""Anchored globs: ``*`` stays inside one path component, ``**`` crosses them, ``?`` is one character."""
+"""Anchored globs: ``*`` stays inside one path component, ``**`` crosses them, ``?`` is one character.
+
+Matched by following all ways at once, in time proportional to pattern times text: a glob comes from outside,
+and a regular expression made of it could be made to backtrack for hours.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 __all__ = ["glob_matches"]
 
-_TOKEN = re.compile(r"\*\*|\*|\?|[^*?]+")
-_MEANING = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+_PART = re.compile(r"\*\*|.", re.DOTALL)
 
 
 def glob_matches(pattern: str, text: str) -> bool:
     """Whether the whole text matches the glob. Every other character means itself."""
-    return _compiled(pattern).fullmatch(text) is not None
+    parts = _parts(pattern)
+    reached = _past_stars(parts, {0})
+    for character in text:
+        steps = {after for at in reached for after in _step(parts, at, character)}
+        reached = _past_stars(parts, steps)
+        if not reached:
+            return False
+    return len(parts) in reached
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    tokens = _TOKEN.findall(re.sub(r"\*{3,}", "**", pattern))
-    return re.compile("".join(_MEANING.get(token) or re.escape(token) for token in tokens), re.DOTALL)
+def _parts(pattern: str) -> tuple[str, ...]:
+    return tuple(_PART.findall(re.sub(r"\*{3,}", "**", pattern)))
+
+
+def _step(parts: tuple[str, ...], at: int, character: str) -> Iterable[int]:
+    """Where one character leads from a place in the pattern."""
+    part = parts[at] if at < len(parts) else ""
+    if part == "**" or (part == "*" and character != "/"):
+        return (at,)
+    if part == character or (part == "?" and character != "/"):
+        return (at + 1,)
+    return ()
+
+
+def _past_stars(parts: tuple[str, ...], reached: set[int]) -> set[int]:
+    """The same places, and those behind stars, which match nothing too."""
+    for at in range(len(parts)):
+        if at in reached and parts[at] in {"*", "**"}:
+            reached.add(at + 1)
+    return reached

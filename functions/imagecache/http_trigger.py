@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ class HttpRequest:
             return self._bounded(self.raw_body.encode("utf-8", errors="replace"))
         try:
             return self._bounded(base64.b64decode(self.raw_body, validate=True))
-        except binascii.Error:
+        except ValueError:
             raise InputError(
                 Reason.NOT_JSON, "the body is no base64", where="body", rule="base64", found="something else"
             ) from None

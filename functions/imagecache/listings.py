@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from .caches import Listing
 from .gateway import EciGateway
+from .moments import CLOCK_SKEW
 
 __all__ = ["LISTING_LIFETIME", "Listings"]
 
 LISTING_LIFETIME = timedelta(seconds=30)
-CLOCK_SKEW = timedelta(seconds=2)
 
 
 class Listings:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
-__all__ = ["CHINA_TIME", "parse_moment"]
+__all__ = ["CHINA_TIME", "CLOCK_SKEW", "parse_moment"]
 
 CHINA_TIME = timezone(timedelta(hours=8))
 
@@ -20,6 +20,9 @@ _FORM = re.compile(
     re.ASCII,
 )
 _MICROSECOND_DIGITS = 6
+_MINUTES = 60
+CLOCK_SKEW = timedelta(seconds=2)
+"""How far the registry's clock may run ahead of ours without its times being taken for future ones."""
 
 
 def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
@@ -37,22 +40,21 @@ def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
     if match is None:
         return None
     try:
-        naive = datetime.fromisoformat(f"{match['date']}T{match['time']}")
-        naive += _last_instant(match["fraction"])
-        if match["zone"]:
-            return min(naive.replace(tzinfo=_zone(match["zone"])).astimezone(timezone.utc), arrived)
-        candidates = [
-            naive.replace(tzinfo=zone).astimezone(timezone.utc) for zone in (timezone.utc, CHINA_TIME)
-        ]
+        begin = datetime.fromisoformat(f"{match['date']}T{match['time']}")
+        zones = [_zone(match["zone"])] if match["zone"] else [timezone.utc, CHINA_TIME]
+        begins = [begin.replace(tzinfo=zone).astimezone(timezone.utc) for zone in zones]
+        # A reading is past if it began by now: its last instant may still be to come.
+        past = [moment for moment in begins if moment <= arrived + CLOCK_SKEW]
+        return min(max(past) + _last_instant(match["fraction"]), arrived) if past else arrived
     except (ValueError, OverflowError):
         return None
-    past = [candidate for candidate in candidates if candidate <= arrived]
-    return max(past) if past else arrived
 
 
 def _last_instant(fraction: str | None) -> timedelta:
-    digits = (fraction or "").ljust(_MICROSECOND_DIGITS, "9")[:_MICROSECOND_DIGITS]
-    return timedelta(microseconds=int(digits))
+    """The latest that the digits left out can add, to the next microsecond."""
+    digits = (fraction or "").ljust(_MICROSECOND_DIGITS, "9")
+    rounded = 1 if len(digits) > _MICROSECOND_DIGITS else 0
+    return timedelta(microseconds=int(digits[:_MICROSECOND_DIGITS]) + rounded)
 
 
 def _zone(text: str) -> timezone:
@@ -60,4 +62,7 @@ def _zone(text: str) -> timezone:
         return timezone.utc
     sign = -1 if text[0] == "-" else 1
     hours, minutes = int(text[1:3]), int(text[-2:])
+    if minutes >= _MINUTES:
+        message = "an hour has 60 minutes"
+        raise ValueError(message)
     return timezone(sign * timedelta(hours=hours, minutes=minutes))

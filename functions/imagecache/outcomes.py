@@ -16,6 +16,7 @@ from .changes import Change, Notice, PushEvent
 from .errors import EciError, ErrorClass
 from .plan import Decision
 from .reasons import Reason, Result
+from .update import MOST_IMAGES
 
 __all__ = [
     "DEAD_LETTERED",
@@ -36,8 +37,13 @@ RETRIED = "retried"
 DEAD_LETTERED = "dead_lettered"
 """Fate: the entry point raises or answers 500, and the on-failure queue gets the event."""
 
-_LONGEST_TEXT = 1000
 _LONGEST_ID = 250
+_LONGEST = {
+    **dict.fromkeys(("message", "image", "digest", "images_before", "images_after"), 1000),
+    **dict.fromkeys(("region_id", "cache_status"), 60),
+    "eci_request_id": 120,
+}
+"""How long a text may be under a key; a little under the schema's bounds."""
 _DROPPED_FIRST = ("request", "images_before", "images_after")
 
 
@@ -65,14 +71,16 @@ class Recorder:
             "request_id": self._request_id,
             "result": result.value,
             "reason": reason.value,
-            "message": _bounded(message, _LONGEST_TEXT),
+            "message": message,
         }
         outcome.update((key, value) for key, value in facts.items() if value is not None and value != "")
+        outcome = {key: _bounded(key, value) for key, value in outcome.items()}
+        if len(outcome.get("images_after", ())) > MOST_IMAGES:
+            _drop(outcome, "images_after")
         line = _line(outcome)
         for key in _DROPPED_FIRST:
             if len(line) > MAX_LINE_BYTES and key in outcome:
-                del outcome[key]
-                outcome.setdefault("truncated", []).append(key)
+                _drop(outcome, key)
                 line = _line(outcome)
         stream = self._stream or sys.stdout
         stream.write(line + "\n")
@@ -83,16 +91,16 @@ class Recorder:
     def notice(self, notice: Notice) -> Outcome:
         """Record an event or request that ended where it was read."""
         facts: dict[str, Any] = {
-            "source": _bounded(notice.source, _LONGEST_ID),
-            "event_id": _bounded(notice.event_id, _LONGEST_ID),
+            "source": notice.source,
+            "event_id": notice.event_id,
             "image": notice.image,
         }
         if notice.result is Result.REJECTED:
             facts["error"] = _present(
                 **{"class": ErrorClass.INPUT.value},
-                where=_bounded(notice.where, _LONGEST_ID),
-                rule=_bounded(notice.rule, _LONGEST_ID),
-                found=_bounded(notice.found, _LONGEST_ID),
+                where=notice.where,
+                rule=notice.rule,
+                found=notice.found,
             )
         return self.record(notice.result, notice.reason, notice.message, facts)
 
@@ -131,7 +139,7 @@ def describe_change(change: Change) -> dict[str, Any]:
     """The facts of a record that follow from the change."""
     facts: dict[str, Any] = {
         "source": change.source,
-        "event_id": _bounded(change.event_id, _LONGEST_ID),
+        "event_id": change.event_id,
         "change_id": change.change_id,
         "region_id": change.region_id,
     }
@@ -163,8 +171,21 @@ def _present(**facts: Any) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value is not None and value != ""}
 
 
-def _bounded(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 3] + "..."
+def _bounded(key: str, value: Any) -> Any:
+    """The value with every text in it cut to what the schema takes under this key."""
+    if isinstance(value, str):
+        longest = _LONGEST.get(key, _LONGEST_ID)
+        return value if len(value) <= longest else value[: longest - 3] + "..."
+    if isinstance(value, list):
+        return [_bounded(key, member) for member in value]
+    if isinstance(value, dict) and key == "error":
+        return {name: _bounded(name, member) for name, member in value.items()}
+    return value
+
+
+def _drop(outcome: Outcome, key: str) -> None:
+    del outcome[key]
+    outcome.setdefault("truncated", []).append(key)
 
 
 def _line(outcome: Outcome) -> str:

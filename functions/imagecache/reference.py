@@ -125,9 +125,8 @@ def check_digest(digest: str) -> str:
 def parse_reference(text: str) -> ImageRef:
     """Parse ``[host/]path[:tag][@digest]``.
 
-    The first component is a host if it has a dot or a colon, is ``localhost``, or has an upper-case
-    letter (which no path may have); else the reference is Docker Hub's, where a path of one component
-    is in ``library/``.
+    The first component is a host if it has a dot or a colon, or is ``localhost``; else the reference is
+    Docker Hub's, where a path of one component is in ``library/``.
 
     Args:
         text: the reference, as a cache lists it or a person writes it.
@@ -150,16 +149,19 @@ def parse_reference(text: str) -> ImageRef:
             if _BARE_ID.fullmatch(repository):
                 raise _invalid("reference", "is a bare image id, which names no repository", text)
             repository = f"library/{repository}"
-    return ImageRef(
+    reference = ImageRef(
         host=host,
         repository=check_repository(repository),
         tag=check_tag(tag) if colon else None,
         digest=check_digest(digest) if at else None,
     )
+    if len(str(reference)) > _MAX_REFERENCE:
+        raise _invalid("reference", "has more than 1024 characters with the defaults written out", text)
+    return reference
 
 
 def _is_host(component: str) -> bool:
-    return "." in component or ":" in component or component == "localhost" or component != component.lower()
+    return "." in component or ":" in component or component == "localhost"
 
 
 def _invalid(where: str, rule: str, found: str) -> InputError:

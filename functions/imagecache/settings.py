@@ -42,7 +42,8 @@ SETTINGS = (
 
 _PREFIX = "IMC_"
 _DEFAULT_ENDPOINT = "https://eci.{region}.aliyuncs.com"
-_REGION = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_HOST_NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", re.ASCII)
 _SHORTEST_TOKEN = 16
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0", ""})
 _LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
@@ -88,6 +89,10 @@ def is_loopback(hostname: str) -> bool:
         return False
 
 
+def _is_host(hostname: str) -> bool:
+    return ":" in hostname or bool(_HOST_NAME.fullmatch(hostname))
+
+
 def _unknown(environ: Mapping[str, str]) -> list[str]:
     known = {setting.name for setting in SETTINGS}
     return [
@@ -120,9 +125,9 @@ def _endpoint(environ: Mapping[str, str], problems: list[str]) -> str:
     except ValueError:
         problems.append(f"{name} is no URL")
         return endpoint
-    if parts.scheme not in {"http", "https"} or not hostname or port == 0:
+    if parts.scheme not in {"http", "https"} or not _is_host(hostname) or port == 0:
         problems.append(f"{name} is no http or https URL with a host")
-    elif "@" in parts.netloc or parts.path or parts.query or parts.fragment or "{" in parts.netloc:
+    elif "@" in parts.netloc or parts.path or "?" in endpoint or "#" in endpoint:
         problems.append(
             f"{name} may hold a scheme, a host with {{region}} in it, and a port, and nothing else"
         )

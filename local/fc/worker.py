@@ -70,8 +70,10 @@ def main(request_descriptor: int, answer_descriptor: int, code_folder: str) -> N
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - os's signature
     sys.path.insert(0, code_folder)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    records = _LogHandler(sys.stdout)
-    logging.getLogger().addHandler(records)
+    records = _LogFormat()
+    log = logging.StreamHandler(sys.stdout)
+    log.setFormatter(records)
+    logging.getLogger().addHandler(log)
     logging.getLogger().setLevel(logging.INFO)
     with os.fdopen(request_descriptor, "rb") as requests, os.fdopen(answer_descriptor, "wb") as answers:
         while (message := read_message(requests)) is not None:
@@ -82,7 +84,7 @@ def main(request_descriptor: int, answer_descriptor: int, code_folder: str) -> N
             write_message(answers, {"error_type": error_type}, payload)
 
 
-class _LogHandler(logging.StreamHandler[Any]):
+class _LogFormat(logging.Formatter):
     """Lines of the logging module have the time and the request's id in front."""
 
     request_id = ""

@@ -43,6 +43,7 @@ HARMLESS = {
     "functools",
     "hashlib",
     "json",
+    "math",
     "re",
     "typing",
 }

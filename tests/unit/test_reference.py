@@ -87,7 +87,6 @@ def test_a_path_without_a_host_is_docker_hubs(repository: str, tag: str | None, 
 
 @given(references)
 @example("localhost/web")
-@example("LOCALHOST/web")
 @example("nginx")
 @example("[::1]:5000/web:v1")
 def test_reading_a_reference_again_changes_nothing(text: str) -> None:

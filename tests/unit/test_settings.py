@@ -132,7 +132,7 @@ def test_an_endpoint_is_taken(endpoint: str) -> None:
         pytest.param("https://eci.example.com/path", "and nothing else", id="path"),
         pytest.param("https://eci.example.com?x=1", "and nothing else", id="query"),
         pytest.param("https://eci.example.com#x", "and nothing else", id="fragment"),
-        pytest.param("https://eci.{zone}.example.com", "and nothing else", id="another placeholder"),
+        pytest.param("https://eci.{zone}.example.com", "no http or https URL", id="another placeholder"),
         pytest.param("eci.example.com", "no http or https URL", id="no scheme"),
         pytest.param("eci.example.com:443", "no http or https URL", id="host and port"),
         pytest.param("ftp://eci.example.com", "no http or https URL", id="ftp"),
