@@ -61,6 +61,7 @@ UPDATE_CODES = [
     (500, "InternalError", "transient", "SERVER_ERROR"),
     (404, "InvalidParameter.NotFound", "permanent", "NOT_FOUND"),
     # In no document
+    (400, "Throttling.Invented", "transient", "THROTTLED"),
     (418, "Invented.Refusal", "permanent", "ECI_REFUSED"),
     (599, "Invented.Fault", "transient", "SERVER_ERROR"),
 ]

@@ -149,14 +149,19 @@ def test_a_pause_of_the_server_before_a_fault_does_not_change_what_it_is(
     assert (error.reason, error.http_status) == ("SERVER_ERROR", 504)
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+PAGES = [(status, "SERVER_ERROR") for status in (500, 502, 503, 504)]
+# Without a code of ECI's, nothing says that a 4xx is final.
+PAGES += [(status, "UNREADABLE_ANSWER") for status in (400, 403, 404, 408, 429)]
+
+
+@pytest.mark.parametrize(("status", "reason"), PAGES, ids=[str(status) for status, _ in PAGES])
 @each_action
 def test_a_page_of_a_gateway_in_front_tells_its_status_and_nothing_of_its_text(
-    eci: Any, gateway: Any, action: str, status: int
+    eci: Any, gateway: Any, action: str, status: int, reason: str
 ) -> None:
     eci.control.inject("html", action=action, status=status, count=3)
     error = failure(gateway, action, eci.cache())
-    assert (type(error), error.reason, error.http_status) == (TransientError, "SERVER_ERROR", status)
+    assert (type(error), error.reason, error.http_status) == (TransientError, reason, status)
     assert str(status) in error.message
     assert "<" not in error.message
 

@@ -126,6 +126,11 @@ def lower_case_escapes(text: str) -> str:
     return re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), text)
 
 
+def cut_within(text: str, name: str) -> str:
+    """The text until a few characters after a parameter's name."""
+    return text[: text.index(name) + len(name) + 8]
+
+
 def refusal(code: str, message: str, status: int = 403) -> tuple[Any, int]:
     return {"RequestId": "R-1", "Code": code, "Message": message}, status
 
@@ -160,6 +165,12 @@ LIES: dict[str, Callable[[bytes], tuple[Any, int]]] = {
     "the token in the request id": lambda _head: (
         {"RequestId": TOKEN, "Code": "NoPermission", "Message": "m"},
         403,
+    ),
+    "the string to sign cut off within the token": lambda head: refusal(
+        "NoPermission", cut_within(string_to_sign(head), "SecurityToken%3D")
+    ),
+    "the URL cut off within the token": lambda head: refusal(
+        "NoPermission", cut_within(url_of(head), "SecurityToken=")
     ),
     "a page with the URL": lambda head: (f"<html>{url_of(head)}</html>", 502),
     "a refusing page with the URL": lambda head: (f"<html>{unquote(url_of(head))}</html>", 403),

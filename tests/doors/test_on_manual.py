@@ -283,9 +283,10 @@ def test_a_dry_run_shows_the_request_that_would_be_sent(fleet: Any, doors: Any, 
 
 
 def steady(parameters: dict[str, str]) -> dict[str, str]:
-    """What is the same for two requests for the same: no token, no signature, no memory of the last update."""
-    passing = {"ClientToken", "AccessKeyId", "Timestamp", "SignatureNonce", "SignatureMethod"} | {
-        *("SignatureType", "SignatureVersion", "Action", "Format", "Version")
+    """What two requests for one thing share: no signature, no token, no memory of the last update."""
+    passing = {
+        *("AccessKeyId", "Action", "ClientToken", "Format", "SignatureMethod", "SignatureNonce"),
+        *("SignatureType", "SignatureVersion", "Timestamp", "Version"),
     }
     memory = {name.rpartition(".")[0] for name, value in parameters.items() if value == "imc-refresh"}
     return {
@@ -300,6 +301,17 @@ def test_a_dry_run_of_a_busy_cache_says_so(fleet: Any, doors: Any) -> None:
     told = doors.manual(imageCacheId=WEB, dryRun=True)
     assert (told.status, told.results) == (200, [("planned", "REBUILD_REQUESTED")])
     assert "the cache is Updating now" in told.only["message"]
+
+
+def test_a_dry_run_of_the_longest_list_still_shows_its_request(deployed: Any, doors: Any) -> None:
+    # The list is told three times, before, after and in the request, which is more than a line may have.
+    images = [f"registry.example.com/{'x' * 900}-{number}" for number in range(20)]
+    cache_id = deployed.cache(*images)
+
+    told = doors.manual(imageCacheId=cache_id, dryRun=True)
+
+    assert told.results == [("planned", "REBUILD_REQUESTED")]
+    assert told.only.get("request", {}).get("Image") == images
 
 
 def test_the_dry_run_setting_holds_whatever_the_request_says(

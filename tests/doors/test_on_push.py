@@ -172,6 +172,21 @@ def test_a_cache_whose_last_update_failed_is_rebuilt(deployed: Any, doors: Any, 
     assert list(deployed.updated()) == [cache_id]
 
 
+def test_a_second_delivery_after_a_failed_update_rebuilds_the_cache(
+    deployed: Any, doors: Any, payload: Any
+) -> None:
+    # An update that failed covers no push, whichever delivery it was made for.
+    cache_id = deployed.cache("acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest")
+    deployed.control.settings(rebuild_seconds=0)
+    deployed.control.inject("update_fails")
+    assert doors.push(payload("cloudevents/push_completed.json")).results == [REFRESHED]
+    deployed.control.wait_for(cache_id, "UpdateFailed")
+
+    assert doors.push(payload("cloudevents/push_completed.json")).results == [REFRESHED]
+
+    assert [update["status"] for update in deployed.control.history(cache_id)] == ["UpdateFailed", "Ready"]
+
+
 def test_one_caches_failure_is_its_own(deployed: Any, doors: Any, events: Any) -> None:
     entry = "acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest"
     busy = deployed.cache(entry, status="Updating")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -281,20 +280,3 @@ def test_an_error_says_where_which_rule_and_what_was_found(doors: Any, payload: 
         "rule": 'type: "string"',
         "found": "14",
     }
-
-
-def test_a_base64_body_that_is_no_ascii_is_no_base64(fleet: Any, doors: Any) -> None:
-    event = doors.http("/webhooks/acr", "")
-    event.update(body="b\u00e4se64==", isBase64Encoded=True)
-    told = doors.call("on_webhook", event)
-    assert (told.status, told.results) == (400, [NOT_JSON])
-
-
-def test_the_answers_body_is_the_records_alone(fleet: Any, doors: Any, events: Any, capsys: Any) -> None:
-    import on_webhook  # noqa: PLC0415
-
-    event = json.dumps(doors.http("/webhooks/acr", events.acr())).encode()
-    answer = on_webhook.handler(event, doors.context())
-    (line,) = capsys.readouterr().out.splitlines()
-    assert answer["body"].isascii()
-    assert json.loads(answer["body"]) == {"outcomes": [json.loads(line)]}
