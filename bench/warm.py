@@ -101,7 +101,7 @@ def measure() -> dict[str, dict[str, float]]:
         arrived = datetime.now(timezone.utc)
         recorder = Recorder("on_push", "bench")
         document = read_json(event, limit=MAX_EVENT_BYTES, what="event")
-        items = read_event_bus(document, Delivery(arrived))
+        items = read_event_bus(document, Delivery(arrived, "bench"))
         Engine(settings, recorder, arrived, lambda: gateway, listings).process(items)
 
     def theirs(event: bytes) -> None:

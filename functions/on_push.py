@@ -28,7 +28,8 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         "on_push",
         context,
         lambda invocation: read_event_bus(
-            read_json(event, limit=MAX_EVENT_BYTES, what="event"), Delivery(invocation.arrived)
+            read_json(event, limit=MAX_EVENT_BYTES, what="event"),
+            Delivery(invocation.arrived, invocation.request_id),
         ),
     )
     return event_answer(outcomes)

@@ -105,15 +105,22 @@ class Notice:
     found: str = ""
 
     @classmethod
-    def refusal(cls, error: InputError, *, source: str = "", event_id: str = "") -> Notice:
-        """The notice for input that was refused."""
+    def refusal(cls, error: InputError, *, source: str = "", event_id: str = "", inside: str = "") -> Notice:
+        """The notice for input that was refused.
+
+        Args:
+            error: what is wrong with it.
+            source: the payload format.
+            event_id: the source's id of it.
+            inside: a JSON pointer to the part of the document that was read.
+        """
         return cls(
             Result.REJECTED,
             error.reason,
             error.message,
             source=source,
             event_id=event_id,
-            where=error.where,
+            where=error.where if error.where.startswith(inside) else f"{inside}/{error.where}",
             rule=error.rule,
             found=error.found,
         )

@@ -32,5 +32,6 @@ def _read_one(event: Any, delivery: Delivery, where: str) -> list[Item]:
                 error,
                 source=source if isinstance(source, str) else "",
                 event_id=identifier if isinstance(identifier, str) else "",
+                inside=where,
             )
         ]

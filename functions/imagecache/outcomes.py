@@ -44,7 +44,7 @@ _LONGEST = {
     "eci_request_id": 120,
 }
 """How long a text may be under a key; a little under the schema's bounds."""
-_DROPPED_FIRST = ("request", "images_before", "images_after")
+_DROPPED_FIRST = ("images_before", "images_after", "request")
 
 
 class Recorder:

@@ -70,7 +70,7 @@ def _explain(error: ValidationError, where: str) -> InputError:
     else:
         rule = _rule(keyword, value)
         # The schemas mark what may hold a secret; of that, nothing is shown.
-        found = "(not shown)" if _is_secret(schema) else shown(instance)
+        found = "(not shown)" if _is_secret(schema) else _found(instance)
     pointer = where + "".join(f"/{_escape(step)}" for step in error.absolute_path)
     return InputError(
         Reason.SCHEMA_VIOLATION,
@@ -79,6 +79,14 @@ def _explain(error: ValidationError, where: str) -> InputError:
         rule=rule,
         found=found,
     )
+
+
+def _found(instance: Any) -> str:
+    # What is inside a container was not looked at, so it may hold anything.
+    if isinstance(instance, (dict, list)):
+        kind = "an object" if isinstance(instance, dict) else "an array"
+        return f"{kind} with {len(instance)} members"
+    return shown(instance)
 
 
 def _is_secret(schema: Any) -> bool:

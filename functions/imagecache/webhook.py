@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from .changes import Item
+from .credentials import without_secrets
 from .documents import MAX_BODY_BYTES, read_json, shown
 from .errors import InputError
 from .http_trigger import HttpRequest
@@ -29,7 +30,7 @@ def read_webhook(request: HttpRequest, invocation: Invocation) -> list[Item]:
     Raises:
         InputError: with the reason of the first check that fails.
     """
-    source = _source(request.path)
+    source = _source(request.path, invocation.settings.webhook_tokens)
     if request.method != "POST":
         raise InputError(
             Reason.METHOD_NOT_ALLOWED,
@@ -40,7 +41,8 @@ def read_webhook(request: HttpRequest, invocation: Invocation) -> list[Item]:
         )
     check_token(request.query, invocation.settings.webhook_tokens)
     registry = request.query.get("registry")
-    delivery = Delivery(invocation.arrived, check_host(unquote(registry)) if registry else None)
+    host = check_host(unquote(registry)) if registry else None
+    delivery = Delivery(invocation.arrived, invocation.request_id, host)
     document = read_json(request.body(), limit=MAX_BODY_BYTES, what="body")
     return WEBHOOK_SOURCES[source](document, delivery)
 
@@ -70,15 +72,17 @@ def check_token(query: Mapping[str, str], tokens: tuple[str, ...]) -> None:
         )
 
 
-def _source(path: str) -> str:
+def _source(path: str, tokens: tuple[str, ...]) -> str:
     known = ", ".join(sorted(WEBHOOK_SOURCES))
     source = path.removeprefix(_PREFIX).removesuffix("/") if path.startswith(_PREFIX) else ""
     if source not in WEBHOOK_SOURCES:
+        # Someone may have put the token where the source belongs.
+        found = without_secrets(shown(path), tokens)
         raise InputError(
             Reason.UNKNOWN_SOURCE,
-            f"no webhook source at {shown(path)}; known are {_PREFIX}<source> with source one of: {known}",
+            f"no webhook source at {found}; known are {_PREFIX}<source> with source one of: {known}",
             where="path",
             rule=known,
-            found=shown(path),
+            found=found,
         )
     return source

@@ -34,7 +34,7 @@ EXPECTED = {
 }
 """For each kind of fault the reason of the error that it ends in, and what the order of the fault needs."""
 ATTEMPTS = 3
-SHORT = 2.3
+SHORT = 3.0
 """Seconds of an invocation in which one slow answer can be waited for, and no second."""
 
 each_kind = pytest.mark.parametrize("kind", list(EXPECTED))

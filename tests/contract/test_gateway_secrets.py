@@ -289,14 +289,13 @@ def test_a_proxy_that_fails_shows_nothing_of_its_own_password(
 
 
 def test_a_slow_answer_shows_nothing_of_the_call(
-    seen: Seen, eci: Any, new_gateway: Any, use_credential: Any, credentials: Any
+    seen: Seen, eci: Any, new_gateway: Any, credentials: Any
 ) -> None:
     eci.control.inject("slow", delay_seconds=30, count=10)
     given = credentials(eci.credential)
+    request = {**UPDATE, "ImageCacheId": eci.cache()}
     with pytest.raises(EciError) as raised:
-        new_gateway(eci.url, given, deadline=Deadline(2.2)).update_image_cache(
-            {**UPDATE, "ImageCacheId": eci.cache()}
-        )
+        new_gateway(eci.url, given, deadline=Deadline(3.0)).update_image_cache(request)
     assert raised.value.reason == "TIMED_OUT"
     seen.add(raised.value)
     text = seen.everything()

@@ -34,10 +34,12 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     pushed, repository = document["push_data"], document["repository"]
     host = delivery.registry or shared_host(repository["region"])
     _check_region(host, repository["region"])
+    # Without its time, one push of a tag cannot be told from the next; then each delivery is one.
+    undated = None if pushed.get("pushed_at") else delivery.delivery_id
     push = image_push(
         delivery,
         source=SOURCE,
-        event_id=fingerprint([pushed, repository]),
+        event_id=fingerprint([pushed, repository, undated]),
         host=host,
         repository=repository["repo_full_name"],
         tag=pushed["tag"],

@@ -14,8 +14,10 @@ class Delivery:
 
     Attributes:
         arrived: when, with a zone.
+        delivery_id: the platform's id of the invocation that brought it.
         registry: the host that the webhook's ``registry`` parameter names, or None.
     """
 
     arrived: datetime
+    delivery_id: str
     registry: str | None = None

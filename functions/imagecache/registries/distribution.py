@@ -37,7 +37,7 @@ def _read_one(event: Any, delivery: Delivery, where: str) -> Item:
         validate(event, "distribution-event", where=where)
         return _interpret(event, delivery, where)
     except InputError as error:
-        return Notice.refusal(error, source=SOURCE, event_id=_event_id(event))
+        return Notice.refusal(error, source=SOURCE, event_id=_event_id(event), inside=where)
 
 
 def _interpret(event: Mapping[str, Any], delivery: Delivery, where: str) -> Item:
