@@ -153,6 +153,42 @@ def test_among_many_caches_only_those_that_list_the_tag_are_rebuilt(
     assert [outcome["image_cache_id"] for outcome in refreshed] == list(wanted)
 
 
+@pytest.mark.parametrize(
+    "other",
+    ["registry.cn-beijing.aliyuncs.com/prod/web:latest", "prod/web:latest", f"{SHARED}/staging/web:latest"],
+    ids=["of another registry", "of Docker Hub", "of another repository"],
+)
+def test_the_pushed_tag_of_something_else_in_the_list_does_not_count(
+    deployed: Any, doors: Any, events: Any, other: str
+) -> None:
+    deployed.cache(f"{SHARED}/prod/web:v1", other)
+    assert doors.webhook("acr", events.acr()).results == [("ignored", "POLICY_HOLDS")]
+    assert deployed.updates() == []
+
+
+@pytest.mark.parametrize("omitted_mode", ["keep", "reset"])
+@pytest.mark.parametrize("tags_mode", ["merge", "replace"])
+def test_a_rebuild_leaves_the_caches_other_properties_as_they_are(
+    deployed: Any, doors: Any, events: Any, tags_mode: str, omitted_mode: str
+) -> None:
+    deployed.control.settings(tags_mode=tags_mode, omitted_mode=omitted_mode, rebuild_seconds=0)
+    tags = {"team": "shop", "empty": ""}
+    properties = {
+        "image_cache_name": "web-cache",
+        "resource_group_id": "rg-1",
+        "image_cache_size": 40,
+        "elimination_strategy": "LRU",
+        "flash": True,
+    }
+    cache_id = deployed.cache(f"{SHARED}/prod/web:latest", tags=tags, **properties)
+
+    assert doors.webhook("acr", events.acr()).results == [("refreshed", "TAG_REPUSHED")]
+
+    after = deployed.control.wait_for(cache_id, "Ready")
+    assert {name: after[name] for name in properties} == properties
+    assert after["tags"].items() >= tags.items()
+
+
 def test_an_entry_without_a_tag_means_latest(deployed: Any, doors: Any, events: Any) -> None:
     cache_id = deployed.cache(f"{SHARED}/prod/web")
     assert doors.webhook("acr", events.acr(tag="v1")).results == [("ignored", "POLICY_HOLDS")]
