@@ -16,12 +16,13 @@ from imagecache.caches import ImageCache
 from imagecache.documents import MAX_EVENT_BYTES, read_json
 from imagecache.engine import Engine
 from imagecache.event_bus import read_event_bus
+from imagecache.follow import Follower
 from imagecache.gateway import Accepted
 from imagecache.listings import Listings
 from imagecache.outcomes import Recorder
 from imagecache.registries import Delivery
 from imagecache.schema import schema_folder
-from imagecache.settings import Settings
+from imagecache.settings import FollowSettings, Settings
 
 from . import naive
 
@@ -96,13 +97,15 @@ def measure() -> dict[str, dict[str, float]]:
     listings = Listings()
     gateway = _InMemoryGateway(caches)
     settings = Settings(regions=(REGION,))
+    unfollowed = FollowSettings()
 
     def ours(event: bytes) -> None:
         arrived = datetime.now(timezone.utc)
         recorder = Recorder("on_push", "bench")
         document = read_json(event, limit=MAX_EVENT_BYTES, what="event")
         items = read_event_bus(document, Delivery(arrived, "bench"))
-        Engine(settings, recorder, arrived, lambda: gateway, listings).process(items)
+        follower = Follower(unfollowed, arrived, None)
+        Engine(settings, recorder, arrived, lambda: gateway, listings, follower).process(items)
 
     def theirs(event: bytes) -> None:
         naive.handle(event, schema, raw)

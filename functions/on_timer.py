@@ -26,6 +26,6 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
     outcomes = run(
         "on_timer",
         context,
-        lambda _: read_timer(read_json(event, limit=MAX_EVENT_BYTES, what="event")),
+        lambda invocation: read_timer(read_json(event, limit=MAX_EVENT_BYTES, what="event"), invocation),
     )
     return event_answer(outcomes, refuse_rejected=True)

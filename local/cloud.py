@@ -134,7 +134,9 @@ class Cloud:
             fresh=config.fresh_process,
         )
         behaviour = Options(config.retry, config.key_lifetime_seconds, config.timers)
-        compute = stack.enter_context(FunctionCompute(database, self._deployment, host, behaviour, next_port))
+        compute = stack.enter_context(
+            FunctionCompute(database, self._deployment, host, behaviour, "IMC_FC_ENDPOINT", next_port)
+        )
         bus = serve(
             bus_app(self._deployment.eventbridge_triggers, compute.deliver),
             port=next_port(),

@@ -1,4 +1,7 @@
-"""The main job as a story: an image is pushed twice under one tag, and exactly its caches are rebuilt.
+"""The main job as a story: an image is pushed twice under one tag, then five times in a burst.
+
+Exactly its caches are rebuilt, once for each push and at most twice for the burst, and every push is seen
+to land.
 
 Plays on the local cloud, prints what happens as it happens, checks every sentence of the story, and ends
 with exit code 1 if one does not hold.
@@ -23,13 +26,19 @@ from rich.console import Console
 from rich.table import Table
 
 from .cloud import Cloud, CloudConfig
+from .fc.dispatcher import RetryPolicy
 from .registry import LocalRegistry, missing_tools
 
 __all__ = ["run_demo"]
 
 REGION = "cn-hangzhou"
-REBUILD_SECONDS = 2.0
-PATIENCE_SECONDS = 20.0
+REBUILD_SECONDS = 2.5
+TIME_FACTOR = 30.0
+"""Delays of follow tasks pass this much faster, so that minutes of waiting take seconds here."""
+PATIENCE_SECONDS = 30.0
+SINGLE_PUSHES = ("first build", "second build")
+BURST = ("third build", "fourth build", "fifth build", "sixth build", "seventh build")
+MOST_UPDATES_OF_A_BURST = 2
 PUSHED = "shop/web"
 TAG = "v1"
 TOKEN = "demo-token-0123456789"  # noqa: S105 - opens nothing but this demonstration
@@ -61,6 +70,8 @@ class Demo:
         self._cloud = cloud
         self._started = time.monotonic()
         self._told = 0
+        self._pushes = 0
+        self._last_push = 0.0
         self._broken: list[str] = []
 
     def play(self, host: str, push: Callable[[str], None]) -> int:
@@ -76,11 +87,13 @@ class Demo:
         story = _story(host)
         ids = self._create(story)
         self._show("Image caches before", ids)
-        for number, content in enumerate(("first build", "second build"), start=1):
-            self._say(f"Push {number}: {host}/{PUSHED}:{TAG} ({content})")
-            push(content)
-            self._await_refresh(number, story)
-            self._await_ready(ids)
+        for content in SINGLE_PUSHES:
+            self._push(host, push, content)
+            self._await_landed(story, ids)
+        self._say(f"Now {len(BURST)} pushes in a burst:")
+        for content in BURST:
+            self._push(host, push, content)
+        self._await_landed(story, ids)
         self._check(story, ids)
         self._show("Image caches after", ids)
         if self._broken:
@@ -91,6 +104,12 @@ class Demo:
         self._console.print(f"[green]Every sentence of the story held.[/green] {seconds:.1f} s")
         return 0
 
+    def _push(self, host: str, push: Callable[[str], None], content: str) -> None:
+        self._say(f"Push: {host}/{PUSHED}:{TAG} ({content})")
+        self._last_push = time.time()
+        push(content)
+        self._pushes += 1
+
     def _create(self, story: Story) -> dict[str, str]:
         self._cloud.control.settings(rebuild_seconds=REBUILD_SECONDS)
         return {
@@ -100,37 +119,24 @@ class Demo:
             for name, images in story.lists.items()
         }
 
-    def _await_refresh(self, number: int, story: Story) -> None:
-        """Wait for the records of one push, telling each as it comes."""
-        wanted = number * len(story.rebuilt)
+    def _await_landed(self, story: Story, ids: dict[str, str]) -> None:
+        """Wait until every push so far was seen to land, telling each record and change of state."""
+        wanted = self._pushes * len(story.rebuilt)
         deadline = time.monotonic() + PATIENCE_SECONDS
+        seen = dict.fromkeys(ids, "Ready")
         while True:
+            for name, identifier in ids.items():
+                status = self._cloud.control.cache(identifier)["status"]
+                if seen[name] != status:
+                    self._say(f"  {name}: {seen[name]} -> {status}")
+                seen[name] = status
             outcomes = self._cloud.outcomes()
             self._tell(outcomes)
-            done = sum(outcome["result"] == "refreshed" for outcome in outcomes)
-            if done >= wanted:
+            landed = [outcome for outcome in outcomes if outcome["result"] == "landed"]
+            if len(landed) >= wanted:
                 return
             if time.monotonic() > deadline:
-                self._broken.append(f"push {number} refreshed {done} caches so far, not {wanted}")
-                return
-            time.sleep(0.05)
-
-    def _await_ready(self, ids: dict[str, str]) -> None:
-        """Wait until no cache is being rebuilt, telling each change of state."""
-        seen: dict[str, str] = {}
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            states = {
-                name: self._cloud.control.cache(identifier)["status"] for name, identifier in ids.items()
-            }
-            for name, status in states.items():
-                if seen.get(name, "Ready") != status:
-                    self._say(f"  {name}: {seen.get(name, 'Ready')} -> {status}")
-            seen = states
-            if set(states.values()) == {"Ready"}:
-                return
-            if time.monotonic() > deadline:
-                self._broken.append(f"not all caches are Ready: {states}")
+                self._broken.append(f"{len(landed)} of {wanted} pushes to caches were seen to land in time")
                 return
             time.sleep(0.05)
 
@@ -138,18 +144,22 @@ class Demo:
         for outcome in outcomes[self._told :]:
             where = outcome.get("image_cache_name", "")
             took = f" in {outcome['duration_ms']:.0f} ms" if "duration_ms" in outcome else ""
-            self._say(f"  {outcome['result']} {outcome['reason']} {where}{took}")
+            stale = f", {outcome['staleness_seconds']:.1f} s stale" if "staleness_seconds" in outcome else ""
+            self._say(f"  {outcome['result']} {outcome['reason']} {where}{took}{stale}")
         self._told = len(outcomes)
 
     def _check(self, story: Story, ids: dict[str, str]) -> None:
         for name, identifier in ids.items():
             rebuilds = self._cloud.control.history(identifier)
-            wanted = 2 if name in story.rebuilt else 0
-            if len(rebuilds) != wanted:
-                self._broken.append(f"{name} was updated {len(rebuilds)} times, not {wanted}")
+            least = len(SINGLE_PUSHES) + 1 if name in story.rebuilt else 0
+            most = len(SINGLE_PUSHES) + MOST_UPDATES_OF_A_BURST if name in story.rebuilt else 0
+            if not least <= len(rebuilds) <= most:
+                self._broken.append(f"{name} was updated {len(rebuilds)} times, not {least} to {most}")
             for rebuild in rebuilds:
                 if rebuild["kind"] != "rebuild" or list(rebuild["images"]) != story.lists[name]:
                     self._broken.append(f"{name} was sent {rebuild['images']}, not {story.lists[name]}")
+            if rebuilds and rebuilds[-1]["started_at"] < self._last_push:
+                self._broken.append(f"the last update of {name} began before the last push")
             if list(self._cloud.control.cache(identifier)["images"]) != story.lists[name]:
                 self._broken.append(f"{name} has another list than before")
 
@@ -180,8 +190,14 @@ def run_demo(console: Console, code: Path) -> int:
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imc-refresh-demo-")))
-        parameters = {"Regions": REGION, "WebhookTokens": TOKEN}
-        cloud = stack.enter_context(Cloud(CloudConfig(folder / "cloud", code=code, parameters=parameters)))
+        config = CloudConfig(
+            folder / "cloud",
+            code=code,
+            # One clock here: no skew between the registry's and the functions'.
+            parameters={"Regions": REGION, "WebhookTokens": TOKEN, "ClockSkewSeconds": "0"},
+            retry=RetryPolicy(time_factor=TIME_FACTOR),
+        )
+        cloud = stack.enter_context(Cloud(config))
         url = cloud.webhook_url("distribution", TOKEN)
         missing = missing_tools()
         if missing:

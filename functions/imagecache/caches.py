@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -35,6 +35,7 @@ class ImageCache:
         size_gib: ImageCacheSize, None where the answer has none.
         elimination_strategy: EliminationStrategy, empty where the answer has none.
         flash: whether it has an instant (flash) snapshot.
+        last_warning: reason and message of its latest Warning event, empty where there is none.
     """
 
     region_id: str
@@ -47,6 +48,7 @@ class ImageCache:
     size_gib: int | None = None
     elimination_strategy: str = ""
     flash: bool = False
+    last_warning: str = ""
 
     @classmethod
     def from_answer(cls, region_id: str, item: Mapping[str, Any]) -> ImageCache:
@@ -70,6 +72,7 @@ class ImageCache:
             size_gib=int(size) if size else None,
             elimination_strategy=text_of(item.get("EliminationStrategy") or ""),
             flash=bool(item.get("FlashSnapshotId")),
+            last_warning=_last_warning(list_of(item.get("Events"))),
         )
 
     @property
@@ -115,6 +118,14 @@ def cache_entries(cache: ImageCache) -> list[tuple[str, ImageRef]]:
         except InputError:
             continue
     return entries
+
+
+def _last_warning(events: Iterable[Mapping[str, Any]]) -> str:
+    warnings = [event for event in events if event.get("Type") == "Warning"]
+    if not warnings:
+        return ""
+    latest = max(warnings, key=lambda event: str(event.get("LastTimestamp") or ""))
+    return ": ".join(str(latest[key]) for key in ("Reason", "Message") if latest.get(key))
 
 
 def list_of(value: Any, *, required: bool = False) -> list[Any]:

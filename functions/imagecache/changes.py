@@ -67,6 +67,7 @@ class CacheRequest:
         selector: which caches.
         images: the image list to give them, or None to rebuild the list that they have.
         statuses: only caches in one of these, or None for any.
+        quiet_since: leave alone a cache whose last update began after this: its follow task sees to it.
         region_id: the only region to look in; None for all configured ones.
         force: rebuild even where the wanted list is the present one.
         dry_run: only plan.
@@ -79,6 +80,7 @@ class CacheRequest:
     selector: CacheSelector
     images: tuple[str, ...] | None = None
     statuses: frozenset[str] | None = None
+    quiet_since: datetime | None = None
     region_id: str | None = None
     force: bool = False
     dry_run: bool = False

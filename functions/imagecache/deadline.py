@@ -1,4 +1,4 @@
-"""How much of an invocation's time is left."""
+"""How much of an invocation's time is left, and a share of it that is kept for the hand-off."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 __all__ = ["Deadline"]
 
 _RESERVE_SECONDS = 1.0
+HAND_OFF_SECONDS = 4.0
 
 
 class Deadline:
@@ -16,12 +17,25 @@ class Deadline:
     Args:
         seconds: the invocation's timeout.
         clock: a monotonic clock, in seconds.
+        reserve_seconds: kept from ordinary calls, so that what they leave undone can be handed off.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        reserve_seconds: float = 0.0,
+    ) -> None:
         self._clock = clock
         self._end = clock() + seconds - _RESERVE_SECONDS
+        self._reserve_seconds = reserve_seconds
 
-    def remaining(self) -> float:
-        """Seconds left to start and end calls in; never negative."""
-        return max(0.0, self._end - self._clock())
+    def remaining(self, *, reserve: bool = True) -> float:
+        """Seconds left to start and end calls in; never negative.
+
+        Args:
+            reserve: whether to leave the reserve untouched.
+        """
+        kept = self._reserve_seconds if reserve else 0.0
+        return max(0.0, self._end - kept - self._clock())

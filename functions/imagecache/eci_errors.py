@@ -51,6 +51,8 @@ ERROR_TABLE: dict[str, Row] = {
     "IncorrectStatus": _BUSY,
     "ImageCache.IncorrectStatus": _BUSY,
     "OperationConflict": _BUSY,
+    # An earlier call with this token was accepted: what it started is running.
+    "IdempotentParameterMismatch": _BUSY,
     "Throttling": _THROTTLED,
     "Throttling.User": _THROTTLED,
     "ServiceUnavailable": _SERVER,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from .aftermath import Aftermath
 from .apply import Applier
 from .caches import Listing
 from .changes import CacheRequest, Change, Item, Notice, PushEvent
 from .errors import CredentialsError, EciError, ErrorClass
+from .follow import Follower, Progress
+from .follow_look import FollowLook
 from .gateway import EciGateway
 from .listings import Listings
 from .outcomes import Recorder, describe_change
@@ -30,6 +33,7 @@ class Engine:
         arrived: when the invocation began, with a zone.
         open_gateway: makes the gateway; called once, and only if there is a change to process.
         listings: those that outlive the invocation.
+        follower: stores follow tasks.
     """
 
     settings: Settings
@@ -37,6 +41,7 @@ class Engine:
     arrived: datetime
     open_gateway: Callable[[], EciGateway]
     listings: Listings
+    follower: Follower
 
     def process(self, items: Iterable[Item]) -> None:
         """Record the notices; plan and apply the changes."""
@@ -52,27 +57,57 @@ class Engine:
             gateway = self.open_gateway()
         except CredentialsError as error:
             for change in changes:
-                self.recorder.failure(
-                    Reason.CREDENTIALS_MISSING,
-                    str(error),
-                    describe_change(change),
-                    error_class=ErrorClass.PERMANENT,
-                )
+                self._without_credentials(change, error)
             return
-        decisions = [decision for change in changes for decision in self._plan(gateway, change)]
-        Applier(gateway, self.recorder, dry_run=self.settings.dry_run).apply(decisions)
+        aftermath = Aftermath(self.recorder, self.follower, began=self.arrived)
+        decisions = [decision for change in changes for decision in self._plan(gateway, change, aftermath)]
+        self._applier(gateway, aftermath).apply(decisions)
 
-    def _plan(self, gateway: EciGateway, change: Change) -> Sequence[Decision]:
+    def follow(self, progress: Progress) -> None:
+        """Take the next look at a change, for a follow task."""
+        aftermath = Aftermath(self.recorder, self.follower, progress.began, progress.attempt)
+        try:
+            gateway = self.open_gateway()
+        except CredentialsError as error:
+            self._without_credentials(progress.change, error)
+            return
+        applier = self._applier(gateway, aftermath)
+        if progress.image_cache_id:
+            FollowLook(applier, progress, self.follower.settings.rebuilds).take()
+        else:
+            applier.apply(self._plan(gateway, progress.change, aftermath, progress.region_id))
+
+    def _applier(self, gateway: EciGateway, aftermath: Aftermath) -> Applier:
+        skew = timedelta(seconds=self.settings.clock_skew_seconds)
+        return Applier(gateway, aftermath, skew, dry_run=self.settings.dry_run)
+
+    def _without_credentials(self, change: Change, error: CredentialsError) -> None:
+        self.recorder.failure(
+            Reason.CREDENTIALS_MISSING,
+            str(error),
+            describe_change(change),
+            error_class=ErrorClass.PERMANENT,
+        )
+
+    def _plan(
+        self,
+        gateway: EciGateway,
+        change: Change,
+        aftermath: Aftermath,
+        only_region: str = "",
+    ) -> Sequence[Decision]:
         """Decide a change over its regions; a region that cannot be listed has its own record."""
         listings: list[Listing] = []
         failures = 0
-        for region_id in self._regions(change):
+        for region_id in [only_region] if only_region else self._regions(change):
             try:
                 listings.append(self._listing(gateway, region_id, change))
             except EciError as error:
                 failures += 1
-                self.recorder.eci_failure(error, {**describe_change(change), "region_id": region_id})
-        decisions = plan(listings, change)
+                facts = {**describe_change(change), "region_id": region_id}
+                progress = Progress(change, aftermath.began, aftermath.attempt, region_id)
+                aftermath.failed_change(progress, error, facts)
+        decisions = plan(listings, change, timedelta(seconds=self.settings.clock_skew_seconds))
         # "No cache" is only known when every region was seen.
         return [decision for decision in decisions if decision.cache is not None or not failures]
 

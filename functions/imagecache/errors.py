@@ -6,6 +6,7 @@
     ├── InputError              a document, request or name that no retry can mend
     ├── SettingsError           environment variables that are wrong; holds all problems
     ├── CredentialsError        the function has no credentials
+    ├── HandOffError            a follow task is not known to be stored
     ├── EciError                a call to ECI had no good answer
     │   ├── BusyError           the cache is being created or updated
     │   ├── TransientError      throttled, 5xx, timeout, connection fault, unreadable answer
@@ -34,6 +35,7 @@ __all__ = [
     "DoorError",
     "EciError",
     "ErrorClass",
+    "HandOffError",
     "ImageCacheError",
     "InputError",
     "PermanentDoorError",
@@ -76,7 +78,13 @@ class InputError(ImageCacheError):
     """
 
     def __init__(
-        self, reason: Reason, message: str, *, where: str = "", rule: str = "", found: str = ""
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        where: str = "",
+        rule: str = "",
+        found: str = "",
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -100,6 +108,10 @@ class SettingsError(ImageCacheError):
 
 class CredentialsError(ImageCacheError):
     """Raised when neither the environment nor the context has credentials."""
+
+
+class HandOffError(ImageCacheError):
+    """Raised when Function Compute is not known to have stored a follow task."""
 
 
 class EciError(ImageCacheError):

@@ -16,10 +16,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .changes import Item, Notice
-from .credentials import read_credentials
-from .deadline import Deadline
+from .credentials import Credentials, read_credentials
+from .deadline import HAND_OFF_SECONDS, Deadline
 from .engine import Engine
-from .errors import DoorError, ErrorClass, InputError, PermanentDoorError, RetryableDoorError, SettingsError
+from .errors import (
+    DoorError,
+    ErrorClass,
+    InputError,
+    PermanentDoorError,
+    RetryableDoorError,
+    SettingsError,
+)
+from .follow import Follower, Progress, TaskStore
 from .gateway import EciGateway
 from .listings import Listings
 from .outcomes import RETRIED, Outcome, Recorder
@@ -28,8 +36,9 @@ from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from .eci_connections import Connections
+    from .handoff import TaskConnections
 
-__all__ = ["Invocation", "event_answer", "run"]
+__all__ = ["Invocation", "event_answer", "run", "run_follow"]
 
 DEFAULT_TIMEOUT_SECONDS = 60
 _MOST_NAMED = 10
@@ -43,6 +52,7 @@ class _Warm:
     def __init__(self) -> None:
         self.listings = Listings()
         self._connections: Connections | None = None
+        self._task_connections: TaskConnections | None = None
 
     def connections(self) -> Connections:
         # The SDK is imported with the first call to ECI: an ignored event must not pay for it.
@@ -51,6 +61,14 @@ class _Warm:
         if self._connections is None:
             self._connections = Connections()
         return self._connections
+
+    def task_connections(self) -> TaskConnections:
+        # Likewise fc2, with the first hand-off.
+        from .handoff import TaskConnections  # noqa: PLC0415
+
+        if self._task_connections is None:
+            self._task_connections = TaskConnections()
+        return self._task_connections
 
 
 _warm = _Warm()
@@ -63,10 +81,14 @@ class Invocation:
     Attributes:
         arrived: when it began, with a zone.
         request_id: the platform's id of it, the same when the platform tries again.
+        recorder: gets its records.
+        context: the platform's context object.
     """
 
     arrived: datetime
     request_id: str
+    recorder: Recorder
+    context: Any
 
     @cached_property
     def settings(self) -> Settings:
@@ -75,7 +97,58 @@ class Invocation:
         Raises:
             SettingsError: when the environment is wrong.
         """
-        return read_settings(os.environ)
+        settings = read_settings(os.environ)
+        logging.getLogger(__package__).setLevel(settings.log_level)
+        return settings
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The credentials of this very invocation.
+
+        Raises:
+            CredentialsError: when there are none.
+        """
+        return read_credentials(os.environ, self.context)
+
+    @cached_property
+    def deadline(self) -> Deadline:
+        """The invocation's end; with follow tasks, time to store one is kept free."""
+        reserve = HAND_OFF_SECONDS if self.settings.follow.function else 0.0
+        return Deadline(_timeout_seconds(self.context), reserve_seconds=reserve)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, with everything opened only when it is needed."""
+        follow = self.settings.follow
+        follower = Follower(follow, self.arrived, self._open_store if follow.function else None)
+        return Engine(
+            self.settings,
+            self.recorder,
+            self.arrived,
+            self._open_gateway,
+            _warm.listings,
+            follower,
+        )
+
+    def _open_gateway(self) -> EciGateway:
+        credentials = self.credentials
+        connections = _warm.connections()
+        from .eci_sdk import SdkGateway  # noqa: PLC0415 - see _Warm.connections
+
+        return SdkGateway(self.settings.eci_endpoint, credentials, self.deadline, connections)
+
+    def _open_store(self) -> TaskStore:
+        connections = _warm.task_connections()
+        from .handoff import FcTaskStore  # noqa: PLC0415 - see _Warm.task_connections
+
+        follow = self.settings.follow
+        return FcTaskStore(
+            follow.endpoint,
+            follow.function,
+            self.credentials,
+            self.deadline,
+            connections,
+        )
 
 
 def run(door: str, context: Any, read: Callable[[Invocation], Iterable[Item]]) -> list[Outcome]:
@@ -89,27 +162,47 @@ def run(door: str, context: Any, read: Callable[[Invocation], Iterable[Item]]) -
     Returns:
         The records. A failure is among them, never raised: the entry point decides how to tell it.
     """
-    arrived = datetime.now(timezone.utc)
+
+    def work(invocation: Invocation) -> None:
+        items = _items(invocation, read)
+        invocation.engine.process(items)
+
+    return _framed(door, context, work)
+
+
+def run_follow(door: str, context: Any, read: Callable[[Invocation], Progress]) -> list[Outcome]:
+    """The same for a follow task, whose message is read into a change that is under way."""
+
+    def work(invocation: Invocation) -> None:
+        engine = invocation.engine
+        try:
+            progress = read(invocation)
+        except InputError as error:
+            invocation.recorder.notice(Notice.refusal(error))
+        else:
+            engine.follow(progress)
+
+    return _framed(door, context, work)
+
+
+def _framed(door: str, context: Any, work: Callable[[Invocation], None]) -> list[Outcome]:
     request_id = str(getattr(context, "request_id", "") or "unknown")
     recorder = Recorder(door, request_id)
-    deadline = Deadline(_timeout_seconds(context))
-    invocation = Invocation(arrived, request_id)
+    invocation = Invocation(datetime.now(timezone.utc), request_id, recorder, context)
     try:
-        items = _items(invocation, read)
-        settings = invocation.settings
-        logging.getLogger(__package__).setLevel(settings.log_level)
-        engine = Engine(
-            settings, recorder, arrived, lambda: _open_gateway(settings, context, deadline), _warm.listings
-        )
-        engine.process(items)
+        work(invocation)
     except SettingsError as error:
         recorder.failure(Reason.SETTINGS_INVALID, str(error), {}, error_class=ErrorClass.PERMANENT)
-    except Exception as error:  # noqa: BLE001 - the outermost frame: recorded, then raised or answered with 500
+    except Exception as error:  # noqa: BLE001 - the outermost frame: recorded, then raised or answered with 5xx
         kind = type(error).__name__
         # The stack without the exception's text, which may hold anything.
         _logger.error("unexpected %s\n%s", kind, "".join(traceback.format_tb(error.__traceback__)))  # noqa: TRY400
         recorder.failure(
-            Reason.INTERNAL_ERROR, f"unexpected {kind}", {}, error_class=ErrorClass.PERMANENT, code=kind
+            Reason.INTERNAL_ERROR,
+            f"unexpected {kind}",
+            {},
+            error_class=ErrorClass.PERMANENT,
+            code=kind,
         )
     return recorder.outcomes
 
@@ -148,14 +241,6 @@ def _items(invocation: Invocation, read: Callable[[Invocation], Iterable[Item]])
         return read(invocation)
     except InputError as error:
         return [Notice.refusal(error)]
-
-
-def _open_gateway(settings: Settings, context: Any, deadline: Deadline) -> EciGateway:
-    credentials = read_credentials(os.environ, context)
-    connections = _warm.connections()
-    from .eci_sdk import SdkGateway  # noqa: PLC0415 - see _Warm.connections
-
-    return SdkGateway(settings.eci_endpoint, credentials, deadline, connections)
 
 
 def _timeout_seconds(context: Any) -> float:

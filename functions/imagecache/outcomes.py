@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
+from .caches import UPDATE_FAILED
 from .changes import Change, Notice, PushEvent
 from .errors import EciError, ErrorClass
 from .plan import Decision
@@ -118,19 +119,28 @@ class Recorder:
         error = _present(**{"class": error_class.value}, code=code)
         return self.record(Result.FAILED, reason, message, {**facts, "error": error, "fate": fate})
 
-    def eci_failure(self, error: EciError, facts: Mapping[str, Any]) -> Outcome:
-        """Record a call to ECI that had no good answer."""
+    def eci_failure(self, error: EciError, facts: Mapping[str, Any], *, deferred: bool = False) -> Outcome:
+        """Record a call to ECI that had no good answer.
+
+        Args:
+            error: what came instead.
+            facts: of the decision.
+            deferred: a follow task that will try again is stored.
+        """
+        fate = RETRIED if error.error_class.retryable else DEAD_LETTERED
         return self.record(
-            Result.FAILED,
+            Result.DEFERRED if deferred else Result.FAILED,
             error.reason,
             error.message,
             {
                 **facts,
                 "eci_request_id": error.request_id,
                 "error": _present(
-                    **{"class": error.error_class.value}, code=error.code, http_status=error.http_status
+                    **{"class": error.error_class.value},
+                    code=error.code,
+                    http_status=error.http_status,
                 ),
-                "fate": RETRIED if error.error_class.retryable else DEAD_LETTERED,
+                "fate": None if deferred else fate,
             },
         )
 
@@ -161,7 +171,12 @@ def describe_decision(decision: Decision) -> dict[str, Any]:
             image_cache_name=cache.name,
             cache_status=cache.status,
             images_before=list(cache.images),
+            cache_event=_bounded(cache.last_warning, _LONGEST_TEXT)
+            if cache.status == UPDATE_FAILED
+            else None,
         )
+    if decision.covered_by:
+        facts["covered_by"] = decision.covered_by.began.isoformat()
     if decision.images_after:
         facts["images_after"] = list(decision.images_after)
     return facts

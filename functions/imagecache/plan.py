@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from .caches import ImageCache, Listing, cache_entries
 from .changes import CacheRequest, Change, PushEvent
+from .memory import LastUpdate, covering_update, last_update
 from .reasons import Reason, Result
 
 __all__ = ["Decision", "decide", "plan"]
@@ -28,6 +30,7 @@ class Decision:
         message: one sentence for a person.
         images_after: the list that the update sends.
         caches_seen: how many caches were looked through.
+        covered_by: the update that already has the change.
     """
 
     change: Change
@@ -37,10 +40,16 @@ class Decision:
     message: str
     images_after: tuple[str, ...] = ()
     caches_seen: int | None = None
+    covered_by: LastUpdate | None = None
 
 
-def plan(listings: Sequence[Listing], change: Change) -> list[Decision]:
+def plan(listings: Sequence[Listing], change: Change, skew: timedelta) -> list[Decision]:
     """Decide one change over all caches of the listed regions.
+
+    Args:
+        listings: the caches of each region.
+        change: the change.
+        skew: how far the registry's clock may be off.
 
     Returns:
         At least one decision: where no cache is concerned, one that says so.
@@ -49,27 +58,37 @@ def plan(listings: Sequence[Listing], change: Change) -> list[Decision]:
         decision
         for listing in listings
         for cache in _candidates(listing, change)
-        if (decision := decide(cache, change)) is not None
+        if (decision := decide(cache, change, skew)) is not None
     ]
     if isinstance(change, CacheRequest) and change.single and len(decisions) > 1:
         ids = ", ".join(decision.cache.image_cache_id for decision in decisions if decision.cache)
         return [
             Decision(
-                change, None, Result.REJECTED, Reason.AMBIGUOUS_NAME, f"{len(decisions)} caches match: {ids}"
+                change,
+                None,
+                Result.REJECTED,
+                Reason.AMBIGUOUS_NAME,
+                f"{len(decisions)} caches match: {ids}",
             )
         ]
     return decisions or [_nothing(listings, change)]
 
 
-def decide(cache: ImageCache, change: Change) -> Decision | None:
+def decide(cache: ImageCache, change: Change, skew: timedelta) -> Decision | None:
     """Decide one change for one cache as it is described.
 
     Returns:
         The decision, or None where the change does not concern the cache.
     """
-    if isinstance(change, PushEvent):
-        return _decide_push(cache, change)
-    return _decide_request(cache, change)
+    wanted = _decide_push(cache, change) if isinstance(change, PushEvent) else _decide_request(cache, change)
+    if wanted is None or wanted.result is not Result.REFRESHED:
+        return wanted
+    covering = covering_update(cache, change, skew)
+    if covering is None:
+        return wanted
+    state = "ended Ready" if cache.updatable else "is running"
+    message = f"an update that began at {covering.began.isoformat()} has it and {state}"
+    return Decision(change, cache, Result.UNCHANGED, Reason.COVERED, message, covered_by=covering)
 
 
 def _decide_push(cache: ImageCache, push: PushEvent) -> Decision | None:
@@ -82,7 +101,13 @@ def _decide_push(cache: ImageCache, push: PushEvent) -> Decision | None:
         return None
     tags = [reference.effective_tag for reference in listed if reference.digest is None]
     if push.tag in tags:
-        return _update(cache, push, Reason.TAG_REPUSHED, f"{push.image} is in the list", cache.images)
+        return _update(
+            cache,
+            push,
+            Reason.TAG_REPUSHED,
+            f"{push.image} is in the list",
+            cache.images,
+        )
     if tags:
         held = f"the cache lists {', '.join(tags)}; {push.tag} does not replace it"
         return Decision(push, cache, Result.IGNORED, Reason.POLICY_HOLDS, held)
@@ -95,6 +120,10 @@ def _decide_request(cache: ImageCache, request: CacheRequest) -> Decision | None
         return None
     if request.statuses is not None and cache.status not in request.statuses:
         return None
+    last = last_update(cache)
+    if request.quiet_since and last and last.began > request.quiet_since:
+        quiet = f"its last update began at {last.began.isoformat()} and is being followed"
+        return Decision(request, cache, Result.IGNORED, Reason.FOLLOW_RUNNING, quiet)
     images = request.images or cache.images
     if request.images == cache.images and not request.force and cache.status == "Ready":
         same = "the cache has this list already; force rebuilds it"
@@ -103,7 +132,11 @@ def _decide_request(cache: ImageCache, request: CacheRequest) -> Decision | None
 
 
 def _update(
-    cache: ImageCache, change: Change, reason: Reason, message: str, images: tuple[str, ...]
+    cache: ImageCache,
+    change: Change,
+    reason: Reason,
+    message: str,
+    images: tuple[str, ...],
 ) -> Decision:
     return Decision(change, cache, Result.REFRESHED, reason, message, images)
 

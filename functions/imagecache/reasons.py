@@ -36,6 +36,8 @@ class Reason(str, Enum):
 
     NO_NEED_UPDATE = "NO_NEED_UPDATE"
     LIST_UNCHANGED = "LIST_UNCHANGED"
+    COVERED = "COVERED"
+    LANDED = "LANDED"
     DRY_RUN_OPERATION = "DRY_RUN_OPERATION"
 
     NO_MATCH = "NO_MATCH"
@@ -43,6 +45,7 @@ class Reason(str, Enum):
     PINNED_BY_DIGEST = "PINNED_BY_DIGEST"
     NO_LONGER_LISTED = "NO_LONGER_LISTED"
     CACHE_GONE = "CACHE_GONE"
+    FOLLOW_RUNNING = "FOLLOW_RUNNING"
     NOTHING_SELECTED = "NOTHING_SELECTED"
     NOTHING_TO_REPAIR = "NOTHING_TO_REPAIR"
     NO_EVENTS = "NO_EVENTS"
@@ -67,6 +70,10 @@ class Reason(str, Enum):
     CACHE_NOT_FOUND = "CACHE_NOT_FOUND"
     AMBIGUOUS_NAME = "AMBIGUOUS_NAME"
 
+    UPDATE_RUNNING = "UPDATE_RUNNING"
+    UPDATE_FAILED = "UPDATE_FAILED"
+    GAVE_UP = "GAVE_UP"
+    HAND_OFF_FAILED = "HAND_OFF_FAILED"
     CACHE_BUSY = "CACHE_BUSY"
     THROTTLED = "THROTTLED"
     SERVER_ERROR = "SERVER_ERROR"
@@ -115,6 +122,11 @@ def _failed(meaning: str) -> Explanation:
     return _only(Result.FAILED, meaning)
 
 
+def _passing(meaning: str) -> Explanation:
+    """A failure that passes: deferred where a follow function is configured."""
+    return Explanation(frozenset({Result.FAILED, Result.DEFERRED}), meaning)
+
+
 REASONS: dict[Reason, Explanation] = {
     Reason.TAG_REPUSHED: _update(
         "The cache lists exactly the tag that was pushed again; its full list was sent."
@@ -124,14 +136,21 @@ REASONS: dict[Reason, Explanation] = {
     Reason.REFRESH_SCHEDULED: _update("A timer's refresh action selected the cache."),
     Reason.SWEEP_REPAIR: _update("The sweep found the cache in UpdateFailed and rebuilds its list."),
     Reason.NO_NEED_UPDATE: _only(
-        Result.UNCHANGED, "ECI answered NoNeedUpdate: nothing was rebuilt. Worth a look after a push."
+        Result.UNCHANGED,
+        "ECI answered NoNeedUpdate: nothing was rebuilt. Worth a look after a push.",
     ),
     Reason.LIST_UNCHANGED: _only(
-        Result.UNCHANGED, "The requested list is the one that the cache has; force rebuilds it all the same."
+        Result.UNCHANGED,
+        "The requested list is the one that the cache has; force rebuilds it all the same.",
     ),
     Reason.DRY_RUN_OPERATION: _only(
         Result.PLANNED, "ECI answered that the request was a dry run that passed."
     ),
+    Reason.COVERED: _only(
+        Result.UNCHANGED,
+        "An update that began after the push, or was for this very change, already has it.",
+    ),
+    Reason.LANDED: _only(Result.LANDED, "The cache was seen Ready after the update."),
     Reason.NO_MATCH: _ignored("No image cache lists the pushed repository."),
     Reason.POLICY_HOLDS: _ignored(
         "The cache lists another tag of the repository; its policy keeps that tag."
@@ -141,6 +160,7 @@ REASONS: dict[Reason, Explanation] = {
     ),
     Reason.NO_LONGER_LISTED: _ignored("When the cache was read again, the change no longer concerned it."),
     Reason.CACHE_GONE: _ignored("The cache was deleted, or is no longer visible to the function's role."),
+    Reason.FOLLOW_RUNNING: _ignored("The sweep leaves the cache to the follow task of its last update."),
     Reason.NOTHING_SELECTED: _ignored("The refresh's selector matches no image cache."),
     Reason.NOTHING_TO_REPAIR: _ignored("The sweep found no selected cache in UpdateFailed."),
     Reason.NO_EVENTS: _ignored("The delivery holds no event at all."),
@@ -169,18 +189,24 @@ REASONS: dict[Reason, Explanation] = {
     Reason.METHOD_NOT_ALLOWED: _rejected("The HTTP method is not POST."),
     Reason.CACHE_NOT_FOUND: _rejected("A manual request names an image cache that does not exist."),
     Reason.AMBIGUOUS_NAME: _rejected("Several image caches have the requested name; use the id."),
-    Reason.CACHE_BUSY: _failed(
+    Reason.UPDATE_RUNNING: _only(Result.DEFERRED, "The update that has the change still runs."),
+    Reason.UPDATE_FAILED: _failed("The update ended in UpdateFailed, and so did all its repetitions."),
+    Reason.GAVE_UP: _failed("The change was not done in the time that follow tasks are given."),
+    Reason.HAND_OFF_FAILED: _failed(
+        "ECI accepted the update, but the task that follows it could not be stored."
+    ),
+    Reason.CACHE_BUSY: _passing(
         "The cache is being created or updated; only Ready and UpdateFailed can be updated."
     ),
-    Reason.THROTTLED: _failed("ECI throttled the call."),
-    Reason.SERVER_ERROR: _failed("ECI answered with a 5xx or a code for a passing fault."),
-    Reason.TIMED_OUT: _failed("ECI did not answer in time; the call may have taken effect."),
-    Reason.CONNECTION_FAILED: _failed("The connection to ECI failed; the call may have taken effect."),
-    Reason.UNREADABLE_ANSWER: _failed("ECI's answer could not be read; the call may have taken effect."),
-    Reason.OUT_OF_TIME: _failed("The invocation's time was too short for another call."),
-    Reason.QUOTA_EXCEEDED: _failed("A quota of the account is used up."),
-    Reason.OUT_OF_STOCK: _failed("The zone has no capacity for the temporary instance."),
-    Reason.OUT_OF_ADDRESSES: _failed("The vSwitch has no free IP address."),
+    Reason.THROTTLED: _passing("ECI throttled the call."),
+    Reason.SERVER_ERROR: _passing("ECI answered with a 5xx or a code for a passing fault."),
+    Reason.TIMED_OUT: _passing("ECI did not answer in time; the call may have taken effect."),
+    Reason.CONNECTION_FAILED: _passing("The connection to ECI failed; the call may have taken effect."),
+    Reason.UNREADABLE_ANSWER: _passing("ECI's answer could not be read; the call may have taken effect."),
+    Reason.OUT_OF_TIME: _passing("The invocation's time was too short for another call."),
+    Reason.QUOTA_EXCEEDED: _passing("A quota of the account is used up."),
+    Reason.OUT_OF_STOCK: _passing("The zone has no capacity for the temporary instance."),
+    Reason.OUT_OF_ADDRESSES: _passing("The vSwitch has no free IP address."),
     Reason.ACCOUNT_BLOCKED: _failed("The account is in arrears, restricted, or not verified."),
     Reason.PERMISSION_DENIED: _failed("The function's role or the account lacks a permission."),
     Reason.CONFIGURATION_REFUSED: _failed("ECI refuses the cache's or the update's configuration."),

@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 
 from .errors import SettingsError
 
-__all__ = ["SETTINGS", "Setting", "Settings", "is_loopback", "read_settings"]
+__all__ = [
+    "SETTINGS",
+    "FollowSettings",
+    "Setting",
+    "Settings",
+    "is_loopback",
+    "read_settings",
+]
 
 
 class Setting(NamedTuple):
@@ -23,7 +30,11 @@ class Setting(NamedTuple):
 
 
 SETTINGS = (
-    Setting("IMC_REGIONS", "`FC_REGION`", "Regions whose image caches are looked after, comma separated."),
+    Setting(
+        "IMC_REGIONS",
+        "`FC_REGION`",
+        "Regions whose image caches are looked after, comma separated.",
+    ),
     Setting(
         "IMC_ECI_ENDPOINT",
         "`https://eci.{region}.aliyuncs.com`",
@@ -35,18 +46,81 @@ SETTINGS = (
         "Tokens that a webhook may carry, comma separated, at least 16 characters each. "
         "Without any, every webhook is refused.",
     ),
-    Setting("IMC_DRY_RUN", "`false`", "`true`: plan and record, but never call UpdateImageCache."),
+    Setting(
+        "IMC_FOLLOW_FUNCTION",
+        "none",
+        "Name of the function that runs `on_follow`. Without it nothing is deferred or verified: "
+        "what is not done at once is raised, for the sender to try again.",
+    ),
+    Setting(
+        "IMC_FC_ENDPOINT",
+        "`https://{account}.{region}.fc.aliyuncs.com`",
+        "Where Function Compute is. `{account}` and `{region}` are replaced. "
+        "Plain http only to a loopback address.",
+    ),
+    Setting(
+        "IMC_FOLLOW_BASE_SECONDS",
+        "`30`",
+        "Delay of the first follow task; it doubles with each, 1 to 3600.",
+    ),
+    Setting("IMC_FOLLOW_MAX_SECONDS", "`900`", "Longest delay of a follow task, 1 to 3600."),
+    Setting(
+        "IMC_FOLLOW_GIVE_UP_SECONDS",
+        "`21600`",
+        "A change that is not done after this long has failed.",
+    ),
+    Setting(
+        "IMC_FOLLOW_REBUILDS",
+        "`3`",
+        "How many times in a row an update that ended in UpdateFailed is made again.",
+    ),
+    Setting(
+        "IMC_CLOCK_SKEW_SECONDS",
+        "`2`",
+        "How far the registry's clock may be off: an update covers a push only if it began this much later.",
+    ),
+    Setting(
+        "IMC_DRY_RUN",
+        "`false`",
+        "`true`: plan and record, but never call UpdateImageCache.",
+    ),
     Setting("IMC_LOG_LEVEL", "`INFO`", "Level of the log: DEBUG, INFO, WARNING, ERROR."),
 )
 """Every variable that is read; another one that begins with ``IMC_`` is a problem, as it may be a typo."""
 
 _PREFIX = "IMC_"
 _DEFAULT_ENDPOINT = "https://eci.{region}.aliyuncs.com"
+_DEFAULT_FC_ENDPOINT = "https://{account}.{region}.fc.aliyuncs.com"
+_DELAYS = range(1, 3601)
+_GIVE_UP = range(60, 604801)
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}", re.ASCII)
 _REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _HOST_NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", re.ASCII)
 _SHORTEST_TOKEN = 16
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0", ""})
 _LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
+
+
+@dataclass(frozen=True)
+class FollowSettings:
+    """How changes are followed through.
+
+    Attributes:
+        function: the follow function's name, empty if there is none.
+        endpoint: the URL of Function Compute.
+        base_seconds: the first delay.
+        max_seconds: the longest delay.
+        give_up_seconds: after this long a change has failed.
+        rebuilds: how often an update is made again that ended in UpdateFailed.
+    """
+
+    function: str = ""
+    endpoint: str = ""
+    base_seconds: int = 30
+    max_seconds: int = 900
+    give_up_seconds: int = 21600
+    rebuilds: int = 3
 
 
 @dataclass(frozen=True)
@@ -56,6 +130,8 @@ class Settings:
     regions: tuple[str, ...]
     eci_endpoint: str = _DEFAULT_ENDPOINT
     webhook_tokens: tuple[str, ...] = field(default=(), repr=False)
+    follow: FollowSettings = FollowSettings()
+    clock_skew_seconds: int = 2
     dry_run: bool = False
     log_level: str = "INFO"
 
@@ -69,8 +145,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     problems = _unknown(environ)
     settings = Settings(
         regions=_regions(environ, problems),
-        eci_endpoint=_endpoint(environ, problems),
+        eci_endpoint=_endpoint(environ, "IMC_ECI_ENDPOINT", _DEFAULT_ENDPOINT, {"region"}, problems),
         webhook_tokens=_tokens(environ, problems),
+        follow=_follow(environ, problems),
+        clock_skew_seconds=_whole(environ, "IMC_CLOCK_SKEW_SECONDS", 2, range(3601), problems),
         dry_run=_flag(environ, "IMC_DRY_RUN", problems),
         log_level=_level(environ, problems),
     )
@@ -116,11 +194,19 @@ def _regions(environ: Mapping[str, str], problems: list[str]) -> tuple[str, ...]
     return regions
 
 
-def _endpoint(environ: Mapping[str, str], problems: list[str]) -> str:
-    name = "IMC_ECI_ENDPOINT"
-    endpoint = environ.get(name, "").strip().rstrip("/") or _DEFAULT_ENDPOINT
+def _endpoint(
+    environ: Mapping[str, str],
+    name: str,
+    default: str,
+    placeholders: set[str],
+    problems: list[str],
+) -> str:
+    endpoint = environ.get(name, "").strip().rstrip("/") or default
+    filled = endpoint
+    for placeholder in placeholders:
+        filled = filled.replace(f"{{{placeholder}}}", placeholder)
     try:
-        parts = urlsplit(endpoint.replace("{region}", "region"))
+        parts = urlsplit(filled)
         hostname, port = parts.hostname or "", parts.port
     except ValueError:
         problems.append(f"{name} is no URL")
@@ -128,12 +214,55 @@ def _endpoint(environ: Mapping[str, str], problems: list[str]) -> str:
     if parts.scheme not in {"http", "https"} or not _is_host(hostname) or port == 0:
         problems.append(f"{name} is no http or https URL with a host")
     elif "@" in parts.netloc or parts.path or "?" in endpoint or "#" in endpoint:
-        problems.append(
-            f"{name} may hold a scheme, a host with {{region}} in it, and a port, and nothing else"
-        )
+        known = " and ".join(sorted(f"{{{placeholder}}}" for placeholder in placeholders))
+        problems.append(f"{name} may hold a scheme, a host with {known} in it, and a port, and nothing else")
     elif parts.scheme == "http" and not is_loopback(hostname):
         problems.append(f"{name} must be https: plain http is taken for a loopback address only")
     return endpoint
+
+
+def _follow(environ: Mapping[str, str], problems: list[str]) -> FollowSettings:
+    function = environ.get("IMC_FOLLOW_FUNCTION", "").strip()
+    if function and not _FUNCTION.fullmatch(function):
+        problems.append(f"IMC_FOLLOW_FUNCTION: {function[:80]!a} is no function name")
+    account, region = environ.get("FC_ACCOUNT_ID", ""), environ.get("FC_REGION", "")
+    endpoint = _endpoint(
+        environ,
+        "IMC_FC_ENDPOINT",
+        _DEFAULT_FC_ENDPOINT,
+        {"account", "region"},
+        problems,
+    )
+    if function and (("{account}" in endpoint and not account) or ("{region}" in endpoint and not region)):
+        problems.append("IMC_FC_ENDPOINT needs FC_ACCOUNT_ID and FC_REGION, which the platform sets")
+    base = _whole(environ, "IMC_FOLLOW_BASE_SECONDS", 30, _DELAYS, problems)
+    longest = _whole(environ, "IMC_FOLLOW_MAX_SECONDS", 900, _DELAYS, problems)
+    if base > longest:
+        problems.append("IMC_FOLLOW_BASE_SECONDS is more than IMC_FOLLOW_MAX_SECONDS")
+    return FollowSettings(
+        function=function,
+        endpoint=endpoint.replace("{account}", account).replace("{region}", region),
+        base_seconds=base,
+        max_seconds=longest,
+        give_up_seconds=_whole(environ, "IMC_FOLLOW_GIVE_UP_SECONDS", 21600, _GIVE_UP, problems),
+        rebuilds=_whole(environ, "IMC_FOLLOW_REBUILDS", 3, range(101), problems),
+    )
+
+
+def _whole(
+    environ: Mapping[str, str],
+    name: str,
+    default: int,
+    allowed: range,
+    problems: list[str],
+) -> int:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    if not _DIGITS.fullmatch(text) or int(text) not in allowed:
+        problems.append(f"{name} is {text[:80]!a}, not a whole number from {allowed[0]} to {allowed[-1]}")
+        return default
+    return int(text)
 
 
 def _tokens(environ: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:

@@ -5,11 +5,13 @@ The payload is configuration, so a wrong one must not pass as if there were noth
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from .caches import UPDATE_FAILED
 from .changes import CacheRequest, Item
 from .documents import MAX_BODY_BYTES, read_json
+from .invocation import Invocation
 from .reasons import Reason
 from .schema import validate
 from .selectors import CacheSelector, read_selector
@@ -19,8 +21,10 @@ __all__ = ["read_timer"]
 SOURCE = "timer"
 
 
-def read_timer(document: Any) -> list[Item]:
+def read_timer(document: Any, invocation: Invocation) -> list[Item]:
     """The change that a timer tick asks for. An empty payload is a sweep of all caches.
+
+    Where follow tasks are configured, a sweep leaves a cache alone while one may still see to it.
 
     Raises:
         InputError: when the event or its payload breaks its schema.
@@ -39,5 +43,13 @@ def read_timer(document: Any) -> list[Item]:
         reason=Reason.SWEEP_REPAIR if sweep else Reason.REFRESH_SCHEDULED,
         selector=selector,
         statuses=frozenset({UPDATE_FAILED}) if sweep else None,
+        quiet_since=_quiet_since(invocation) if sweep else None,
     )
     return [request]
+
+
+def _quiet_since(invocation: Invocation) -> datetime | None:
+    follow = invocation.settings.follow
+    if not follow.function:
+        return None
+    return invocation.arrived - timedelta(seconds=2 * follow.max_seconds)

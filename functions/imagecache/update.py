@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from .caches import ImageCache
+from .changes import Change
 from .errors import PermanentError
+from .memory import MEMORY_TAG, with_memory
 from .reasons import Reason
 
 __all__ = ["MASK", "MOST_IMAGES", "build_update", "client_token", "flatten", "masked"]
@@ -24,20 +27,37 @@ MOST_IMAGES = 20
 _SMALLEST_GIB, _LARGEST_GIB = 20, 32768
 
 
-def client_token(cache: ImageCache, images: Iterable[str], change_ids: Iterable[str]) -> str:
+def client_token(
+    cache: ImageCache,
+    images: Iterable[str],
+    change_ids: Iterable[str],
+    attempt: int = 0,
+) -> str:
     """The idempotency token of an update: one for each (cache, image list, change).
+
+    A repeated change must get a new token once its update has failed, or the platform may answer with the
+    failed one; so the cache's state and memory and the attempt are part of what makes a token.
 
     Returns:
         64 hexadecimal characters, the most that the API takes.
     """
-    facts = json.dumps([cache.region_id, cache.image_cache_id, list(images), sorted(set(change_ids))])
-    return hashlib.sha256(facts.encode()).hexdigest()
+    facts = [
+        cache.region_id,
+        cache.image_cache_id,
+        list(images),
+        sorted(set(change_ids)),
+    ]
+    state = [cache.status, dict(cache.tags).get(MEMORY_TAG, ""), attempt]
+    return hashlib.sha256(json.dumps([*facts, *state]).encode()).hexdigest()
 
 
-def build_update(
+def build_update(  # noqa: PLR0913 - the facts of one update, by name
     cache: ImageCache,
     images: tuple[str, ...],
-    change_ids: Iterable[str],
+    changes: Sequence[Change],
+    *,
+    began: datetime,
+    attempt: int = 0,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The request document, by the API's own parameter names (schema ``update-image-cache``).
@@ -45,7 +65,9 @@ def build_update(
     Args:
         cache: the cache as just described.
         images: the full list to build, in order.
-        change_ids: the changes that this update is for.
+        changes: what this update is for.
+        began: now, with a zone; what the cache will remember as the update's start.
+        attempt: of the follow task that makes it, 0 elsewhere.
         extra: parameters from configuration; they replace what the description says.
 
     Raises:
@@ -60,14 +82,14 @@ def build_update(
     request: dict[str, Any] = {
         "RegionId": cache.region_id,
         "ImageCacheId": cache.image_cache_id,
-        "ClientToken": client_token(cache, images, change_ids),
+        "ClientToken": client_token(cache, images, [change.change_id for change in changes], attempt),
         "Image": list(images),
     }
     described: dict[str, Any] = {
         "ImageCacheName": cache.name,
         "ResourceGroupId": cache.resource_group_id,
         "EliminationStrategy": cache.elimination_strategy,
-        "Tag": [{"Key": key, "Value": value} for key, value in cache.tags],
+        "Tag": [{"Key": key, "Value": value} for key, value in with_memory(cache, changes, began)],
         "ImageCacheSize": _sendable_size(cache.size_gib),
         "Flash": cache.flash,
     }

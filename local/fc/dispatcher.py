@@ -45,17 +45,19 @@ class RetryPolicy:
         first_pause_seconds: before the second attempt; each further pause is twice as long.
         longest_pause_seconds: where the doubling ends.
         max_age_seconds: an event this old is given up, whatever it waits for.
+        time_factor: how many seconds of pauses, delays and ages pass in one second.
     """
 
     retries: int = 3
     first_pause_seconds: float = 1.0
     longest_pause_seconds: float = 60.0
     max_age_seconds: float = 86400.0
+    time_factor: float = 1.0
 
     def pause_seconds(self, failures: int) -> float:
         """The pause after so many failures."""
         doubled: float = self.first_pause_seconds * 2.0 ** min(failures - 1, 32)
-        return min(doubled, self.longest_pause_seconds)
+        return min(doubled, self.longest_pause_seconds) / self.time_factor
 
 
 class Dispatcher:
@@ -123,7 +125,7 @@ class Dispatcher:
                 request_id=request_id,
                 task_id=task_id,
                 accepted_at=now,
-                due_at=now + delay_seconds,
+                due_at=now + delay_seconds / self._policy.time_factor,
             )
         )
         self._wake()
@@ -196,7 +198,8 @@ class Dispatcher:
         now = self._clock()
         failed = delivery.attempts + attempts
         pause = self._policy.pause_seconds(delivery.attempts + delivery.throttled + 1)
-        if failed > self._policy.retries or now + pause > delivery.accepted_at + self._policy.max_age_seconds:
+        oldest = delivery.accepted_at + self._policy.max_age_seconds / self._policy.time_factor
+        if failed > self._policy.retries or now + pause > oldest:
             self._store.bury(delivery, error, attempts=attempts)
         elif attempts:
             self._store.retry(delivery, error, now + pause)

@@ -77,6 +77,8 @@ class Functions:
     """
 
     def __init__(self, specs: Sequence[FunctionSpec], host: Host, role_key: RoleKey, logs: LogStore) -> None:
+        self.default_environment: dict[str, str] = {}
+        """Variables for functions whose spec does not set them; set before the first invocation."""
         self._specs = {spec.name: spec for spec in specs}
         self._role_key = role_key
         self._pools = {
@@ -107,11 +109,14 @@ class Functions:
         if spec is None:
             raise UnknownFunctionError(f"there is no function {name!r}")
         request_id = request_id or new_request_id()
+        defaults = {
+            name: value for name, value in self.default_environment.items() if name not in spec.environment
+        }
         header = {
             "request_id": request_id,
             "runtime": spec.runtime,
             # A key that changed reaches a warm instance with its next request.
-            "environment": dict(self._role_key.environment()),
+            "environment": {**defaults, **self._role_key.environment()},
             "function": {
                 "name": spec.name,
                 "handler": spec.handler,

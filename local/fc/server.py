@@ -55,15 +55,17 @@ class FunctionCompute:
         deployment: functions and triggers.
         host: where functions run.
         options: how it behaves.
+        endpoint_variable: the variable that tells the functions where the invocation API is.
         next_port: gives the port for each server, the API's first; 0 for any free one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a deployment is made of
         self,
         database_path: Path,
         deployment: Deployment,
         host: Host,
         options: Options,
+        endpoint_variable: str,
         next_port: Callable[[], int],
     ) -> None:
         with ExitStack() as stack:
@@ -95,6 +97,8 @@ class FunctionCompute:
                 return served.url
 
             self.url = serve_on_next_port(api_app(api), "Function Compute")
+            # Only known now; no process was started yet, as nothing was accepted so far.
+            functions.default_environment = {endpoint_variable: self.url}
             self.http_urls = {
                 trigger.name: serve_on_next_port(
                     trigger_app(trigger, triggers), f"HTTP trigger {trigger.name}"

@@ -1,0 +1,31 @@
+"""Entry point for follow tasks: take the next look at a change that is under way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagecache.documents import MAX_BODY_BYTES, read_json
+from imagecache.follow import read_message
+from imagecache.invocation import event_answer, run_follow
+
+
+def handler(event: bytes, context: Any) -> dict[str, Any]:
+    """See a change through: done again if it has to be, until its cache is Ready.
+
+    Args:
+        event: a follow message (schema ``follow-message``).
+        context: the platform's context object.
+
+    Returns:
+        ``{"outcomes": [...]}``.
+
+    Raises:
+        RetryableDoorError: when the next look could not be stored.
+        PermanentDoorError: when the change failed for good; belongs in the on-failure queue.
+    """
+    outcomes = run_follow(
+        "on_follow",
+        context,
+        lambda _: read_message(read_json(event, limit=MAX_BODY_BYTES, what="message")),
+    )
+    return event_answer(outcomes, refuse_rejected=True)
