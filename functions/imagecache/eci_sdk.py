@@ -41,10 +41,10 @@ from .credentials import Credentials, without_secrets
 from .deadline import Deadline
 from .eci_connections import Connections
 from .eci_errors import ATTEMPTS, classify
+from .environment import is_loopback
 from .errors import EciError, TransientError
 from .gateway import Accepted
 from .reasons import Reason
-from .settings import is_loopback
 from .update import flatten
 
 __all__ = ["SdkGateway"]

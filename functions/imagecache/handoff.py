@@ -24,8 +24,8 @@ from requests.adapters import HTTPAdapter
 
 from .credentials import Credentials
 from .deadline import Deadline
+from .environment import is_loopback
 from .errors import HandOffError
-from .settings import is_loopback
 
 __all__ = ["FcTaskStore", "TaskConnections"]
 

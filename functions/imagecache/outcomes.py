@@ -41,6 +41,7 @@ DEAD_LETTERED = "dead_lettered"
 _LONGEST_ID = 250
 _LONGEST = {
     **dict.fromkeys(("message", "image", "digest", "images_before", "images_after"), 1000),
+    **dict.fromkeys(("cache_event", "hand_off"), 1000),
     **dict.fromkeys(("region_id", "cache_status"), 60),
     "eci_request_id": 120,
 }
@@ -171,9 +172,7 @@ def describe_decision(decision: Decision) -> dict[str, Any]:
             image_cache_name=cache.name,
             cache_status=cache.status,
             images_before=list(cache.images),
-            cache_event=_bounded(cache.last_warning, _LONGEST_TEXT)
-            if cache.status == UPDATE_FAILED
-            else None,
+            cache_event=cache.last_warning if cache.status == UPDATE_FAILED else None,
         )
     if decision.covered_by:
         facts["covered_by"] = decision.covered_by.began.isoformat()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+from .environment import Environment
 from .errors import SettingsError
 
 __all__ = [
@@ -93,12 +92,9 @@ _DEFAULT_ENDPOINT = "https://eci.{region}.aliyuncs.com"
 _DEFAULT_FC_ENDPOINT = "https://{account}.{region}.fc.aliyuncs.com"
 _DELAYS = range(1, 3601)
 _GIVE_UP = range(60, 604801)
-_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}", re.ASCII)
 _REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
-_HOST_NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", re.ASCII)
 _SHORTEST_TOKEN = 16
-_TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0", ""})
 _LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
 
 
@@ -142,150 +138,65 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: with one line for each problem; no line shows a token.
     """
-    problems = _unknown(environ)
-    settings = Settings(
-        regions=_regions(environ, problems),
-        eci_endpoint=_endpoint(environ, "IMC_ECI_ENDPOINT", _DEFAULT_ENDPOINT, {"region"}, problems),
-        webhook_tokens=_tokens(environ, problems),
-        follow=_follow(environ, problems),
-        clock_skew_seconds=_whole(environ, "IMC_CLOCK_SKEW_SECONDS", 2, range(3601), problems),
-        dry_run=_flag(environ, "IMC_DRY_RUN", problems),
-        log_level=_level(environ, problems),
+    env = Environment(environ)
+    known = {setting.name for setting in SETTINGS}
+    env.problems.extend(
+        f"{name} is no setting; known are {', '.join(sorted(known))}"
+        for name in env.names(_PREFIX)
+        if name not in known
     )
-    if problems:
-        raise SettingsError(problems)
+    settings = Settings(
+        regions=_regions(env),
+        eci_endpoint=env.endpoint("IMC_ECI_ENDPOINT", _DEFAULT_ENDPOINT, {"region"}),
+        webhook_tokens=_tokens(env),
+        follow=_follow(env),
+        clock_skew_seconds=env.whole("IMC_CLOCK_SKEW_SECONDS", 2, range(3601)),
+        dry_run=env.flag("IMC_DRY_RUN"),
+        log_level=env.choice("IMC_LOG_LEVEL", "INFO", _LEVELS),
+    )
+    if env.problems:
+        raise SettingsError(env.problems)
     return settings
 
 
-def is_loopback(hostname: str) -> bool:
-    """Whether a host name or address is this machine itself."""
-    if hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(hostname).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_host(hostname: str) -> bool:
-    return ":" in hostname or bool(_HOST_NAME.fullmatch(hostname))
-
-
-def _unknown(environ: Mapping[str, str]) -> list[str]:
-    known = {setting.name for setting in SETTINGS}
-    return [
-        f"{name} is no setting; known are {', '.join(sorted(known))}"
-        for name in sorted(environ)
-        if name.startswith(_PREFIX) and name not in known
-    ]
-
-
-def _listed(value: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
-
-
-def _regions(environ: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
-    regions = _listed(environ.get("IMC_REGIONS", "")) or _listed(environ.get("FC_REGION", ""))
+def _regions(env: Environment) -> tuple[str, ...]:
+    regions = env.listed("IMC_REGIONS") or env.listed("FC_REGION")
     if not regions:
-        problems.append("IMC_REGIONS is not set and FC_REGION gives no default")
-    problems.extend(
+        env.problems.append("IMC_REGIONS is not set and FC_REGION gives no default")
+    env.problems.extend(
         f"IMC_REGIONS: {region[:80]!a} is no region id" for region in regions if not _REGION.fullmatch(region)
     )
     return regions
 
 
-def _endpoint(
-    environ: Mapping[str, str],
-    name: str,
-    default: str,
-    placeholders: set[str],
-    problems: list[str],
-) -> str:
-    endpoint = environ.get(name, "").strip().rstrip("/") or default
-    filled = endpoint
-    for placeholder in placeholders:
-        filled = filled.replace(f"{{{placeholder}}}", placeholder)
-    try:
-        parts = urlsplit(filled)
-        hostname, port = parts.hostname or "", parts.port
-    except ValueError:
-        problems.append(f"{name} is no URL")
-        return endpoint
-    if parts.scheme not in {"http", "https"} or not _is_host(hostname) or port == 0:
-        problems.append(f"{name} is no http or https URL with a host")
-    elif "@" in parts.netloc or parts.path or "?" in endpoint or "#" in endpoint:
-        known = " and ".join(sorted(f"{{{placeholder}}}" for placeholder in placeholders))
-        problems.append(f"{name} may hold a scheme, a host with {known} in it, and a port, and nothing else")
-    elif parts.scheme == "http" and not is_loopback(hostname):
-        problems.append(f"{name} must be https: plain http is taken for a loopback address only")
-    return endpoint
+def _tokens(env: Environment) -> tuple[str, ...]:
+    name = "IMC_WEBHOOK_TOKENS"
+    tokens = env.listed(name)
+    for number, token in enumerate(tokens, start=1):
+        if len(token) < _SHORTEST_TOKEN:
+            env.problems.append(f"{name}: token {number} has {len(token)} characters, not {_SHORTEST_TOKEN}")
+        if not token.isascii() or not token.isprintable() or " " in token:
+            env.problems.append(f"{name}: token {number} has a character that is not printable ASCII")
+    return tokens
 
 
-def _follow(environ: Mapping[str, str], problems: list[str]) -> FollowSettings:
-    function = environ.get("IMC_FOLLOW_FUNCTION", "").strip()
+def _follow(env: Environment) -> FollowSettings:
+    function = env.text("IMC_FOLLOW_FUNCTION")
     if function and not _FUNCTION.fullmatch(function):
-        problems.append(f"IMC_FOLLOW_FUNCTION: {function[:80]!a} is no function name")
-    account, region = environ.get("FC_ACCOUNT_ID", ""), environ.get("FC_REGION", "")
-    endpoint = _endpoint(
-        environ,
-        "IMC_FC_ENDPOINT",
-        _DEFAULT_FC_ENDPOINT,
-        {"account", "region"},
-        problems,
-    )
+        env.problems.append(f"IMC_FOLLOW_FUNCTION: {function[:80]!a} is no function name")
+    account, region = env.text("FC_ACCOUNT_ID"), env.text("FC_REGION")
+    endpoint = env.endpoint("IMC_FC_ENDPOINT", _DEFAULT_FC_ENDPOINT, {"account", "region"})
     if function and (("{account}" in endpoint and not account) or ("{region}" in endpoint and not region)):
-        problems.append("IMC_FC_ENDPOINT needs FC_ACCOUNT_ID and FC_REGION, which the platform sets")
-    base = _whole(environ, "IMC_FOLLOW_BASE_SECONDS", 30, _DELAYS, problems)
-    longest = _whole(environ, "IMC_FOLLOW_MAX_SECONDS", 900, _DELAYS, problems)
+        env.problems.append("IMC_FC_ENDPOINT needs FC_ACCOUNT_ID and FC_REGION, which the platform sets")
+    base = env.whole("IMC_FOLLOW_BASE_SECONDS", 30, _DELAYS)
+    longest = env.whole("IMC_FOLLOW_MAX_SECONDS", 900, _DELAYS)
     if base > longest:
-        problems.append("IMC_FOLLOW_BASE_SECONDS is more than IMC_FOLLOW_MAX_SECONDS")
+        env.problems.append("IMC_FOLLOW_BASE_SECONDS is more than IMC_FOLLOW_MAX_SECONDS")
     return FollowSettings(
         function=function,
         endpoint=endpoint.replace("{account}", account).replace("{region}", region),
         base_seconds=base,
         max_seconds=longest,
-        give_up_seconds=_whole(environ, "IMC_FOLLOW_GIVE_UP_SECONDS", 21600, _GIVE_UP, problems),
-        rebuilds=_whole(environ, "IMC_FOLLOW_REBUILDS", 3, range(101), problems),
+        give_up_seconds=env.whole("IMC_FOLLOW_GIVE_UP_SECONDS", 21600, _GIVE_UP),
+        rebuilds=env.whole("IMC_FOLLOW_REBUILDS", 3, range(101)),
     )
-
-
-def _whole(
-    environ: Mapping[str, str],
-    name: str,
-    default: int,
-    allowed: range,
-    problems: list[str],
-) -> int:
-    text = environ.get(name, "").strip()
-    if not text:
-        return default
-    if not _DIGITS.fullmatch(text) or int(text) not in allowed:
-        problems.append(f"{name} is {text[:80]!a}, not a whole number from {allowed[0]} to {allowed[-1]}")
-        return default
-    return int(text)
-
-
-def _tokens(environ: Mapping[str, str], problems: list[str]) -> tuple[str, ...]:
-    tokens = _listed(environ.get("IMC_WEBHOOK_TOKENS", ""))
-    for number, token in enumerate(tokens, start=1):
-        if len(token) < _SHORTEST_TOKEN:
-            problems.append(
-                f"IMC_WEBHOOK_TOKENS: token {number} has {len(token)} characters, not {_SHORTEST_TOKEN}"
-            )
-        if not token.isascii() or not token.isprintable() or " " in token:
-            problems.append(f"IMC_WEBHOOK_TOKENS: token {number} has a character that is not printable ASCII")
-    return tokens
-
-
-def _flag(environ: Mapping[str, str], name: str, problems: list[str]) -> bool:
-    value = environ.get(name, "").strip().lower()
-    if value not in _TRUE | _FALSE:
-        problems.append(f"{name} is {value[:80]!a}, not true or false")
-    return value in _TRUE
-
-
-def _level(environ: Mapping[str, str], problems: list[str]) -> str:
-    level = environ.get("IMC_LOG_LEVEL", "").strip().upper() or "INFO"
-    if level not in _LEVELS:
-        problems.append(f"IMC_LOG_LEVEL is {level[:80]!a}, not one of {', '.join(sorted(_LEVELS))}")
-    return level
