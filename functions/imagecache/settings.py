@@ -15,7 +15,6 @@ __all__ = [
     "FollowSettings",
     "Setting",
     "Settings",
-    "is_loopback",
     "read_settings",
 ]
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.errors import SettingsError
-from imagecache.settings import SETTINGS, Settings, is_loopback, read_settings
+from imagecache.environment import is_loopback
+from imagecache.settings import SETTINGS, Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "Tr0ub4dor-and-3-more"
