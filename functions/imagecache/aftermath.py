@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from .caches import ImageCache
+from .caches import UPDATE_FAILED, ImageCache
+from .changes import CacheRequest
 from .errors import BenignError, EciError, ErrorClass, HandOffError
 from .follow import Follower, Progress
 from .gateway import Accepted
@@ -32,12 +33,16 @@ class Aftermath:
         follower: stores follow tasks, where a follow function is configured.
         began: when the changes of this invocation first arrived, with a zone.
         attempt: of the follow task that is running, 0 at the other entry points.
+        rebuilds: how often the change's update was made again after it had failed.
+        images_seen: the list that the change found first, where it sets a new one.
     """
 
     recorder: Recorder
     follower: Follower
     began: datetime
     attempt: int = 0
+    rebuilds: int = 0
+    images_seen: tuple[str, ...] | None = None
 
     def settled(self, decisions: Iterable[Decision], started: float, **more: Any) -> None:
         """Record decisions that need no update; one that a running update covers is followed."""
@@ -123,7 +128,8 @@ class Aftermath:
 
     def failed_change(self, progress: Progress, error: EciError, facts: dict[str, Any]) -> None:
         """The same for a change that is not planned yet."""
-        if not error.error_class.retryable or not self.follower.enabled:
+        # A dry run is answered now or not at all: nobody waits for a plan of later.
+        if not error.error_class.retryable or not self.follower.enabled or progress.change.dry_run:
             self.recorder.eci_failure(error, facts)
         elif self.follower.expired(progress):
             self.gave_up(error.message, facts)
@@ -144,18 +150,25 @@ class Aftermath:
     def progress(self, decision: Decision) -> Progress:
         """Where a decision's change is now."""
         cache = decision.cache
+        images_seen = self.images_seen
+        if images_seen is None and cache and isinstance(decision.change, CacheRequest):
+            images_seen = cache.images if decision.change.images else None
         return Progress(
             change=decision.change,
             began=self.began,
             attempt=self.attempt,
             region_id=cache.region_id if cache else "",
             image_cache_id=cache.image_cache_id if cache else "",
+            rebuilds=self.rebuilds,
+            images_seen=images_seen,
         )
 
     def _follow_update(self, decision: Decision, facts: dict[str, Any], update_began: datetime) -> None:
         """Record a decision whose update runs, and store the task that sees it land."""
         if self.follower.enabled:
             progress = replace(self.progress(decision), update_began=update_began)
+            if self.attempt and decision.cache and decision.cache.status == UPDATE_FAILED:
+                progress = replace(progress, rebuilds=self.rebuilds + 1)
             try:
                 facts["follow_task_id"] = self.follower.store(progress)
             except HandOffError as problem:

@@ -63,7 +63,7 @@ class Applier:
             self.aftermath.failed(group, error, started, update_calls=0)
             return
         if cache is None:
-            self.aftermath.settled(map(_gone, group), started)
+            self.aftermath.settled(map(self._gone, group), started)
             return
         settled, wanted = _plan_again(cache, group, self.skew)
         self.aftermath.settled(settled, started)
@@ -112,7 +112,7 @@ class Applier:
             self.aftermath.benign(wanted, error, request, started)
         except EciError as error:
             if error.reason is Reason.NOT_FOUND and self._is_gone(cache):
-                self.aftermath.settled(map(_gone, wanted), started)
+                self.aftermath.settled(map(self._gone, wanted), started)
             else:
                 self.aftermath.failed(wanted, error, started, update_calls=error.calls, request=request)
         else:
@@ -125,18 +125,17 @@ class Applier:
             # The failure that asked this question is recorded in full; this one adds nothing to it.
             return False
 
-
-def _gone(decision: Decision) -> Decision:
-    """The decision for a cache that is no more."""
-    requested = isinstance(decision.change, CacheRequest) and decision.change.single
-    return replace(
-        decision,
-        result=Result.REJECTED if requested else Result.IGNORED,
-        reason=Reason.CACHE_NOT_FOUND if requested else Reason.CACHE_GONE,
-        message="the image cache was deleted, or the function's role may not see it",
-        images_after=(),
-        covered_by=None,
-    )
+    def _gone(self, decision: Decision) -> Decision:
+        """The decision for a cache that is no more; a requester is told, a follow task ends quietly."""
+        change = decision.change
+        requested = isinstance(change, CacheRequest) and change.single and not self.aftermath.attempt
+        return Decision(
+            change,
+            decision.cache,
+            Result.REJECTED if requested else Result.IGNORED,
+            Reason.CACHE_NOT_FOUND if requested else Reason.CACHE_GONE,
+            "the image cache was deleted, or the function's role may not see it",
+        )
 
 
 def _plan_again(

@@ -124,7 +124,8 @@ def _last_warning(events: Iterable[Mapping[str, Any]]) -> str:
     warnings = [event for event in events if event.get("Type") == "Warning"]
     if not warnings:
         return ""
-    latest = max(warnings, key=lambda event: str(event.get("LastTimestamp") or ""))
+    # Of several in one second, the last: events are listed in the order that they came in.
+    latest = max(reversed(warnings), key=lambda event: str(event.get("LastTimestamp") or ""))
     return ": ".join(str(latest[key]) for key in ("Reason", "Message") if latest.get(key))
 
 

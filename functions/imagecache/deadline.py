@@ -8,16 +8,19 @@ from collections.abc import Callable
 __all__ = ["Deadline"]
 
 _RESERVE_SECONDS = 1.0
+_RESERVE_SHARE = 0.1
 HAND_OFF_SECONDS = 4.0
+_HAND_OFF_SHARE = 0.2
 
 
 class Deadline:
-    """The end of an invocation, less a second to record and answer.
+    """The end of an invocation, less a second (of a short one, a tenth) to record and answer.
 
     Args:
         seconds: the invocation's timeout.
         clock: a monotonic clock, in seconds.
-        reserve_seconds: kept from ordinary calls, so that what they leave undone can be handed off.
+        reserve_seconds: kept from ordinary calls, so that what they leave undone can be handed off; of a
+            short invocation a fifth at most.
     """
 
     def __init__(
@@ -28,8 +31,8 @@ class Deadline:
         reserve_seconds: float = 0.0,
     ) -> None:
         self._clock = clock
-        self._end = clock() + seconds - _RESERVE_SECONDS
-        self._reserve_seconds = reserve_seconds
+        self._end = clock() + seconds - min(_RESERVE_SECONDS, _RESERVE_SHARE * seconds)
+        self._reserve_seconds = min(reserve_seconds, _HAND_OFF_SHARE * seconds)
 
     def remaining(self, *, reserve: bool = True) -> float:
         """Seconds left to start and end calls in; never negative.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -65,7 +65,14 @@ class Engine:
 
     def follow(self, progress: Progress) -> None:
         """Take the next look at a change, for a follow task."""
-        aftermath = Aftermath(self.recorder, self.follower, progress.began, progress.attempt)
+        aftermath = Aftermath(
+            self.recorder,
+            self.follower,
+            progress.began,
+            progress.attempt,
+            progress.rebuilds,
+            progress.images_seen,
+        )
         try:
             gateway = self.open_gateway()
         except CredentialsError as error:
@@ -98,18 +105,43 @@ class Engine:
     ) -> Sequence[Decision]:
         """Decide a change over its regions; a region that cannot be listed has its own record."""
         listings: list[Listing] = []
-        failures = 0
+        failures: dict[str, EciError] = {}
         for region_id in [only_region] if only_region else self._regions(change):
             try:
                 listings.append(self._listing(gateway, region_id, change))
             except EciError as error:
-                failures += 1
-                facts = {**describe_change(change), "region_id": region_id}
-                progress = Progress(change, aftermath.began, aftermath.attempt, region_id)
-                aftermath.failed_change(progress, error, facts)
+                failures[region_id] = error
         decisions = plan(listings, change, timedelta(seconds=self.settings.clock_skew_seconds))
+        if not failures:
+            return decisions
+        found = [decision for decision in decisions if decision.cache is not None]
+        if isinstance(change, CacheRequest) and change.single:
+            return self._plan_single(change, decisions, found, failures)
+        for region_id, failure in failures.items():
+            progress = Progress(change, aftermath.began, aftermath.attempt, region_id)
+            aftermath.failed_change(progress, failure, {**describe_change(change), "region_id": region_id})
         # "No cache" is only known when every region was seen.
-        return [decision for decision in decisions if decision.cache is not None or not failures]
+        return found
+
+    def _plan_single(
+        self,
+        request: CacheRequest,
+        decisions: Sequence[Decision],
+        found: Sequence[Decision],
+        failures: Mapping[str, EciError],
+    ) -> Sequence[Decision]:
+        """A request that means one cache, while some regions could not be seen.
+
+        An id that was found is the one. A name may exist in an unseen region too, so nothing is done, and
+        nothing is deferred by region either: the whole request has to be made again.
+        """
+        if request.selector.ids and found:
+            return found
+        if len(decisions) == 1 and decisions[0].reason is Reason.AMBIGUOUS_NAME:
+            return decisions
+        for region_id, failure in failures.items():
+            self.recorder.eci_failure(failure, {**describe_change(request), "region_id": region_id})
+        return []
 
     def _regions(self, change: Change) -> Sequence[str]:
         if change.region_id:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from .changes import CacheRequest, Change, PushEvent
-from .errors import HandOffError
+from .errors import HandOffError, InputError
 from .reasons import Reason
 from .schema import validate
 from .selectors import CacheSelector
@@ -23,6 +23,8 @@ from .settings import FollowSettings
 __all__ = ["Follower", "Progress", "TaskStore", "message_document", "read_message"]
 
 VERSION = 1
+DUPLICATE_WINDOW_SECONDS = 300
+"""Deliveries of one change in one such window share their follow tasks."""
 
 
 class TaskStore(Protocol):
@@ -43,6 +45,8 @@ class Progress:
         region_id: where its cache is, empty while it is not planned.
         image_cache_id: its cache, empty while it is not planned.
         update_began: when the update began that is waited for; None where there is none yet.
+        rebuilds: how often its update was made again after it had failed.
+        images_seen: the list that the change found first, where it sets a new one.
     """
 
     change: Change
@@ -51,6 +55,8 @@ class Progress:
     region_id: str = ""
     image_cache_id: str = ""
     update_began: datetime | None = None
+    rebuilds: int = 0
+    images_seen: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class Follower:
             self._opened.append(self.open_store())
         document = message_document(progress, attempt=progress.attempt + 1)
         payload = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-        task_id = _task_id(document, progress.change)
+        task_id = _task_id(document, progress)
         delay = self.settings.max_seconds if capacity else self._delay(progress.attempt)
         self._opened[0].store(payload, task_id=task_id, delay_seconds=delay)
         return task_id
@@ -120,6 +126,10 @@ def message_document(progress: Progress, *, attempt: int) -> dict[str, Any]:
         document["regionId"] = progress.region_id
     if progress.update_began:
         document["updateBegan"] = progress.update_began.isoformat()
+    if progress.rebuilds:
+        document["rebuilds"] = progress.rebuilds
+    if progress.images_seen is not None:
+        document["imagesSeen"] = list(progress.images_seen)
     return document
 
 
@@ -127,26 +137,41 @@ def read_message(document: Any) -> Progress:
     """Read a follow message.
 
     Raises:
-        InputError: when it breaks its schema.
+        InputError: when it breaks its schema, or a time in it does not exist.
     """
     validate(document, "follow-message")
-    update_began = document.get("updateBegan")
+    images_seen = document.get("imagesSeen")
     return Progress(
         change=_read_change(document["change"]),
-        began=datetime.fromisoformat(document["began"]),
-        attempt=document["attempt"],
+        began=_moment(document["began"], "/began"),
+        attempt=int(document["attempt"]),
         region_id=document.get("regionId", ""),
         image_cache_id=document.get("imageCacheId", ""),
-        update_began=datetime.fromisoformat(update_began) if update_began else None,
+        update_began=_moment(document["updateBegan"], "/updateBegan") if "updateBegan" in document else None,
+        rebuilds=int(document.get("rebuilds", 0)),
+        images_seen=None if images_seen is None else tuple(images_seen),
     )
 
 
-def _task_id(document: Mapping[str, Any], change: Change) -> str:
-    """Letters, digits, ``_`` and ``-``, beginning with a letter, at most 128 (Function Compute's rule)."""
-    facts = [
-        change.change_id,
-        *(document.get(key, "") for key in ("regionId", "imageCacheId", "updateBegan")),
-    ]
+def _moment(text: str, where: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        rule = "a time that exists"
+        raise InputError(
+            Reason.SCHEMA_VIOLATION, f"at {where}: {text} is no time", where=where, rule=rule, found=text
+        ) from None
+
+
+def _task_id(document: Mapping[str, Any], progress: Progress) -> str:
+    """Letters, digits, ``_`` and ``-``, beginning with a letter, at most 128 (Function Compute's rule).
+
+    The same for the deliveries of one change that come within minutes of each other. The platform refuses an
+    id for ever; a change that is delivered again long after it was given up has to get a new one.
+    """
+    window = int(progress.began.timestamp()) // DUPLICATE_WINDOW_SECONDS
+    facts = [progress.change.change_id, window]
+    facts += [document.get(key, "") for key in ("regionId", "imageCacheId", "updateBegan")]
     digest = hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:40]
     return f"imc-{digest}-{document['attempt']}"
 
@@ -184,7 +209,6 @@ def _change_document(change: Change) -> dict[str, Any]:
 
 def _read_change(document: Mapping[str, Any]) -> Change:
     if document["kind"] == "push":
-        pushed_at = document.get("pushedAt")
         return PushEvent(
             source=document["source"],
             event_id=document["eventId"],
@@ -192,7 +216,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
             repository=document["repository"],
             tag=document["tag"],
             digest=document.get("digest"),
-            pushed_at=datetime.fromisoformat(pushed_at) if pushed_at else None,
+            pushed_at=_moment(document["pushedAt"], "/change/pushedAt") if "pushedAt" in document else None,
             region_id=document.get("regionId"),
         )
     selector = document["selector"]

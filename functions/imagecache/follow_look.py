@@ -21,7 +21,7 @@ from typing import Any
 
 from .apply import Applier
 from .caches import UPDATE_FAILED, ImageCache
-from .changes import PushEvent
+from .changes import CacheRequest, PushEvent
 from .errors import BusyError, EciError, ErrorClass
 from .follow import Progress
 from .memory import covering_update, last_update
@@ -73,6 +73,10 @@ class FollowLook:
             self._landed(cache, began, started)
         elif began is not None:
             self._running(cache, began, started)
+        elif self._superseded(cache):
+            message = "the cache has got another list since this one was asked for"
+            decision = Decision(progress.change, cache, Result.IGNORED, Reason.SUPERSEDED, message)
+            self.applier.aftermath.settled([decision], started)
         elif cache.status == UPDATE_FAILED and self._repeated(cache) > self.rebuilds:
             self._failed_for_good(cache, started)
         else:
@@ -85,11 +89,17 @@ class FollowLook:
             return covering.began
         return self.progress.update_began if cache.status in {_RUNNING, _DONE} else None
 
+    def _superseded(self, cache: ImageCache) -> bool:
+        """Whether a list that is to be set is older than the one that the cache has."""
+        change, seen = self.progress.change, self.progress.images_seen
+        wanted = change.images if isinstance(change, CacheRequest) else None
+        return wanted is not None and seen is not None and cache.images not in {seen, wanted}
+
     def _repeated(self, cache: ImageCache) -> int:
         """How many updates in a row would have begun from UpdateFailed with another one."""
         last = last_update(cache)
-        # A cache that cannot remember: the task's own attempts are what is known.
-        return (last.rebuilds if last else self.progress.attempt) + 1
+        # A cache that cannot remember: what the tasks of this change did is what is known.
+        return (last.rebuilds if last else self.progress.rebuilds) + 1
 
     def _landed(self, cache: ImageCache, began: datetime, started: float) -> None:
         change = self.progress.change

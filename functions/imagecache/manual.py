@@ -63,6 +63,7 @@ def _push(document: Mapping[str, Any], invocation: Invocation) -> PushEvent:
         repository=reference.repository,
         tag=reference.effective_tag,
         digest=reference.digest,
+        pushed_at=invocation.arrived,
         region_id=document.get("regionId"),
         dry_run=document.get("dryRun", False),
     )

@@ -27,6 +27,7 @@ MOST_TAGS = 20
 
 _LONGEST_VALUE = 128
 _SHORT_ID = 12
+_MOST_REBUILDS = 9999
 _TIME_FORM = "%Y%m%dT%H%M%S%fZ"
 _VALUE = re.compile(
     r"(?P<began>\d{8}T\d{12}Z)\.(?P<rebuilds>\d{1,4})(?P<ids>(?:\.[0-9a-f]{12})*)",
@@ -90,6 +91,7 @@ def with_memory(cache: ImageCache, changes: Iterable[Change], began: datetime) -
     """
     before = last_update(cache)
     rebuilds = (before.rebuilds if before else 0) + 1 if cache.status == UPDATE_FAILED else 0
+    rebuilds = min(rebuilds, _MOST_REBUILDS)
     known = before.change_ids if before else ()
     value = f"{began.astimezone(timezone.utc).strftime(_TIME_FORM)}.{rebuilds}"
     for change_id in dict.fromkeys([*(_short(change) for change in changes), *known]):

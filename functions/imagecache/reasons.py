@@ -36,9 +36,9 @@ class Reason(str, Enum):
 
     NO_NEED_UPDATE = "NO_NEED_UPDATE"
     LIST_UNCHANGED = "LIST_UNCHANGED"
+    DRY_RUN_OPERATION = "DRY_RUN_OPERATION"
     COVERED = "COVERED"
     LANDED = "LANDED"
-    DRY_RUN_OPERATION = "DRY_RUN_OPERATION"
 
     NO_MATCH = "NO_MATCH"
     POLICY_HOLDS = "POLICY_HOLDS"
@@ -46,6 +46,7 @@ class Reason(str, Enum):
     NO_LONGER_LISTED = "NO_LONGER_LISTED"
     CACHE_GONE = "CACHE_GONE"
     FOLLOW_RUNNING = "FOLLOW_RUNNING"
+    SUPERSEDED = "SUPERSEDED"
     NOTHING_SELECTED = "NOTHING_SELECTED"
     NOTHING_TO_REPAIR = "NOTHING_TO_REPAIR"
     NO_EVENTS = "NO_EVENTS"
@@ -161,6 +162,7 @@ REASONS: dict[Reason, Explanation] = {
     Reason.NO_LONGER_LISTED: _ignored("When the cache was read again, the change no longer concerned it."),
     Reason.CACHE_GONE: _ignored("The cache was deleted, or is no longer visible to the function's role."),
     Reason.FOLLOW_RUNNING: _ignored("The sweep leaves the cache to the follow task of its last update."),
+    Reason.SUPERSEDED: _ignored("The cache has got another list since the requested one was asked for."),
     Reason.NOTHING_SELECTED: _ignored("The refresh's selector matches no image cache."),
     Reason.NOTHING_TO_REPAIR: _ignored("The sweep found no selected cache in UpdateFailed."),
     Reason.NO_EVENTS: _ignored("The delivery holds no event at all."),
@@ -189,7 +191,7 @@ REASONS: dict[Reason, Explanation] = {
     Reason.METHOD_NOT_ALLOWED: _rejected("The HTTP method is not POST."),
     Reason.CACHE_NOT_FOUND: _rejected("A manual request names an image cache that does not exist."),
     Reason.AMBIGUOUS_NAME: _rejected("Several image caches have the requested name; use the id."),
-    Reason.UPDATE_RUNNING: _only(Result.DEFERRED, "The update that has the change still runs."),
+    Reason.UPDATE_RUNNING: _passing("The update that has the change still runs."),
     Reason.UPDATE_FAILED: _failed("The update ended in UpdateFailed, and so did all its repetitions."),
     Reason.GAVE_UP: _failed("The change was not done in the time that follow tasks are given."),
     Reason.HAND_OFF_FAILED: _failed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -24,6 +25,7 @@ from imagecache.errors import (
     PermanentError,
     TransientError,
 )
+from imagecache.memory import LastUpdate
 from imagecache.outcomes import (
     DEAD_LETTERED,
     MAX_LINE_BYTES,
@@ -39,6 +41,7 @@ from imagecache.schema import validate
 from imagecache.selectors import CacheSelector
 from imagecache.update import build_update, masked
 
+NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 CACHE = ImageCache("cn-hangzhou", "imc-1", "web", "Ready", ("nginx:1",))
 PUSH = PushEvent("acr", "event-1", "docker.io", "library/nginx", "1")
 LONGEST_IMAGES = tuple(f"r.example.com/{number:02d}".ljust(1024, "x") for number in range(20))
@@ -79,6 +82,13 @@ described_caches = st.builds(
     name=st.text(st.characters(), max_size=128),
     status=st.sampled_from(["Ready", "UpdateFailed", "Updating"]),
     images=st.lists(images, max_size=20).map(tuple),
+    last_warning=any_texts,
+)
+last_updates = st.builds(
+    LastUpdate,
+    began=st.datetimes(timezones=st.just(timezone.utc)),
+    rebuilds=st.integers(min_value=0, max_value=9999),
+    change_ids=st.just(("0123456789ab",)),
 )
 pushes = st.builds(
     PushEvent,
@@ -109,7 +119,14 @@ def decisions(draw: st.DrawFn) -> Decision:
     result, reason = draw(results_and_reasons)
     images_after = cache.images if cache and draw(st.booleans()) else ()
     return Decision(
-        change, cache, result, reason, draw(any_texts), images_after, draw(st.none() | st.just(7))
+        change,
+        cache,
+        result,
+        reason,
+        draw(any_texts),
+        images_after,
+        caches_seen=draw(st.none() | st.just(7)),
+        covered_by=draw(st.none() | last_updates),
     )
 
 
@@ -137,7 +154,7 @@ def test_every_notice_is_a_valid_record(notice: Notice) -> None:
 def test_every_decision_is_a_valid_record(decision: Decision, duration: float, dry_run: bool) -> None:
     facts = {**describe_decision(decision), "duration_ms": duration, "update_calls": 0}
     if dry_run and decision.cache and decision.images_after:
-        request = build_update(decision.cache, decision.images_after, [decision.change.change_id])
+        request = build_update(decision.cache, decision.images_after, [decision.change], began=NOW)
         facts.update(request=masked(request), client_token=request["ClientToken"])
     if decision.result is Result.FAILED:
         facts.update(error={"class": "busy"}, fate=RETRIED)
@@ -157,6 +174,7 @@ def test_every_decision_is_a_valid_record(decision: Decision, duration: float, d
     st.text(st.characters(), max_size=100),
     st.sampled_from([None, 400, 403, 503]),
     st.sampled_from([None, "1B2C3D4E-0000-4000-8000-123456789ABC"]),
+    st.booleans(),
 )
 def test_every_failed_call_is_a_valid_record(
     decision: Decision,
@@ -165,10 +183,14 @@ def test_every_failed_call_is_a_valid_record(
     code: str,
     http_status: int | None,
     request_id: str | None,
+    deferred: bool,
 ) -> None:
-    error = error_type(Reason.ECI_REFUSED, message, code=code, http_status=http_status, request_id=request_id)
-    line, outcome = record(lambda recorder: recorder.eci_failure(error, describe_decision(decision)))
+    error = error_type(Reason.THROTTLED, message, code=code, http_status=http_status, request_id=request_id)
+    facts = describe_decision(decision)
+    line, outcome = record(lambda recorder: recorder.eci_failure(error, facts, deferred=deferred))
     check(line, outcome)
+    assert outcome["result"] == ("deferred" if deferred else "failed")
+    assert ("fate" in outcome) is not deferred
     assert outcome.get("eci_request_id") == request_id
     assert outcome["error"].get("http_status") == http_status
     assert outcome["error"].get("code", "") == code
@@ -198,12 +220,32 @@ def test_every_failure_of_ours_is_a_valid_record(
 )
 def test_the_fate_of_a_failed_call_follows_from_its_class(error_type: type[EciError], fate: str) -> None:
     _, outcome = record(lambda recorder: recorder.eci_failure(error_type(Reason.ECI_REFUSED, "m"), {}))
-    assert outcome["fate"] == fate
+    assert (outcome["result"], outcome["fate"]) == ("failed", fate)
     assert outcome["error"] == {"class": error_type.error_class.value}
     _, outcome = record(
         lambda recorder: recorder.failure(Reason.INTERNAL_ERROR, "m", {}, error_class=error_type.error_class)
     )
     assert outcome["fate"] == fate
+
+
+def test_a_deferred_call_has_its_error_and_its_task_and_no_fate() -> None:
+    error = TransientError(
+        Reason.THROTTLED, "ECI answered 400 Throttling", code="Throttling", http_status=400
+    )
+    facts = {"follow_task_id": "imc-1-1", "attempt": 2}
+    line, outcome = record(lambda recorder: recorder.eci_failure(error, facts, deferred=True))
+    check(line, outcome)
+    del outcome["time"]
+    assert outcome == {
+        "door": "on_push",
+        "request_id": "request-1",
+        "result": "deferred",
+        "reason": "THROTTLED",
+        "message": "ECI answered 400 Throttling",
+        "error": {"class": "transient", "code": "Throttling", "http_status": 400},
+        "follow_task_id": "imc-1-1",
+        "attempt": 2,
+    }
 
 
 def test_a_record_says_when_where_and_what() -> None:
@@ -257,7 +299,50 @@ def test_a_push_is_described() -> None:
         "cache_status": "Ready",
         "images_before": ["nginx:1"],
         "images_after": ["nginx:1"],
+        "cache_event": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        pytest.param("UpdateFailed", "ImagePullFailed: no such tag", id="UpdateFailed"),
+        pytest.param("Ready", None, id="Ready"),
+        pytest.param("Updating", None, id="Updating"),
+    ],
+)
+def test_the_latest_warning_of_a_cache_is_told_while_it_is_in_update_failed(
+    status: str, told: str | None
+) -> None:
+    cache = replace(CACHE, status=status, last_warning="ImagePullFailed: no such tag")
+    facts = describe_decision(Decision(PUSH, cache, *REPUSHED, "m", cache.images))
+    assert facts["cache_event"] == told
+
+
+def test_a_covered_change_is_described_with_the_start_of_the_update_that_has_it() -> None:
+    covering = LastUpdate(NOW, 0, (PUSH.change_id[:12],))
+    decision = Decision(PUSH, CACHE, Result.UNCHANGED, Reason.COVERED, "m", covered_by=covering)
+    facts = describe_decision(decision)
+    assert facts["covered_by"] == "2026-03-02T12:00:00+00:00"
+    assert "images_after" not in facts
+    check(*record(lambda recorder: recorder.record(Result.UNCHANGED, Reason.COVERED, "m", facts)))
+
+
+def test_a_change_that_is_not_planned_yet_is_described_by_itself() -> None:
+    request = CacheRequest(
+        "timer",
+        "nightly@2026-03-02T02:15:00Z",
+        Reason.REFRESH_SCHEDULED,
+        CacheSelector(),
+        region_id="cn-beijing",
+    )
+    assert describe_change(request) == {
+        "source": "timer",
+        "event_id": "nightly@2026-03-02T02:15:00Z",
+        "change_id": request.change_id,
+        "region_id": "cn-beijing",
+    }
+    assert describe_change(PUSH)["pushed_at"] is None
 
 
 REPUSHED = (Result.REFRESHED, Reason.TAG_REPUSHED)
@@ -285,7 +370,7 @@ def test_what_is_too_long_is_left_out_in_order_and_named(
     cache = ImageCache("cn-hangzhou", "imc-1", "web", "Ready", before)
     facts = describe_decision(Decision(PUSH, cache, *REPUSHED, "m", after))
     if with_request:
-        facts["request"] = build_update(cache, after, [PUSH.change_id])
+        facts["request"] = build_update(cache, after, [PUSH], began=NOW)
     line, outcome = record(lambda recorder: recorder.record(*REPUSHED, "m", facts))
     check(line, outcome)
     assert outcome.get("truncated") == truncated
@@ -309,10 +394,14 @@ def test_a_line_has_at_most_32000_bytes(length: int, truncated: list[str] | None
 
 
 def test_a_line_stays_bounded_when_everything_is_as_long_as_it_may_be() -> None:
-    cache = ImageCache("cn-hangzhou", "imc-1", WIDEST * 128, "Ready", LONGEST_IMAGES)
+    cache = ImageCache(
+        "cn-hangzhou", "imc-1", WIDEST * 128, "UpdateFailed", LONGEST_IMAGES, last_warning=WIDEST * 5000
+    )
     push = PushEvent("acr", WIDEST * 1000, "h" * 255, "p" * 255, "t" * 128, digest="sha256:" + "a" * 64)
-    facts = describe_decision(Decision(push, cache, *REPUSHED, "m", cache.images))
-    facts["request"] = build_update(cache, cache.images, [push.change_id])
+    covering = LastUpdate(NOW, 0, ())
+    facts = describe_decision(Decision(push, cache, *REPUSHED, "m", cache.images, covered_by=covering))
+    facts.update(client_token="c" * 64, follow_task_id="f" * 128, attempt=100_000, hand_off="h" * 100)
+    facts["request"] = build_update(cache, cache.images, [push], began=NOW)
     error = PermanentError(Reason.ECI_REFUSED, WIDEST * 5000, code="c" * 100, http_status=400)
     line, outcome = record(lambda recorder: recorder.eci_failure(error, facts))
     check(line, outcome)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 
 from imagecache.caches import ImageCache, Listing, cache_entries
 from imagecache.changes import CacheRequest, Change, PushEvent
+from imagecache.memory import MEMORY_TAG, last_update, with_memory
 from imagecache.plan import Decision, decide, plan
 from imagecache.reasons import Reason, Result
 from imagecache.selectors import CacheSelector
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
+SKEW = timedelta(seconds=2)
+MICROSECOND = timedelta(microseconds=1)
 HOST = "registry.cn-hangzhou.aliyuncs.com"
 VPC_HOST = "registry-vpc.cn-hangzhou.aliyuncs.com"
 INTERNAL_HOST = "registry-internal.cn-hangzhou.aliyuncs.com"
@@ -27,6 +30,9 @@ OTHER_DIGEST = "sha256:" + "b" * 64
 REPUSHED = (Result.REFRESHED, Reason.TAG_REPUSHED)
 HOLDS = (Result.IGNORED, Reason.POLICY_HOLDS)
 PINNED = (Result.IGNORED, Reason.PINNED_BY_DIGEST)
+COVERED = (Result.UNCHANGED, Reason.COVERED)
+STATUSES = ["Preparing", "Creating", "Ready", "Failed", "Updating", "UpdateFailed"]
+CERTAIN = {"Ready", "Updating"}
 
 
 def cache(image_cache_id: str, *images: str, **facts: Any) -> ImageCache:
@@ -109,7 +115,7 @@ def test_a_push_is_decided_by_the_entries_of_the_cache(
     images: list[str], pushed: PushEvent, expected: tuple[Result, Reason] | None
 ) -> None:
     described = cache("imc-1", *images)
-    decision = decide(described, pushed)
+    decision = decide(described, pushed, SKEW)
     if expected is None:
         assert decision is None
         return
@@ -128,13 +134,13 @@ def test_a_rebuild_sends_the_full_list_as_written_and_in_order() -> None:
         "busybox:1",
         "redis",
     )
-    (decision,) = plan([listing(cache("imc-1", *images))], push())
+    (decision,) = plan([listing(cache("imc-1", *images))], push(), SKEW)
     assert decision.images_after == images
 
 
-@pytest.mark.parametrize("status", ["Preparing", "Creating", "Ready", "Failed", "Updating", "UpdateFailed"])
-def test_a_push_is_decided_alike_in_every_state(status: str) -> None:
-    (decision,) = plan([listing(cache("imc-1", f"{HOST}/shop/web:v1", status=status))], push())
+@pytest.mark.parametrize("status", STATUSES)
+def test_without_a_memory_a_push_is_decided_alike_in_every_state(status: str) -> None:
+    (decision,) = plan([listing(cache("imc-1", f"{HOST}/shop/web:v1", status=status))], push(), SKEW)
     assert (decision.result, decision.reason) == REPUSHED
 
 
@@ -143,7 +149,7 @@ def test_a_push_has_one_decision_for_each_cache_of_its_repository() -> None:
     held = cache("imc-2", f"{HOST}/shop/web:v2")
     other = cache("imc-3", "nginx")
     far = cache("imc-4", f"{HOST}/shop/web:v1", region_id="cn-shanghai")
-    decisions = plan([listing(rebuilt, held, other), listing(far, region_id="cn-shanghai")], push())
+    decisions = plan([listing(rebuilt, held, other), listing(far, region_id="cn-shanghai")], push(), SKEW)
     assert [(decision.cache, decision.result) for decision in decisions] == [
         (rebuilt, Result.REFRESHED),
         (held, Result.IGNORED),
@@ -153,7 +159,7 @@ def test_a_push_has_one_decision_for_each_cache_of_its_repository() -> None:
 
 def test_the_record_of_a_held_tag_names_the_listed_tags() -> None:
     held = cache("imc-1", f"{HOST}/shop/web:v2", f"{VPC_HOST}/shop/web:v3")
-    (decision,) = plan([listing(held)], push())
+    (decision,) = plan([listing(held)], push(), SKEW)
     assert "v2, v3" in decision.message
 
 
@@ -180,7 +186,7 @@ def test_a_request_rebuilds_the_selected_caches_with_their_lists(asked: CacheReq
         cache("imc-2", "redis", "nginx", name="web2", status="UpdateFailed", tags=(("team", "pay"),)),
         cache("imc-3", "busybox", name="api", status="Updating"),
     ]
-    decisions = plan([listing(*caches)], asked)
+    decisions = plan([listing(*caches)], asked, SKEW)
     assert [decision.cache.image_cache_id for decision in decisions if decision.cache] == ids
     for decision in decisions:
         assert decision.cache is not None
@@ -224,7 +230,7 @@ def test_an_explicit_list_is_sent_unless_the_cache_has_it(
 ) -> None:
     described = cache("imc-1", "nginx", "redis", status=status)
     asked = request(CacheSelector(ids=("imc-1",)), reason=Reason.LIST_CHANGED, single=True, **facts)
-    (decision,) = plan([listing(described)], asked)
+    (decision,) = plan([listing(described)], asked, SKEW)
     assert (decision.result, decision.reason, decision.cache) == (result, reason, described)
     assert decision.images_after == (facts["images"] if result is Result.REFRESHED else ())
 
@@ -232,7 +238,7 @@ def test_an_explicit_list_is_sent_unless_the_cache_has_it(
 def test_a_name_that_two_caches_have_is_ambiguous_and_their_ids_are_told() -> None:
     one, other = cache("imc-1", "nginx"), cache("imc-2", "nginx", region_id="cn-shanghai")
     asked = request(CacheSelector(exact_name="web"), single=True)
-    (decision,) = plan([listing(one), listing(other, region_id="cn-shanghai")], asked)
+    (decision,) = plan([listing(one), listing(other, region_id="cn-shanghai")], asked, SKEW)
     assert (decision.result, decision.reason) == (Result.REJECTED, Reason.AMBIGUOUS_NAME)
     assert decision.cache is None
     assert "imc-1, imc-2" in decision.message
@@ -264,15 +270,183 @@ def test_where_no_cache_is_concerned_one_decision_says_so(
 ) -> None:
     here = listing(cache("imc-1", "nginx"), cache("imc-2", "redis"))
     there = listing(cache("imc-3", "nginx", region_id="cn-shanghai"), region_id="cn-shanghai")
-    (decision,) = plan([here, there], change)
+    (decision,) = plan([here, there], change, SKEW)
     assert (decision.result, decision.reason) == (result, reason)
     assert (decision.cache, decision.images_after, decision.caches_seen) == (None, (), 3)
     assert "3 image caches in cn-hangzhou, cn-shanghai" in decision.message
 
 
 def test_without_any_listing_no_cache_was_seen() -> None:
-    (decision,) = plan([], push())
+    (decision,) = plan([], push(), SKEW)
     assert (decision.reason, decision.caches_seen) == (Reason.NO_MATCH, 0)
+
+
+def updated(described: ImageCache, change: Change, *, began: datetime = NOW, **facts: Any) -> ImageCache:
+    """The cache once an update for a change began; in the state that is given, else Ready."""
+    return replace(described, tags=with_memory(described, [change], began), **facts)
+
+
+def other_push(**facts: Any) -> PushEvent:
+    """A push of another event, so that only its time tells whether it covers ``push()``."""
+    return replace(push(**facts), event_id="event-0")
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [("Ready", "ended Ready"), ("Updating", "is running")], ids=["Ready", "Updating"]
+)
+def test_a_push_before_the_last_update_is_covered_and_the_record_tells_by_which(
+    status: str, state: str
+) -> None:
+    described = updated(cache("imc-1", f"{HOST}/shop/web:v1"), other_push(), status=status)
+    pushed = push(pushed_at=NOW - timedelta(minutes=1))
+    (decision,) = plan([listing(described)], pushed, SKEW)
+    assert (decision.result, decision.reason) == COVERED
+    assert (decision.change, decision.cache) == (pushed, described)
+    assert decision.images_after == ()
+    assert decision.covered_by == last_update(described)
+    assert decision.message == f"an update that began at 2026-03-02T12:00:00+00:00 has it and {state}"
+
+
+@pytest.mark.parametrize("duplicate", [False, True], ids=["an earlier push", "the very push"])
+@pytest.mark.parametrize("status", STATUSES)
+def test_only_an_update_that_runs_or_ended_ready_covers(status: str, duplicate: bool) -> None:
+    pushed = push(pushed_at=NOW - timedelta(minutes=1))
+    made_for = pushed if duplicate else other_push()
+    decision = decide(updated(cache("imc-1", f"{HOST}/shop/web:v1"), made_for, status=status), pushed, SKEW)
+    assert decision is not None
+    assert (decision.result, decision.reason) == (COVERED if status in CERTAIN else REPUSHED)
+    assert (decision.covered_by is None) is (status not in CERTAIN)
+
+
+@pytest.mark.parametrize(
+    ("pushed_at", "skew", "expected"),
+    [
+        pytest.param(NOW - timedelta(hours=1), SKEW, COVERED, id="long before the update"),
+        pytest.param(NOW - SKEW - MICROSECOND, SKEW, COVERED, id="just before the margin"),
+        pytest.param(NOW - SKEW, SKEW, REPUSHED, id="on the margin"),
+        pytest.param(NOW, SKEW, REPUSHED, id="as the update began"),
+        pytest.param(NOW + timedelta(hours=1), SKEW, REPUSHED, id="after the update"),
+        pytest.param(NOW - MICROSECOND, timedelta(0), COVERED, id="no margin, just before"),
+        pytest.param(NOW, timedelta(0), REPUSHED, id="no margin, at the same time"),
+        pytest.param(NOW - SKEW - MICROSECOND, timedelta(hours=1), REPUSHED, id="a wide margin"),
+        pytest.param(None, SKEW, REPUSHED, id="time unknown"),
+    ],
+)
+def test_a_push_is_covered_only_if_the_update_began_after_it_and_the_margin(
+    pushed_at: datetime | None, skew: timedelta, expected: tuple[Result, Reason]
+) -> None:
+    described = updated(cache("imc-1", f"{HOST}/shop/web:v1"), other_push())
+    decision = decide(described, push(pushed_at=pushed_at), skew)
+    assert decision is not None
+    assert (decision.result, decision.reason) == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(push(), id="a push without a time"),
+        pytest.param(push(pushed_at=NOW + timedelta(hours=1)), id="a push whose clock is ahead"),
+        pytest.param(request(), id="a rebuild"),
+        pytest.param(request(source="timer", reason=Reason.REFRESH_SCHEDULED), id="a refresh"),
+        pytest.param(request(images=("nginx",), force=True), id="a list by force"),
+    ],
+)
+def test_a_change_that_is_delivered_again_is_covered_by_its_own_update(change: Change) -> None:
+    described = cache("imc-1", f"{HOST}/shop/web:v1")
+    first = decide(described, change, SKEW)
+    assert first is not None
+    assert first.result is Result.REFRESHED
+    again = decide(updated(described, change), change, SKEW)
+    assert again is not None
+    assert (again.result, again.reason) == COVERED
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        pytest.param([f"{HOST}/shop/web:v2"], HOLDS, id="other tag"),
+        pytest.param([f"{HOST}/shop/web@{DIGEST}"], PINNED, id="digest"),
+        pytest.param([f"{HOST}/pay/web:v1"], None, id="other repository"),
+    ],
+)
+def test_what_asks_for_no_update_is_never_covered(
+    images: list[str], expected: tuple[Result, Reason] | None
+) -> None:
+    pushed = push(pushed_at=NOW - timedelta(hours=1))
+    decision = decide(updated(cache("imc-1", *images), pushed), pushed, SKEW)
+    assert (decision and (decision.result, decision.reason)) == expected
+
+
+def test_a_request_is_not_covered_by_an_update_that_was_made_for_something_else() -> None:
+    described = updated(cache("imc-1", "nginx"), push(), began=NOW + timedelta(days=1))
+    decision = decide(described, request(), SKEW)
+    assert decision is not None
+    assert (decision.result, decision.reason) == (Result.REFRESHED, Reason.REBUILD_REQUESTED)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("20260302T130000Z", id="another form"),
+        pytest.param("20261302T120000000000Z.0", id="no such month"),
+        pytest.param("20260302T120000000000Z.0.nothexadecim", id="ids that are none"),
+    ],
+)
+def test_a_memory_that_cannot_be_read_costs_an_update_and_loses_none(value: str) -> None:
+    described = cache("imc-1", f"{HOST}/shop/web:v1", tags=((MEMORY_TAG, value),))
+    decision = decide(described, push(pushed_at=NOW - timedelta(days=365)), SKEW)
+    assert decision is not None
+    assert (decision.result, decision.reason) == REPUSHED
+
+
+def test_each_cache_is_covered_by_its_own_memory() -> None:
+    fresh = updated(cache("imc-1", f"{HOST}/shop/web:v1"), other_push())
+    stale = updated(
+        cache("imc-2", f"{HOST}/shop/web:v1"), other_push(), began=NOW - timedelta(hours=2), status="Updating"
+    )
+    decisions = plan([listing(fresh, stale)], push(pushed_at=NOW - timedelta(hours=1)), SKEW)
+    assert [(decision.cache, decision.reason) for decision in decisions] == [
+        (fresh, Reason.COVERED),
+        (stale, Reason.TAG_REPUSHED),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("began", "quiet_since", "expected"),
+    [
+        pytest.param(NOW, NOW - MICROSECOND, Reason.FOLLOW_RUNNING, id="began after it"),
+        pytest.param(NOW, NOW, Reason.SWEEP_REPAIR, id="began at it"),
+        pytest.param(NOW, NOW + MICROSECOND, Reason.SWEEP_REPAIR, id="began before it"),
+        pytest.param(None, NOW - timedelta(days=1), Reason.SWEEP_REPAIR, id="no memory"),
+        pytest.param(NOW, None, Reason.SWEEP_REPAIR, id="nothing is followed"),
+    ],
+)
+def test_a_sweep_leaves_a_cache_alone_while_its_last_update_is_followed(
+    began: datetime | None, quiet_since: datetime | None, expected: Reason
+) -> None:
+    described = cache("imc-1", "nginx", status="UpdateFailed")
+    if began:
+        described = updated(described, push(), began=began)
+    sweep = request(
+        source="timer",
+        reason=Reason.SWEEP_REPAIR,
+        statuses=frozenset({"UpdateFailed"}),
+        quiet_since=quiet_since,
+    )
+    (decision,) = plan([listing(described)], sweep, SKEW)
+    left_alone = expected is Reason.FOLLOW_RUNNING
+    assert decision.reason is expected
+    assert decision.result is (Result.IGNORED if left_alone else Result.REFRESHED)
+    assert decision.cache == described
+    assert decision.images_after == (() if left_alone else ("nginx",))
+    assert ("2026-03-02T12:00:00+00:00" in decision.message) is left_alone
+
+
+def test_a_quiet_cache_that_is_not_selected_has_no_decision() -> None:
+    described = updated(cache("imc-1", "nginx"), push())
+    sweep = request(statuses=frozenset({"UpdateFailed"}), quiet_since=NOW - timedelta(hours=1))
+    assert decide(described, sweep, SKEW) is None
 
 
 # The properties draw from few names, so that pushes meet entries often.
@@ -321,7 +495,7 @@ def updates(decisions: Sequence[Decision]) -> list[Decision]:
 
 @given(cache_sets, pushes)
 def test_a_push_never_changes_a_list(caches: list[ImageCache], pushed: PushEvent) -> None:
-    for decision in updates(plan([listing(*caches)], pushed)):
+    for decision in updates(plan([listing(*caches)], pushed, SKEW)):
         assert decision.cache is not None
         assert decision.images_after == decision.cache.images
 
@@ -339,14 +513,14 @@ def test_a_push_updates_exactly_the_caches_that_list_its_registry_repository_and
             for registry, entry in cache_entries(each)
         )
     ]
-    assert [decision.cache for decision in updates(plan([listing(*caches)], pushed))] == listing_caches
+    assert [decision.cache for decision in updates(plan([listing(*caches)], pushed, SKEW))] == listing_caches
 
 
 @given(cache_sets, pushes | requests)
 def test_every_change_has_at_least_one_decision_and_at_most_one_for_each_cache(
     caches: list[ImageCache], change: Change
 ) -> None:
-    decisions = plan([listing(*caches)], change)
+    decisions = plan([listing(*caches)], change, SKEW)
     assert decisions
     assert all(decision.change is change for decision in decisions)
     concerned = [decision.cache.image_cache_id for decision in decisions if decision.cache]
@@ -356,8 +530,8 @@ def test_every_change_has_at_least_one_decision_and_at_most_one_for_each_cache(
 
 @given(cache_sets, pushes)
 def test_the_index_finds_what_a_scan_of_all_caches_finds(caches: list[ImageCache], pushed: PushEvent) -> None:
-    scanned = [decision for each in caches if (decision := decide(each, pushed)) is not None]
-    found = plan([listing(*caches)], pushed)
+    scanned = [decision for each in caches if (decision := decide(each, pushed, SKEW)) is not None]
+    found = plan([listing(*caches)], pushed, SKEW)
     assert [decision for decision in found if decision.cache] == scanned
 
 
@@ -365,10 +539,23 @@ def test_the_index_finds_what_a_scan_of_all_caches_finds(caches: list[ImageCache
 def test_a_request_updates_selected_caches_only_and_with_the_wanted_list(
     caches: list[ImageCache], asked: CacheRequest
 ) -> None:
-    for decision in updates(plan([listing(*caches)], asked)):
+    for decision in updates(plan([listing(*caches)], asked, SKEW)):
         assert decision.cache is not None
         assert asked.selector.matches(decision.cache)
         assert asked.statuses is None or decision.cache.status in asked.statuses
         assert decision.images_after == (asked.images or decision.cache.images)
     if asked.single:
-        assert len(plan([listing(*caches)], asked)) == 1
+        assert len(plan([listing(*caches)], asked, SKEW)) == 1
+
+
+@given(cache_sets, pushes | requests, st.sampled_from(STATUSES))
+def test_a_decided_update_that_is_running_or_ready_leaves_nothing_of_its_change_to_do(
+    caches: list[ImageCache], change: Change, status: str
+) -> None:
+    for decision in updates(plan([listing(*caches)], change, SKEW)):
+        assert decision.cache is not None
+        after = updated(decision.cache, change, images=decision.images_after, status=status)
+        again = decide(after, change, SKEW)
+        repeated = again is not None and again.result is Result.REFRESHED
+        excluded = isinstance(change, CacheRequest) and change.statuses and status not in change.statuses
+        assert repeated is (status not in CERTAIN and not excluded)

@@ -37,6 +37,29 @@ def test_a_code_is_its_name_in_upper_case(reason: Reason) -> None:
     assert re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", reason.value)
 
 
+@pytest.mark.parametrize("result", list(Result), ids=lambda result: result.value)
+def test_every_result_has_a_reason_to_come_with(result: Result) -> None:
+    assert any(result in explanation.results for explanation in REASONS.values())
+
+
+def test_what_passes_by_itself_is_deferred_or_failed_and_nothing_else_is() -> None:
+    deferred = {reason for reason in Reason if Result.DEFERRED in REASONS[reason].results}
+    assert deferred == {
+        Reason.UPDATE_RUNNING,
+        Reason.CACHE_BUSY,
+        Reason.THROTTLED,
+        Reason.SERVER_ERROR,
+        Reason.TIMED_OUT,
+        Reason.CONNECTION_FAILED,
+        Reason.UNREADABLE_ANSWER,
+        Reason.OUT_OF_TIME,
+        Reason.QUOTA_EXCEEDED,
+        Reason.OUT_OF_STOCK,
+        Reason.OUT_OF_ADDRESSES,
+    }
+    assert all(Result.FAILED in REASONS[reason].results for reason in deferred)
+
+
 def test_the_table_of_codes_in_the_documentation_is_the_one_of_the_code() -> None:
     assert rows("| code | results | meaning |") == [
         [

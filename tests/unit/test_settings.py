@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.errors import SettingsError
 from imagecache.environment import is_loopback
-from imagecache.settings import SETTINGS, Settings, read_settings
+from imagecache.errors import SettingsError
+from imagecache.settings import SETTINGS, FollowSettings, Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "Tr0ub4dor-and-3-more"
@@ -31,25 +31,50 @@ def test_the_region_of_the_function_is_enough() -> None:
         regions=("cn-hangzhou",),
         eci_endpoint="https://eci.{region}.aliyuncs.com",
         webhook_tokens=(),
+        follow=FollowSettings(
+            function="",
+            endpoint="https://.cn-hangzhou.fc.aliyuncs.com",
+            base_seconds=30,
+            max_seconds=900,
+            give_up_seconds=21600,
+            rebuilds=3,
+        ),
+        clock_skew_seconds=2,
         dry_run=False,
         log_level="INFO",
     )
 
 
 def test_every_setting_is_read() -> None:
-    settings = read_settings(
-        {
-            "IMC_REGIONS": "cn-hangzhou, cn-shanghai",
-            "IMC_ECI_ENDPOINT": "https://eci-vpc.{region}.aliyuncs.com/",
-            "IMC_WEBHOOK_TOKENS": f"{TOKEN},{OTHER_TOKEN}",
-            "IMC_DRY_RUN": "true",
-            "IMC_LOG_LEVEL": "debug",
-        }
-    )
-    assert settings == Settings(
+    environ = {
+        "IMC_REGIONS": "cn-hangzhou, cn-shanghai",
+        "IMC_ECI_ENDPOINT": "https://eci-vpc.{region}.aliyuncs.com/",
+        "IMC_WEBHOOK_TOKENS": f"{TOKEN},{OTHER_TOKEN}",
+        "IMC_FOLLOW_FUNCTION": "imc-follow",
+        "IMC_FC_ENDPOINT": "https://{account}.{region}-internal.fc.aliyuncs.com/",
+        "IMC_FOLLOW_BASE_SECONDS": "60",
+        "IMC_FOLLOW_MAX_SECONDS": "600",
+        "IMC_FOLLOW_GIVE_UP_SECONDS": "7200",
+        "IMC_FOLLOW_REBUILDS": "5",
+        "IMC_CLOCK_SKEW_SECONDS": "10",
+        "IMC_DRY_RUN": "true",
+        "IMC_LOG_LEVEL": "debug",
+    }
+    assert set(environ) == {setting.name for setting in SETTINGS}
+    platform = {"FC_ACCOUNT_ID": "1234567890123456", "FC_REGION": "cn-beijing"}
+    assert read_settings({**platform, **environ}) == Settings(
         regions=("cn-hangzhou", "cn-shanghai"),
         eci_endpoint="https://eci-vpc.{region}.aliyuncs.com",
         webhook_tokens=(TOKEN, OTHER_TOKEN),
+        follow=FollowSettings(
+            function="imc-follow",
+            endpoint="https://1234567890123456.cn-beijing-internal.fc.aliyuncs.com",
+            base_seconds=60,
+            max_seconds=600,
+            give_up_seconds=7200,
+            rebuilds=5,
+        ),
+        clock_skew_seconds=10,
         dry_run=True,
         log_level="DEBUG",
     )
@@ -248,6 +273,84 @@ def test_any_other_flag_is_a_problem_lest_a_dry_run_be_a_real_one(value: str) ->
     assert problems_of(IMC_DRY_RUN=value) == [f"IMC_DRY_RUN is {value!a}, not true or false"]
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("", 2), ("0", 0), ("2", 2), (" 10 ", 10), ("0010", 10), ("3600", 3600)]
+)
+def test_the_margin_for_clock_skew_is_read(value: str, seconds: int) -> None:
+    settings = read_settings({"FC_REGION": "r", "IMC_CLOCK_SKEW_SECONDS": value})
+    assert settings.clock_skew_seconds == seconds
+
+
+NUMBERS = {
+    "IMC_FOLLOW_BASE_SECONDS": (1, 3600),
+    "IMC_FOLLOW_MAX_SECONDS": (1, 3600),
+    "IMC_FOLLOW_GIVE_UP_SECONDS": (60, 604800),
+    "IMC_FOLLOW_REBUILDS": (0, 100),
+    "IMC_CLOCK_SKEW_SECONDS": (0, 3600),
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "-1",
+        "+1",
+        "1.0",
+        "1e2",
+        "1_0",
+        "0x10",
+        "1 0",
+        "ten",
+        "\u0661\u0660",
+        "1000000",
+        "9" * 10,
+        "9" * 5000,
+    ],
+    ids=lambda value: ascii(value)[1:21],
+)
+@pytest.mark.parametrize("name", NUMBERS)
+def test_what_is_no_whole_number_in_the_range_is_a_problem_that_tells_the_range(
+    name: str, value: str
+) -> None:
+    smallest, largest = NUMBERS[name]
+    assert problems_of(**{name: value}) == [
+        f"{name} is {value[:80]!a}, not a whole number from {smallest} to {largest}"
+    ]
+
+
+@pytest.mark.parametrize(("name", "bounds"), NUMBERS.items(), ids=NUMBERS)
+def test_a_range_ends_where_it_says(name: str, bounds: tuple[int, int]) -> None:
+    # The longest delay goes with the first, which may not be more.
+    others = {"FC_REGION": "r", "IMC_FOLLOW_BASE_SECONDS": "1", "IMC_FOLLOW_MAX_SECONDS": "3600"}
+    smallest, largest = bounds
+    assert read_settings({**others, name: str(smallest)}) != read_settings({**others, name: str(largest)})
+    for outside in (smallest - 1, largest + 1):
+        (problem,) = problems_of(**{**others, name: str(outside)})
+        assert problem.endswith(f"from {smallest} to {largest}")
+
+
+@pytest.mark.parametrize(
+    ("base", "longest", "problems"),
+    [
+        ("900", "900", []),
+        ("901", "900", ["IMC_FOLLOW_BASE_SECONDS is more than IMC_FOLLOW_MAX_SECONDS"]),
+        ("901", "", ["IMC_FOLLOW_BASE_SECONDS is more than IMC_FOLLOW_MAX_SECONDS"]),
+        ("", "29", ["IMC_FOLLOW_BASE_SECONDS is more than IMC_FOLLOW_MAX_SECONDS"]),
+        ("", "30", []),
+    ],
+    ids=["equal", "more", "more than the default", "default is more", "default is equal"],
+)
+def test_the_first_delay_is_at_most_the_longest(base: str, longest: str, problems: list[str]) -> None:
+    environ = {"FC_REGION": "r", "IMC_FOLLOW_BASE_SECONDS": base, "IMC_FOLLOW_MAX_SECONDS": longest}
+    try:
+        read_settings(environ)
+    except SettingsError as refused:
+        told = refused.problems
+    else:
+        told = []
+    assert told == problems
+
+
 @pytest.mark.parametrize("value", ["verbose", "CRITICAL", "10"])
 def test_any_other_log_level_is_a_problem(value: str) -> None:
     assert problems_of(IMC_LOG_LEVEL=value) == [
@@ -274,6 +377,13 @@ def test_all_problems_are_told_at_once() -> None:
                 "IMC_REGIONS": "A,B",
                 "IMC_ECI_ENDPOINT": "http://eci.example.com",
                 "IMC_WEBHOOK_TOKENS": "short,\xe4",
+                "IMC_FOLLOW_FUNCTION": "no name",
+                "IMC_FC_ENDPOINT": "http://fc.example.com",
+                "IMC_FOLLOW_BASE_SECONDS": "0",
+                "IMC_FOLLOW_MAX_SECONDS": "0",
+                "IMC_FOLLOW_GIVE_UP_SECONDS": "0",
+                "IMC_FOLLOW_REBUILDS": "-1",
+                "IMC_CLOCK_SKEW_SECONDS": "-1",
                 "IMC_DRY_RUN": "maybe",
                 "IMC_LOG_LEVEL": "loud",
                 "IMC_TYPO": "1",
@@ -286,6 +396,8 @@ def test_all_problems_are_told_at_once() -> None:
         ["IMC_REGIONS"] * 2
         + ["IMC_ECI_ENDPOINT", "IMC_DRY_RUN", "IMC_LOG_LEVEL", "IMC_TYPO", "IMC_OTHER_TYPO"]
         + ["IMC_WEBHOOK_TOKENS"] * 3
+        + ["IMC_FOLLOW_FUNCTION", "IMC_FC_ENDPOINT", "IMC_FOLLOW_BASE_SECONDS", "IMC_FOLLOW_MAX_SECONDS"]
+        + ["IMC_FOLLOW_GIVE_UP_SECONDS", "IMC_FOLLOW_REBUILDS", "IMC_CLOCK_SKEW_SECONDS"]
     )
     assert str(refused.value) == "; ".join(problems)
 

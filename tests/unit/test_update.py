@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -12,11 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.caches import ImageCache
+from imagecache.changes import CacheRequest, Change, PushEvent
 from imagecache.errors import PermanentError
+from imagecache.memory import MEMORY_TAG, MOST_TAGS, LastUpdate, last_update
 from imagecache.reasons import Reason
 from imagecache.schema import validate
+from imagecache.selectors import CacheSelector
 from imagecache.update import MASK, MOST_IMAGES, build_update, client_token, flatten, masked
 
+BEGAN = datetime(2026, 3, 2, 12, 0, 0, 250000, tzinfo=timezone.utc)
+PUSH = PushEvent("acr", "event-1", "docker.io", "library/nginx", "1.27")
+OTHER_PUSH = PushEvent("acr", "event-2", "docker.io", "library/nginx", "1.27")
+REQUEST = CacheRequest("manual", "request-1", Reason.REBUILD_REQUESTED, CacheSelector())
+MEMORY = f"20260302T120000250000Z.0.{PUSH.change_id[:12]}"
 CACHE = ImageCache(
     region_id="cn-hangzhou",
     image_cache_id="imc-1",
@@ -53,6 +62,30 @@ visible_texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"
 ids = st.from_regex(r"[!-~]{1,64}", fullmatch=True)
 image_lists = st.lists(visible_texts.filter(bool), min_size=1, max_size=MOST_IMAGES).map(tuple)
 change_ids = st.lists(st.text("0123456789abcdef", min_size=32, max_size=32), min_size=1, max_size=4)
+changes = st.lists(
+    st.builds(
+        PushEvent,
+        source=st.sampled_from(["acr", "acs.cr", "distribution"]),
+        event_id=st.text(max_size=20),
+        registry=st.just("docker.io"),
+        repository=st.just("library/nginx"),
+        tag=st.sampled_from(["1.27", "latest"]),
+    )
+    | st.builds(
+        CacheRequest,
+        source=st.sampled_from(["manual", "timer"]),
+        event_id=st.text(max_size=20),
+        reason=st.sampled_from([Reason.REBUILD_REQUESTED, Reason.SWEEP_REPAIR]),
+        selector=st.just(CacheSelector()),
+    ),
+    min_size=1,
+    max_size=12,
+)
+moments = st.datetimes(
+    min_value=datetime(2020, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+    max_value=datetime(2099, 12, 31),  # noqa: DTZ001
+    timezones=st.sampled_from([timezone.utc, timezone(timedelta(hours=8))]),
+)
 described_caches = st.builds(
     ImageCache,
     region_id=st.from_regex(r"[a-z0-9]{1,8}(?:-[a-z0-9]{1,8}){0,3}", fullmatch=True),
@@ -76,38 +109,100 @@ def leaves(value: Any) -> int:
     return 0 if value is None else 1
 
 
-@given(described_caches, change_ids)
+def build(cache: ImageCache, images: tuple[str, ...], **more: Any) -> dict[str, Any]:
+    """The request for one push, with what a test says otherwise."""
+    return build_update(cache, images, [PUSH], began=BEGAN, **more)
+
+
+def sent_tags(request: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(tag["Key"], tag["Value"]) for tag in request["Tag"]]
+
+
+@given(described_caches, changes, moments, st.integers(min_value=0, max_value=100_000))
 def test_the_request_for_a_described_cache_is_valid_and_has_the_whole_list(
-    cache: ImageCache, changes: list[str]
+    cache: ImageCache, changes: list[Change], began: datetime, attempt: int
 ) -> None:
-    request = build_update(cache, cache.images, changes)
+    request = build_update(cache, cache.images, changes, began=began, attempt=attempt)
     validate(request, "update-image-cache")
     assert request["Image"] == list(cache.images)
     assert (request["RegionId"], request["ImageCacheId"]) == (cache.region_id, cache.image_cache_id)
 
 
 def test_all_that_a_description_returns_is_sent_again() -> None:
-    assert build_update(CACHE, CACHE.images, ["change"]) == {
+    assert build(CACHE, CACHE.images) == {
         "RegionId": "cn-hangzhou",
         "ImageCacheId": "imc-1",
-        "ClientToken": client_token(CACHE, CACHE.images, ["change"]),
+        "ClientToken": client_token(CACHE, CACHE.images, [PUSH.change_id]),
         "Image": ["nginx:1.27", "redis"],
         "ImageCacheName": "web",
         "ResourceGroupId": "rg-1",
         "EliminationStrategy": "LRU",
-        "Tag": [{"Key": "team", "Value": "shop"}, {"Key": "empty", "Value": ""}],
+        "Tag": [
+            {"Key": "team", "Value": "shop"},
+            {"Key": "empty", "Value": ""},
+            {"Key": "imc-refresh", "Value": MEMORY},
+        ],
         "ImageCacheSize": 40,
         "Flash": True,
     }
 
 
 def test_what_a_description_does_not_have_is_left_out() -> None:
-    request = build_update(BARE, BARE.images, ["change"])
-    assert set(request) == {"RegionId", "ImageCacheId", "ClientToken", "Image"}
+    request = build(BARE, BARE.images)
+    assert set(request) == {"RegionId", "ImageCacheId", "ClientToken", "Image", "Tag"}
+    assert sent_tags(request) == [(MEMORY_TAG, MEMORY)]
+
+
+@given(described_caches, changes, moments)
+def test_the_update_is_remembered_where_there_is_room_and_no_other_tag_is_lost(
+    cache: ImageCache, changes: list[Change], began: datetime
+) -> None:
+    request = build_update(cache, cache.images, changes, began=began)
+    tags = sent_tags(request)
+    after = replace(cache, tags=tuple(tags))
+    if len(cache.tags) == MOST_TAGS:
+        assert after.tags == cache.tags
+        assert last_update(after) is None
+        return
+    assert tags[:-1] == list(cache.tags)
+    last = last_update(after)
+    assert last is not None
+    assert last.began == began
+    assert last.rebuilds == (1 if cache.status == "UpdateFailed" else 0)
+    short_ids = tuple(dict.fromkeys(change.change_id[:12] for change in changes))
+    assert last.change_ids == short_ids[:8]
+
+
+def test_the_memory_of_an_earlier_update_is_replaced_and_its_changes_are_kept() -> None:
+    first = build_update(CACHE, CACHE.images, [OTHER_PUSH], began=BEGAN - timedelta(hours=1))
+    failed = replace(CACHE, status="UpdateFailed", tags=tuple(sent_tags(first)))
+    second = build_update(failed, failed.images, [PUSH, REQUEST], began=BEGAN)
+    assert [key for key, _ in sent_tags(second)] == ["team", "empty", MEMORY_TAG]
+    assert last_update(replace(CACHE, tags=tuple(sent_tags(second)))) == LastUpdate(
+        BEGAN, 1, (PUSH.change_id[:12], REQUEST.change_id[:12], OTHER_PUSH.change_id[:12])
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "remembered"),
+    [(0, True), (19, True), (20, False)],
+    ids=["no other tag", "room for one", "as many as there may be"],
+)
+def test_a_cache_has_at_most_twenty_tags(others: int, remembered: bool) -> None:
+    cache = replace(CACHE, tags=tuple((f"key-{number}", "value") for number in range(others)))
+    request = build(cache, cache.images)
+    validate(request, "update-image-cache")
+    assert sent_tags(request) == [*cache.tags, *([(MEMORY_TAG, MEMORY)] if remembered else [])]
+
+
+def test_the_start_of_an_update_is_remembered_in_utc() -> None:
+    china = BEGAN.astimezone(timezone(timedelta(hours=8)))
+    request = build_update(BARE, BARE.images, [PUSH], began=china)
+    assert sent_tags(request) == [(MEMORY_TAG, MEMORY)]
 
 
 def test_configured_parameters_replace_described_ones() -> None:
-    request = build_update(CACHE, CACHE.images, ["change"], EXTRA)
+    request = build(CACHE, CACHE.images, extra=EXTRA)
     validate(request, "update-image-cache")
     assert request["Flash"] is False
     assert request["ImageCacheSize"] == 40
@@ -119,14 +214,14 @@ def test_configured_parameters_replace_described_ones() -> None:
     [(None, None), (0, None), (19, None), (20, 20), (32768, 32768), (32769, None)],
 )
 def test_a_size_outside_the_limits_of_an_update_is_not_sent(size: int | None, sent: int | None) -> None:
-    request = build_update(replace(CACHE, size_gib=size), CACHE.images, ["change"])
+    request = build(replace(CACHE, size_gib=size), CACHE.images)
     assert request.get("ImageCacheSize") == sent
 
 
 @pytest.mark.parametrize("count", [0, 21, 100])
 def test_a_list_that_no_cache_takes_is_refused_before_it_is_sent(count: int) -> None:
     with pytest.raises(PermanentError) as refused:
-        build_update(CACHE, ("nginx",) * count, ["change"])
+        build(CACHE, ("nginx",) * count)
     assert refused.value.reason is Reason.INVALID_UPDATE_REQUEST
     assert refused.value.calls == 0
     assert f"{count} images" in refused.value.message
@@ -135,7 +230,7 @@ def test_a_list_that_no_cache_takes_is_refused_before_it_is_sent(count: int) -> 
 @pytest.mark.parametrize("count", [1, 20])
 def test_the_shortest_and_the_longest_list_are_sent(count: int) -> None:
     images = tuple(f"r.example.com/app-{number}" for number in range(count))
-    assert build_update(CACHE, images, ["change"])["Image"] == list(images)
+    assert build(CACHE, images)["Image"] == list(images)
 
 
 @given(described_caches, change_ids, st.randoms(use_true_random=False))
@@ -178,13 +273,61 @@ def test_another_update_has_another_token(
     assert client_token(cache, images, changes) != client_token(CACHE, ("nginx",), ["a"])
 
 
-def test_the_state_of_a_cache_does_not_change_its_token() -> None:
-    failed = replace(CACHE, status="UpdateFailed", tags=(), size_gib=None)
-    assert client_token(failed, CACHE.images, ["a"]) == client_token(CACHE, CACHE.images, ["a"])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param({"name": "api"}, id="name"),
+        pytest.param({"size_gib": None}, id="size"),
+        pytest.param({"tags": ()}, id="tags of others"),
+        pytest.param({"images": ("redis",)}, id="the list that it had"),
+        pytest.param({"last_warning": "Failed: no"}, id="events"),
+    ],
+)
+def test_what_an_update_does_not_change_by_itself_is_no_part_of_its_token(facts: dict[str, Any]) -> None:
+    assert client_token(replace(CACHE, **facts), CACHE.images, ["a"]) == client_token(
+        CACHE, CACHE.images, ["a"]
+    )
+
+
+def remembering(value: str, **facts: Any) -> ImageCache:
+    return replace(CACHE, tags=(*CACHE.tags, (MEMORY_TAG, value)), **facts)
+
+
+def test_each_repetition_of_a_change_has_its_own_token() -> None:
+    """A platform that knows the token of a failed update may answer with that update."""
+    tokens = [
+        client_token(cache, CACHE.images, ["a"], attempt)
+        for cache, attempt in [
+            (CACHE, 0),
+            (CACHE, 1),
+            (CACHE, 2),
+            (replace(CACHE, status="UpdateFailed"), 0),
+            (remembering("20260302T120000000000Z.0"), 0),
+            (remembering("20260302T120000000001Z.0"), 0),
+            (remembering("20260302T120000000000Z.1"), 0),
+            (remembering("20260302T120000000000Z.0", status="UpdateFailed"), 0),
+            (remembering("20260302T120000000000Z.0", status="UpdateFailed"), 1),
+        ]
+    ]
+    assert len(set(tokens)) == len(tokens)
+
+
+def test_two_attempts_at_one_update_have_one_token_whenever_they_are_made() -> None:
+    now = build_update(CACHE, CACHE.images, [PUSH, REQUEST], began=BEGAN, attempt=3)
+    later = build_update(CACHE, CACHE.images, [REQUEST, PUSH], began=BEGAN + timedelta(hours=1), attempt=3)
+    assert now["ClientToken"] == later["ClientToken"]
+    assert sent_tags(now) != sent_tags(later)
+
+
+def test_the_token_of_a_request_is_that_of_its_cache_list_changes_and_attempt() -> None:
+    request = build_update(CACHE, ("redis",), [PUSH, REQUEST], began=BEGAN, attempt=4)
+    ids_of_changes = [PUSH.change_id, REQUEST.change_id]
+    assert request["ClientToken"] == client_token(CACHE, ("redis",), ids_of_changes, 4)
+    assert request["ClientToken"] != client_token(CACHE, ("redis",), ids_of_changes)
 
 
 def test_the_request_is_flattened_to_the_names_of_the_api() -> None:
-    request = build_update(CACHE, CACHE.images, ["change"], EXTRA)
+    request = build(CACHE, CACHE.images, extra=EXTRA)
     assert flatten(request) == {
         "RegionId": "cn-hangzhou",
         "ImageCacheId": "imc-1",
@@ -198,6 +341,8 @@ def test_the_request_is_flattened_to_the_names_of_the_api() -> None:
         "Tag.1.Value": "shop",
         "Tag.2.Key": "empty",
         "Tag.2.Value": "",
+        "Tag.3.Key": "imc-refresh",
+        "Tag.3.Value": MEMORY,
         "ImageCacheSize": "40",
         "Flash": "false",
         "RetentionDays": "7",
@@ -238,16 +383,16 @@ def test_a_value_is_flattened(value: Any, expected: dict[str, str]) -> None:
     assert flatten({"P": value}) == expected
 
 
-@given(described_caches, change_ids)
-def test_every_value_of_the_request_becomes_one_parameter(cache: ImageCache, changes: list[str]) -> None:
-    request = build_update(cache, cache.images, changes, EXTRA)
+@given(described_caches, changes)
+def test_every_value_of_the_request_becomes_one_parameter(cache: ImageCache, changes: list[Change]) -> None:
+    request = build_update(cache, cache.images, changes, began=BEGAN, extra=EXTRA)
     parameters = flatten(request)
     assert len(parameters) == leaves(request)
     assert all(isinstance(value, str) for value in parameters.values())
 
 
 def test_a_shown_request_has_no_password_and_the_sent_one_still_has() -> None:
-    request = build_update(CACHE, CACHE.images, ["change"], EXTRA)
+    request = build(CACHE, CACHE.images, extra=EXTRA)
     shown = masked(request)
     text = json.dumps(shown)
     assert "horse" not in text
@@ -265,5 +410,5 @@ def test_a_shown_request_has_no_password_and_the_sent_one_still_has() -> None:
 
 
 def test_a_request_without_credentials_is_shown_as_it_is() -> None:
-    request = build_update(CACHE, CACHE.images, ["change"])
+    request = build(CACHE, CACHE.images)
     assert masked(request) == request

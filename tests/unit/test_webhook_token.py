@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from datetime import datetime, timezone
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from imagecache.changes import PushEvent
 from imagecache.errors import InputError
 from imagecache.http_trigger import HttpRequest
 from imagecache.invocation import Invocation
+from imagecache.outcomes import Recorder
 from imagecache.reasons import Reason
 from imagecache.webhook import check_token, read_webhook
 
@@ -35,7 +37,8 @@ def invocation(monkeypatch: pytest.MonkeyPatch) -> Invocation:
             monkeypatch.delenv(name)
     monkeypatch.setenv("FC_REGION", "cn-hangzhou")
     monkeypatch.setenv("IMC_WEBHOOK_TOKENS", ",".join(TOKENS))
-    return Invocation(datetime(2026, 3, 2, 12, tzinfo=timezone.utc), "request-1")
+    recorder = Recorder("on_webhook", "request-1", io.StringIO())
+    return Invocation(datetime(2026, 3, 2, 12, tzinfo=timezone.utc), "request-1", recorder, None)
 
 
 def request(

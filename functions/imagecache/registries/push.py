@@ -54,7 +54,8 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
         repository=check_repository(repository),
         tag=check_tag(tag),
         digest=check_digest(digest) if digest else None,
-        pushed_at=parse_moment(pushed_at, arrived=delivery.arrived),
+        # A push that tells no time counts as made when it arrived.
+        pushed_at=parse_moment(pushed_at, arrived=delivery.arrived) or delivery.arrived,
     )
     if _ATTACHED.fullmatch(tag):
         return Notice(

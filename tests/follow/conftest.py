@@ -1,0 +1,356 @@
+"""The world of a follow-through: an ECI server, a store of follow tasks, and a time that the test moves.
+
+The functions run in this process as they are, with the environment and the context that the platform gives
+them. The ECI server and the task store share a clock that passes only when it is told to, so hours of delays
+and rebuilds pass in no time. The functions keep their own clock, which is the real one.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import on_follow
+import on_manual
+import on_push
+import on_timer
+import on_webhook
+from imagecache.errors import DoorError
+from imagecache.reasons import REASONS, Reason, Result
+from imagecache.schema import validate
+from local.credentials import CredentialStore
+from local.eci.control import EciControl
+from local.eci.server import serve_eci
+
+REGION = "cn-hangzhou"
+HOST = f"acme-registry.{REGION}.cr.aliyuncs.com"
+IMAGE = f"{HOST}/prod/web:latest"
+FUNCTION = "on-follow"
+PATH = f"/2023-03-30/functions/{FUNCTION}/invocations"
+WEBHOOK_TOKEN = "token-0123456789abcdef"
+MOST_TASKS = 5000
+
+
+class ManualClock:
+    """A time that passes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = float(int(time.time()))
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass(frozen=True)
+class Task:
+    """A stored invocation of the follow function."""
+
+    task_id: str
+    delay_seconds: int
+    due: float
+    document: dict[str, Any]
+
+
+@dataclass
+class Tasks:
+    """The task store: an id is taken once, and known for ever.
+
+    Attributes:
+        waiting: stored and not run yet.
+        known: every id that was ever stored.
+        repeated: ids that were refused as known.
+        refusal: the status that every call is answered with instead; 0 for none.
+        passing: the same for the next calls only, one each.
+    """
+
+    clock: ManualClock
+    waiting: list[Task] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    repeated: list[str] = field(default_factory=list)
+    refusal: int = 0
+    passing: list[int] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, path: str, headers: Any, body: bytes) -> int:
+        """Store a task, or say why not."""
+        with self.lock:
+            if self.passing or self.refusal:
+                return self.passing.pop(0) if self.passing else self.refusal
+            if path != PATH or headers["x-fc-invocation-type"] != "Async":
+                return 404
+            task_id, delay = headers["x-fc-async-task-id"], int(headers["x-fc-async-delay"])
+            if not 1 <= delay <= 3600:
+                return 400
+            if task_id in self.known:
+                self.repeated.append(task_id)
+                return 409
+            self.known.add(task_id)
+            self.waiting.append(Task(task_id, delay, self.clock() + delay, json.loads(body)))
+            return 202
+
+    def take(self) -> Task | None:
+        """The task that is due first, gone from the store."""
+        with self.lock:
+            if not self.waiting:
+                return None
+            first = min(self.waiting, key=lambda task: task.due)
+            self.waiting.remove(first)
+            return first
+
+    @property
+    def delays(self) -> list[int]:
+        return [task.delay_seconds for task in self.waiting]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One invocation: its records, its answer, and the error that it raised instead.
+
+    Attributes:
+        at: the shared clock's time.
+    """
+
+    records: list[dict[str, Any]]
+    answer: Any
+    error: DoorError | None
+    at: float
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The only record."""
+        (record,) = self.records
+        return record
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        """Result and reason of each record."""
+        return [(record["result"], record["reason"]) for record in self.records]
+
+
+@dataclass
+class World:
+    """All of it."""
+
+    clock: ManualClock
+    eci: EciControl
+    tasks: Tasks
+    setenv: Callable[[str, str], None]
+    delenv: Callable[[str], None]
+    image: str = IMAGE
+    counter: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def cache(self, *images: str, **members: Any) -> str:
+        """A new image cache; its id."""
+        members = {"region_id": REGION, "image_cache_name": "web", **members}
+        return self.eci.create_cache(images=images or (IMAGE,), **members)
+
+    def event(
+        self,
+        event_id: str = "",
+        *,
+        pushed_at: datetime | str | None = None,
+        age_seconds: float = 0.0,
+        tag: str = "latest",
+        repository: str = "web",
+    ) -> dict[str, Any]:
+        """A push as EventBridge tells it, by default of now; ``pushed_at=""`` leaves the time out."""
+        moment = datetime.now(timezone.utc) - timedelta(seconds=age_seconds)
+        at = (
+            pushed_at
+            if isinstance(pushed_at, str)
+            else (pushed_at or moment).isoformat(timespec="microseconds")
+        )
+        event: dict[str, Any] = {
+            "id": event_id or f"event-{next(self.counter)}",
+            "source": "acs.cr",
+            "specversion": "1.0",
+            "type": "cr:Artifact:PushCompleted",
+            "data": {
+                "InstanceId": "cri-a1b2c3d4e5f6g7h8",
+                "InstanceName": "acme",
+                "RegionId": REGION,
+                "RepoNamespaceName": "prod",
+                "RepoName": repository,
+                "Tag": tag,
+            },
+        }
+        return event | ({"time": at} if at else {})
+
+    def push(self, event: Any = None) -> Visit:
+        """Deliver a push, or an array of them, through EventBridge."""
+        return self.call(on_push.handler, self.event() if event is None else event)
+
+    def manual(self, **request: Any) -> Visit:
+        """A manual request by a plain invocation."""
+        return self.call(on_manual.handler, request)
+
+    def timer(self, payload: Any = "", *, triggered: str = "") -> Visit:
+        """A timer's tick."""
+        event = {
+            "triggerTime": triggered or f"2026-03-02T02:00:{next(self.counter):02d}Z",
+            "triggerName": "sweep",
+            "payload": payload if isinstance(payload, str) else json.dumps(payload),
+        }
+        return self.call(on_timer.handler, event)
+
+    def follow(self, document: Any) -> Visit:
+        """An invocation of the follow function."""
+        return self.call(on_follow.handler, document)
+
+    def http(self, door: str, path: str, body: Any, **query: str) -> Visit:
+        """An HTTP request to ``on_webhook`` or ``on_manual``."""
+        handler = {"on_webhook": on_webhook.handler, "on_manual": on_manual.handler}[door]
+        event = {
+            "version": "v1",
+            "rawPath": path,
+            "body": json.dumps(body),
+            "isBase64Encoded": False,
+            "headers": {"Content-Type": "application/json"},
+            "queryParameters": query,
+            "requestContext": {"http": {"method": "POST", "path": path}},
+        }
+        return self.call(handler, event)
+
+    def webhook(self, *, digest: str = "", pushed_at: str | None = None) -> Visit:
+        """The push as the registry's own webhook tells it."""
+        now = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+        body = {
+            "push_data": {"tag": "latest", "digest": digest or None, "pushed_at": pushed_at or now},
+            "repository": {
+                "name": "web",
+                "namespace": "prod",
+                "region": REGION,
+                "repo_full_name": "prod/web",
+            },
+        }
+        return self.http("on_webhook", "/webhooks/acr", body, token=WEBHOOK_TOKEN, registry=HOST)
+
+    def call(self, handler: Callable[[bytes, Any], Any], event: Any) -> Visit:
+        """Invoke a function as the platform does; what it wrote and what it answered must agree."""
+        raw = event if isinstance(event, bytes) else json.dumps(event).encode()
+        context = SimpleNamespace(
+            request_id=f"r-{next(self.counter)}", function=SimpleNamespace(name="f", timeout=60)
+        )
+        answer, error = None, None
+        with redirect_stdout(io.StringIO()) as stdout:
+            try:
+                answer = handler(raw, context)
+            except DoorError as raised:
+                error = raised
+        records = [json.loads(line) for line in stdout.getvalue().splitlines()]
+        for record in records:
+            validate(record, "outcome")
+            assert Result(record["result"]) in REASONS[Reason(record["reason"])].results, record
+        if answer is not None:
+            body = json.loads(answer["body"]) if "body" in answer else answer
+            assert body["outcomes"] == records
+            failed = any(record["result"] == "failed" for record in records)
+            assert not failed or answer.get("statusCode", 200) >= 500
+        return Visit(records, answer, error, self.clock())
+
+    def run_next(self) -> Visit | None:
+        """Let time pass until the next task is due, and run it; None if there is none."""
+        task = self.tasks.take()
+        if task is None:
+            return None
+        self.clock.now = max(self.clock.now, task.due)
+        return self.follow(task.document)
+
+    def run_until(self, moment: float) -> list[Visit]:
+        """Let time pass up to a moment and run the tasks that become due."""
+        visits = []
+        while any(task.due <= moment for task in self.tasks.waiting):
+            visit = self.run_next()
+            assert visit is not None
+            visits.append(visit)
+            assert len(visits) < MOST_TASKS
+        self.clock.now = max(self.clock.now, moment)
+        return visits
+
+    def settle(self) -> list[Visit]:
+        """Run tasks until none is left."""
+        visits: list[Visit] = []
+        while (visit := self.run_next()) is not None:
+            visits.append(visit)
+            assert len(visits) < MOST_TASKS
+        return visits
+
+    def updates(self, image_cache_id: str | None = None) -> list[dict[str, Any]]:
+        """The updates that ECI accepted."""
+        return self.eci.history(image_cache_id)
+
+    def update_calls(self) -> list[dict[str, Any]]:
+        """The calls of UpdateImageCache, accepted or not."""
+        return self.eci.journal("UpdateImageCache")
+
+
+def _task_server(tasks: Tasks) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+        # Headers and body in one segment: Nagle would hold the body back until the headers are acknowledged.
+        wbufsize = -1
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(tasks.answer(self.path, self.headers, body))
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *arguments: Any) -> None:
+            """Keep stderr free of access lines."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    return server
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    clock = ManualClock()
+    database = tmp_path / "eci.sqlite"
+    credentials = CredentialStore(database)
+    key = credentials.issue()
+    tasks = Tasks(clock)
+    store = _task_server(tasks)
+    thread = threading.Thread(target=store.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    with serve_eci(database, clock=clock) as served:
+        for name, value in {
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
+            "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token or "",
+            "FC_REGION": REGION,
+            "FC_ACCOUNT_ID": "1234567890123456",
+            "IMC_REGIONS": REGION,
+            "IMC_ECI_ENDPOINT": served.url,
+            "IMC_FC_ENDPOINT": f"http://127.0.0.1:{store.server_port}",
+            "IMC_FOLLOW_FUNCTION": FUNCTION,
+            "IMC_CLOCK_SKEW_SECONDS": "0",
+            "IMC_WEBHOOK_TOKENS": WEBHOOK_TOKEN,
+        }.items():
+            monkeypatch.setenv(name, value)
+        eci = EciControl(served.url)
+        eci.settings(rebuild_seconds=100)
+        yield World(clock, eci, tasks, monkeypatch.setenv, monkeypatch.delenv)
+        eci.close()
+    store.shutdown()
+    store.server_close()
+    thread.join()
+    credentials.close()

@@ -1,0 +1,551 @@
+"""Changes followed through: deferred ones done later, updates seen to land, and every way to fail."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from imagecache.errors import PermanentDoorError, RetryableDoorError
+
+OTHER = "acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/api:v1"
+UTC = timezone.utc
+DEFERRED_BUSY = [("deferred", "CACHE_BUSY")]
+RUNNING = [("deferred", "UPDATE_RUNNING")]
+REFRESHED = [("refreshed", "TAG_REPUSHED")]
+LANDED = [("landed", "LANDED")]
+GONE = [("ignored", "CACHE_GONE")]
+
+
+def said(visits: list[Any]) -> list[tuple[str, str]]:
+    return [pair for visit in visits for pair in visit.said]
+
+
+def aged(document: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The message of a change that arrived so long ago."""
+    began = datetime.now(UTC) - timedelta(seconds=seconds)
+    return document | {"began": began.isoformat(timespec="microseconds")}
+
+
+def test_an_accepted_update_is_seen_to_land(world: Any) -> None:
+    cache_id = world.cache()
+    pushed = world.push(world.event("e-1", age_seconds=100))
+
+    assert pushed.said == REFRESHED
+    (task,) = world.tasks.waiting
+    assert pushed.record["follow_task_id"] == task.task_id
+    assert task.delay_seconds == 30
+    assert (task.document["attempt"], task.document["imageCacheId"]) == (1, cache_id)
+
+    world.clock.advance(100)
+    landed = world.run_next()
+
+    assert landed.said == LANDED
+    assert landed.record["image_cache_id"] == cache_id
+    assert landed.record["event_id"] == "e-1"
+    assert landed.record["attempt"] == 1
+    assert landed.record["covered_by"] == task.document["updateBegan"]
+    assert 100 <= landed.record["staleness_seconds"] < 160
+    assert world.tasks.waiting == []
+    assert len(world.update_calls()) == 1
+
+
+def test_a_push_without_a_time_lands_without_staleness(world: Any) -> None:
+    world.cache()
+    world.push(world.event(pushed_at=""))
+    world.clock.advance(100)
+    landed = world.run_next()
+    assert landed.said == LANDED
+    assert "staleness_seconds" not in landed.record
+
+
+def test_a_running_update_is_looked_at_again_with_growing_delays(world: Any) -> None:
+    world.eci.settings(rebuild_seconds=5000)
+    world.cache()
+    world.push()
+    delays, visits = [*world.tasks.delays], []
+    while world.tasks.waiting:
+        visits.append(world.run_next())
+        delays += world.tasks.delays
+
+    assert delays == [30, 60, 120, 240, 480, 900, 900, 900, 900, 900]
+    assert said(visits) == RUNNING * 9 + LANDED
+    assert [visit.record["attempt"] for visit in visits] == list(range(1, 11))
+    assert all(visit.record["covered_by"] for visit in visits)
+    assert len(world.update_calls()) == 1
+
+
+def test_a_busy_cache_is_updated_when_it_can_be_and_lands(world: Any) -> None:
+    cache_id = world.cache(OTHER, world.image, status="Updating")
+
+    busy = world.push()
+    assert busy.said == DEFERRED_BUSY
+    assert busy.record["follow_task_id"] == world.tasks.waiting[0].task_id
+    assert world.update_calls() == []
+
+    assert world.run_next().said == DEFERRED_BUSY
+    assert world.tasks.delays == [60]
+    world.eci.force(cache_id, "Ready")
+    assert world.run_next().said == REFRESHED
+    assert world.settle()[-1].said == LANDED
+    (update,) = world.updates(cache_id)
+    assert update["images"] == [OTHER, world.image]
+
+
+@pytest.mark.parametrize("code", ["IncorrectStatus", "ImageCache.IncorrectStatus", "OperationConflict"])
+def test_a_refusal_as_busy_is_deferred_too(world: Any, code: str) -> None:
+    cache_id = world.cache()
+    world.eci.inject("error", code=code, action="UpdateImageCache", count=3)
+    pushed = world.push()
+    assert pushed.said == DEFERRED_BUSY
+    assert (pushed.record["update_calls"], pushed.record["error"]["code"]) == (3, code)
+    assert said(world.settle())[-2:] == RUNNING + LANDED
+    assert len(world.updates(cache_id)) == 1
+
+
+def test_an_update_that_took_effect_without_an_answer_is_not_made_again(world: Any) -> None:
+    cache_id = world.cache()
+    world.eci.inject("reset", action="UpdateImageCache", acts=True, count=3)
+    assert world.push().said == [("deferred", "CONNECTION_FAILED")]
+    assert said(world.settle()) == RUNNING * 2 + LANDED
+    assert len(world.updates(cache_id)) == 1
+
+
+def test_an_update_that_fails_once_is_made_again_and_lands(world: Any) -> None:
+    cache_id = world.cache(OTHER, world.image)
+    world.eci.inject("update_fails", message="no such manifest")
+    world.push()
+    visits = world.settle()
+    # Looks at 30 and 90 s find it running, that at 210 s failed; the next one, 240 s later, Ready.
+    assert said(visits) == RUNNING * 2 + REFRESHED + LANDED
+    again = visits[2].record
+    assert again["cache_status"] == "UpdateFailed"
+    assert again["cache_event"] == "UpdateFailed: no such manifest"
+    assert [update["status"] for update in world.updates(cache_id)] == ["UpdateFailed", "Ready"]
+    assert [update["images"] for update in world.updates(cache_id)] == [[OTHER, world.image]] * 2
+
+
+@pytest.mark.parametrize("rebuilds", [0, 1, 3])
+def test_an_update_that_fails_each_time_is_made_again_a_bounded_number_of_times(
+    world: Any, rebuilds: int
+) -> None:
+    world.setenv("IMC_FOLLOW_REBUILDS", str(rebuilds))
+    cache_id = world.cache()
+    world.eci.inject("update_fails", count=50, message="disk quota exceeded")
+    world.push()
+    visits = world.settle()
+
+    assert [update["status"] for update in world.updates(cache_id)] == ["UpdateFailed"] * (1 + rebuilds)
+    last = visits[-1]
+    assert isinstance(last.error, PermanentDoorError)
+    assert last.said == [("failed", "UPDATE_FAILED")]
+    assert last.record["fate"] == "dead_lettered"
+    assert last.record["cache_event"] == "UpdateFailed: disk quota exceeded"
+    assert "disk quota exceeded" in last.record["message"]
+    assert f"after {rebuilds} repetitions" in last.record["message"]
+    assert "disk quota exceeded" in str(last.error)
+    assert [visit.error for visit in visits[:-1]] == [None] * (len(visits) - 1)
+    assert world.tasks.waiting == []
+
+
+def test_the_count_of_failures_begins_anew_after_one_that_was_ready(world: Any) -> None:
+    world.setenv("IMC_FOLLOW_REBUILDS", "1")
+    cache_id = world.cache()
+    for _ in range(3):
+        world.eci.inject("update_fails")
+        world.push()
+        assert world.settle()[-1].said == LANDED
+    statuses = [update["status"] for update in world.updates(cache_id)]
+    assert statuses == ["UpdateFailed", "Ready"] * 3
+
+
+@pytest.mark.parametrize("door", ["push", "manual", "timer"])
+@pytest.mark.parametrize("status", ["Ready", "Updating"])
+def test_a_cache_that_was_deleted_meanwhile_ends_quietly(world: Any, door: str, status: str) -> None:
+    cache_id = world.cache(status=status)
+    if door == "push":
+        world.push()
+    elif door == "manual":
+        world.manual(imageCacheId=cache_id)
+    else:
+        world.timer({"action": "refresh", "caches": {"names": ["web"]}})
+    assert len(world.tasks.waiting) == 1
+    world.eci.delete_cache(cache_id)
+
+    gone = world.run_next()
+
+    assert gone.error is None
+    assert gone.said == GONE
+    assert gone.record["image_cache_id"] == cache_id
+    assert world.tasks.waiting == []
+
+
+def test_an_entry_that_was_taken_off_the_list_meanwhile_ends_quietly(world: Any) -> None:
+    cache_id = world.cache(status="Updating")
+    world.push()
+    world.cache(OTHER, image_cache_id=cache_id)
+    assert world.run_next().said == [("ignored", "NO_LONGER_LISTED")]
+    assert world.tasks.waiting == []
+
+
+def test_another_tag_in_place_of_the_pushed_one_holds_it(world: Any) -> None:
+    cache_id = world.cache(status="Updating")
+    world.push()
+    world.cache(world.image.replace(":latest", ":v2"), image_cache_id=cache_id)
+    assert world.run_next().said == [("ignored", "POLICY_HOLDS")]
+    assert world.tasks.waiting == []
+
+
+def test_a_cache_that_stays_busy_is_given_up(world: Any) -> None:
+    world.setenv("IMC_FOLLOW_GIVE_UP_SECONDS", "3600")
+    world.cache(status="Updating")
+    world.push()
+    document = world.tasks.take().document
+
+    patient = world.follow(aged(document, 3500))
+    assert patient.said == DEFERRED_BUSY
+
+    over = world.follow(aged(document, 3601))
+    assert isinstance(over.error, PermanentDoorError)
+    assert over.said == [("failed", "GAVE_UP")]
+    assert over.record["fate"] == "dead_lettered"
+    assert "not done after 1 h" in over.record["message"]
+    assert "is Updating" in over.record["message"]
+    assert len(world.tasks.waiting) == 1
+
+
+def test_an_update_that_never_ends_is_given_up(world: Any) -> None:
+    world.eci.settings(rebuild_seconds=10**6)
+    world.cache()
+    world.push()
+    over = world.follow(aged(world.tasks.take().document, 21_601))
+    assert isinstance(over.error, PermanentDoorError)
+    assert over.said == [("failed", "GAVE_UP")]
+    assert world.tasks.waiting == []
+
+
+def test_what_is_done_at_last_is_not_given_up_for_its_age(world: Any) -> None:
+    cache_id = world.cache(status="Updating")
+    world.push()
+    world.eci.force(cache_id, "Ready")
+    assert world.follow(aged(world.tasks.take().document, 99_999)).said == REFRESHED
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("QuotaExceeded", "QUOTA_EXCEEDED"),
+        ("OperationDenied.NoStock", "OUT_OF_STOCK"),
+        ("InvalidVSwitchId.IpNotEnough", "OUT_OF_ADDRESSES"),
+    ],
+)
+def test_used_up_capacity_waits_the_longest_delay_and_is_then_done(
+    world: Any, code: str, reason: str
+) -> None:
+    cache_id = world.cache()
+    world.eci.inject("error", code=code, action="UpdateImageCache")
+    pushed = world.push()
+    assert pushed.said == [("deferred", reason)]
+    assert pushed.record["update_calls"] == 1
+    assert world.tasks.delays == [900]
+    assert said(world.settle()) == REFRESHED + RUNNING + LANDED
+    assert len(world.updates(cache_id)) == 1
+
+
+def test_a_region_that_cannot_be_listed_is_done_later_and_the_others_now(world: Any) -> None:
+    world.setenv("IMC_REGIONS", "cn-hangzhou,cn-beijing")
+    here = world.cache()
+    there = world.cache(region_id="cn-beijing")
+    world.eci.inject("error", code="Throttling.User", region_id="cn-beijing", count=3)
+
+    pushed = world.push()
+
+    assert sorted((record["region_id"], record["reason"]) for record in pushed.records) == [
+        ("cn-beijing", "THROTTLED"),
+        ("cn-hangzhou", "TAG_REPUSHED"),
+    ]
+    assert sorted(pushed.said) == [("deferred", "THROTTLED"), *REFRESHED]
+    assert [len(world.updates(cache_id)) for cache_id in (here, there)] == [1, 0]
+    (unplanned,) = [task for task in world.tasks.waiting if "imageCacheId" not in task.document]
+    assert unplanned.document["regionId"] == "cn-beijing"
+
+    visits = world.settle()
+
+    assert [len(world.updates(cache_id)) for cache_id in (here, there)] == [1, 1]
+    landed = [visit.record["image_cache_id"] for visit in visits if visit.said == LANDED]
+    assert sorted(landed) == sorted([here, there])
+
+
+def test_a_region_that_cannot_be_listed_again_is_deferred_again(world: Any) -> None:
+    cache_id = world.cache()
+    world.eci.inject("error", code="ServiceUnavailable", action="DescribeImageCaches", count=6)
+    assert world.push().said == [("deferred", "SERVER_ERROR")]
+    assert world.run_next().said == [("deferred", "SERVER_ERROR")]
+    assert world.tasks.delays == [60]
+    assert world.run_next().said == REFRESHED
+    assert len(world.updates(cache_id)) == 1
+
+
+def test_a_region_listed_later_in_which_no_cache_is_concerned_ends_quietly(world: Any) -> None:
+    world.eci.inject("error", code="Throttling", action="DescribeImageCaches", count=3)
+    assert world.push().said == [("deferred", "THROTTLED")]
+    assert world.run_next().said == [("ignored", "NO_MATCH")]
+    assert world.tasks.waiting == []
+
+
+def test_a_look_that_fails_in_passing_is_taken_again(world: Any) -> None:
+    world.cache()
+    world.push()
+    world.clock.advance(100)
+    world.eci.inject("error", code="ServiceUnavailable", action="DescribeImageCaches", count=3)
+    looked = world.run_next()
+    assert looked.said == [("deferred", "SERVER_ERROR")]
+    assert looked.record["image_cache_id"]
+    assert world.run_next().said == LANDED
+    assert len(world.update_calls()) == 1
+
+
+def test_a_look_that_is_forbidden_is_raised(world: Any) -> None:
+    world.cache()
+    world.push()
+    world.eci.inject("error", code="NoPermission", action="DescribeImageCaches")
+    looked = world.run_next()
+    assert isinstance(looked.error, PermanentDoorError)
+    assert looked.said == [("failed", "PERMISSION_DENIED")]
+    assert world.tasks.waiting == []
+
+
+def test_a_repetition_that_fails_for_good_is_raised(world: Any) -> None:
+    cache_id = world.cache(status="Updating")
+    world.push()
+    world.eci.force(cache_id, "Ready")
+    world.eci.inject("error", code="Account.Arrearage", action="UpdateImageCache")
+    failed = world.run_next()
+    assert isinstance(failed.error, PermanentDoorError)
+    assert failed.said == [("failed", "ACCOUNT_BLOCKED")]
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_deferral_that_cannot_be_stored_is_raised_and_a_redelivery_heals(world: Any, status: int) -> None:
+    cache_id = world.cache(status="Updating")
+    event = world.event()
+    world.tasks.refusal = status
+
+    refused = world.push(event)
+
+    assert isinstance(refused.error, RetryableDoorError)
+    assert refused.said == [("failed", "CACHE_BUSY")]
+    assert refused.record["fate"] == "retried"
+    assert str(status) in refused.record["hand_off"]
+    assert "follow_task_id" not in refused.record
+
+    world.tasks.refusal = 0
+    assert world.push(event).said == DEFERRED_BUSY
+    world.eci.force(cache_id, "Ready")
+    assert world.settle()[-1].said == LANDED
+    assert len(world.updates(cache_id)) == 1
+
+
+def test_a_webhook_that_was_told_to_try_again_is_healed_by_its_second_delivery(world: Any) -> None:
+    cache_id = world.cache(status="Updating")
+    pushed_at = datetime.now(UTC).isoformat()
+    world.tasks.refusal = 403
+    assert world.webhook(pushed_at=pushed_at).answer["statusCode"] == 503
+    world.tasks.refusal = 0
+    assert world.webhook(pushed_at=pushed_at).answer["statusCode"] == 202
+    assert world.webhook(pushed_at=pushed_at).answer["statusCode"] == 202
+    assert len(world.tasks.waiting) == 1
+    world.eci.force(cache_id, "Ready")
+    assert world.settle()[-1].said == LANDED
+    assert len(world.updates(cache_id)) == 1
+
+
+def test_a_hand_off_that_fails_in_passing_is_made_all_the_same(world: Any) -> None:
+    world.cache(status="Updating")
+    world.tasks.passing = [503, 429]
+    assert world.push().said == DEFERRED_BUSY
+    assert len(world.tasks.waiting) == 1
+
+
+def test_an_accepted_update_that_cannot_be_followed_is_raised_and_a_redelivery_follows_it(world: Any) -> None:
+    cache_id = world.cache()
+    event = world.event()
+    world.tasks.refusal = 403
+
+    unfollowed = world.push(event)
+
+    assert isinstance(unfollowed.error, RetryableDoorError)
+    assert unfollowed.said == [("failed", "HAND_OFF_FAILED")]
+    assert unfollowed.record["eci_request_id"] == world.updates(cache_id)[0]["request_id"]
+    assert world.tasks.waiting == []
+
+    world.tasks.refusal = 0
+    covered = world.push(event)
+    assert covered.said == [("unchanged", "COVERED")]
+    assert covered.record["follow_task_id"] == world.tasks.waiting[0].task_id
+    assert said(world.settle())[-1:] == LANDED
+    assert len(world.update_calls()) == 1
+
+
+def test_an_update_made_by_a_follow_task_that_cannot_be_followed_is_healed_by_the_platforms_retry(
+    world: Any,
+) -> None:
+    cache_id = world.cache(status="Updating")
+    world.push()
+    document = world.tasks.take().document
+    world.eci.force(cache_id, "Ready")
+    world.tasks.refusal = 403
+    failed = world.follow(document)
+    assert isinstance(failed.error, RetryableDoorError)
+    assert failed.said == [("failed", "HAND_OFF_FAILED")]
+
+    world.tasks.refusal = 0
+    assert world.follow(document).said == RUNNING
+    assert world.settle()[-1].said == LANDED
+    assert len(world.update_calls()) == 1
+
+
+def test_a_task_that_is_run_twice_makes_one_update_and_one_follow_up(world: Any) -> None:
+    cache_id = world.cache(status="Updating")
+    world.push()
+    document = world.tasks.take().document
+    world.eci.force(cache_id, "Ready")
+    assert world.follow(document).said == REFRESHED
+    assert world.follow(document).said == RUNNING
+    assert len(world.tasks.waiting) == 1
+    assert len(world.tasks.repeated) == 1
+    assert world.settle()[-1].said == LANDED
+    assert len(world.update_calls()) == 1
+
+
+def test_a_lost_memory_does_not_make_a_second_update_of_what_the_task_knows(world: Any) -> None:
+    cache_id = world.cache()
+    world.push()
+    world.cache(image_cache_id=cache_id, status="Ready")
+    landed = world.run_next()
+    assert landed.said == LANDED
+    assert len(world.update_calls()) == 1
+
+
+WEBHOOK, MANUAL, PLAIN = "webhook", "manual over HTTP", "manual"
+
+
+@pytest.mark.parametrize("door", [WEBHOOK, MANUAL, PLAIN])
+@pytest.mark.parametrize(
+    ("cache_status", "store_status", "status"),
+    [("Updating", None, 202), ("Ready", None, 200), ("Updating", 403, 503), ("Ready", 403, 503)],
+    ids=["deferred", "refreshed", "not deferred", "not followed"],
+)
+def test_the_status_says_whether_the_sender_must_try_again(
+    world: Any, door: str, cache_status: str, store_status: int | None, status: int
+) -> None:
+    cache_id = world.cache(status=cache_status)
+    world.tasks.refusal = store_status or 0
+    if door == WEBHOOK:
+        visit = world.webhook()
+    elif door == MANUAL:
+        visit = world.http("on_manual", "/", {"imageCacheId": cache_id})
+    else:
+        visit = world.manual(imageCacheId=cache_id)
+    if door == PLAIN and status == 503:
+        assert isinstance(visit.error, RetryableDoorError)
+    else:
+        assert visit.answer["statusCode"] == status
+    assert len(world.tasks.waiting) == (0 if store_status else 1)
+
+
+def test_without_a_follow_function_nothing_is_deferred_and_the_door_raises(world: Any) -> None:
+    world.delenv("IMC_FOLLOW_FUNCTION")
+    world.cache(status="Updating")
+    refused = world.push()
+    assert isinstance(refused.error, RetryableDoorError)
+    assert refused.said == [("failed", "CACHE_BUSY")]
+    assert world.tasks.known == set()
+
+
+def test_without_a_follow_function_an_accepted_update_is_the_end(world: Any) -> None:
+    world.delenv("IMC_FOLLOW_FUNCTION")
+    world.cache()
+    pushed = world.push()
+    assert pushed.said == REFRESHED
+    assert "follow_task_id" not in pushed.record
+
+
+def test_what_is_ignored_or_only_planned_is_not_followed(world: Any) -> None:
+    cache_id = world.cache()
+    assert world.push(world.event(tag="v9")).said == [("ignored", "POLICY_HOLDS")]
+    assert world.push(world.event(repository="none")).said == [("ignored", "NO_MATCH")]
+    assert world.manual(imageCacheId=cache_id, dryRun=True).said == [("planned", "REBUILD_REQUESTED")]
+    assert world.tasks.known == set()
+
+
+def test_a_list_asked_for_while_the_cache_was_busy_is_given_to_it_later(world: Any) -> None:
+    cache_id = world.cache(status="Updating")
+    asked = world.manual(imageCacheId=cache_id, images=[OTHER, world.image])
+    assert asked.said == DEFERRED_BUSY
+    world.eci.force(cache_id, "Ready")
+    visits = world.settle()
+    assert said(visits) == [("refreshed", "LIST_CHANGED"), *RUNNING, *LANDED]
+    assert world.eci.cache(cache_id)["images"] == [OTHER, world.image]
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [({"action": "refresh", "caches": {"names": ["w*"]}}, "REFRESH_SCHEDULED"), ("", "SWEEP_REPAIR")],
+)
+def test_a_timers_work_is_followed_too(world: Any, payload: Any, reason: str) -> None:
+    cache_id = world.cache(status="UpdateFailed")
+    ticked = world.timer(payload)
+    assert ticked.said == [("refreshed", reason)]
+    assert said(world.settle())[-1:] == LANDED
+    assert len(world.updates(cache_id)) == 1
+
+
+def test_several_pushes_of_one_delivery_make_one_update_and_each_lands(world: Any) -> None:
+    cache_id = world.cache(world.image, OTHER)
+    events = [world.event("e-1"), world.event("e-2", repository="api", tag="v1")]
+    assert world.push(events).said == REFRESHED * 2
+    visits = world.settle()
+    landed = [visit.record["event_id"] for visit in visits if visit.said == LANDED]
+    assert sorted(landed) == ["e-1", "e-2"]
+    assert len(world.updates(cache_id)) == 1
+
+
+MALFORMED: dict[str, bytes] = {
+    "nothing": b"",
+    "no JSON": b"{",
+    "no UTF-8": b"\xff",
+    "no object": b"[]",
+    "an empty object": b"{}",
+    "a push event": b'{"id":"e-1","source":"acs.cr"}',
+    "another version": b'{"version":2,"attempt":1,"began":"2026-03-02T02:15:31+00:00","change":{}}',
+    "nested too deeply": b"[" * 200_000,
+}
+
+
+@pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_message_is_recorded_and_raised(world: Any, message: bytes) -> None:
+    refused = world.follow(message)
+    assert isinstance(refused.error, PermanentDoorError)
+    assert refused.record["result"] == "rejected"
+    assert refused.record["error"]["class"] == "input"
+    assert world.eci.journal() == []
+
+
+def test_a_look_without_credentials_is_recorded_and_raised(world: Any) -> None:
+    world.cache()
+    world.push()
+    world.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
+    refused = world.run_next()
+    assert isinstance(refused.error, PermanentDoorError)
+    assert refused.said == [("failed", "CREDENTIALS_MISSING")]
+
+
+def test_wrong_settings_are_recorded_and_raised(world: Any) -> None:
+    world.cache()
+    world.push()
+    world.setenv("IMC_FOLLOW_REBUILDS", "many")
+    refused = world.run_next()
+    assert isinstance(refused.error, PermanentDoorError)
+    assert refused.said == [("failed", "SETTINGS_INVALID")]
