@@ -68,6 +68,10 @@ test-on-%: .venv-%/$(STAMP)
 demo: env ## Play the main job on local servers
 	$(BIN)/python -m local demo
 
+.PHONY: soak
+soak: env ## Play 2,000 pushes with faults on local servers (SEED=... repeats a story)
+	$(BIN)/python -m soak $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
 bench: env ## Measure the functions
 	$(BIN)/python -m bench

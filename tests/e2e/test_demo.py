@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from local.registry import missing_tools
 
 ROOT = Path(__file__).parents[2]

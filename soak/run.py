@@ -1,0 +1,230 @@
+"""One run: the story is played on the local cloud in bad weather, the dust settles, and the oracle judges."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.cloud import Cloud, CloudConfig
+from local.fc.dispatcher import RetryPolicy
+
+from .cast import REGIONS, Listed
+from .memory import MemoryPeaks
+from .oracle import Cache, Finding, GivenUp, Push, Update, judge, staleness
+from .records import Records
+from .senders import Senders, Sent
+from .story import Story
+from .weather import TIME_FACTOR, Weather
+
+__all__ = ["Run", "play"]
+
+PROGRESS_SECONDS = 5.0
+SETTLE_SECONDS = 300.0
+WEATHER_AFTER_SECONDS = 4.0
+LEAD_SECONDS = 1.0
+"""Between the answer that the caches are there and the first push."""
+INSTANCES = 16
+"""Of each function at a time: as many as its queue is worked with, so that no task waits for one."""
+
+_UNDONE = frozenset({"waiting", "running"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a run.
+
+    Attributes:
+        findings: of the oracle.
+        settled: whether everything that was accepted came to an end in time.
+        sent: what became of the deliveries.
+        staleness_seconds: how long each cache was without each push that concerns it.
+        updates: that ECI accepted.
+        dead_letters: of Function Compute.
+        deliveries: how many asynchronous invocations there are of each state.
+        lag_seconds: of those that were tried once, from when they were due until their first record.
+        records: of the functions.
+        weather: how often each thing went wrong.
+        problems: of the run itself; there must be none.
+        memory: of the instances.
+        seconds: that the run took.
+    """
+
+    findings: Sequence[Finding]
+    settled: bool
+    sent: Sequence[Sent]
+    staleness_seconds: Sequence[float]
+    updates: Sequence[Update]
+    dead_letters: Sequence[Mapping[str, Any]]
+    deliveries: Counter[str]
+    lag_seconds: Sequence[float]
+    records: Records
+    weather: Counter[str]
+    problems: Sequence[str]
+    memory: MemoryPeaks
+    seconds: float
+
+
+def play(story: Story, seed: int, state: Path, say: Callable[[str], None]) -> Run:
+    """Play a story to its end.
+
+    Args:
+        story: what happens.
+        seed: of the weather.
+        state: a folder for the local cloud.
+        say: gets a line of progress every few seconds.
+    """
+    config = CloudConfig(
+        state,
+        # One clock here: no skew between the registries' and the functions'.
+        parameters={"Regions": ",".join(REGIONS), "ClockSkewSeconds": "0"},
+        max_instances=INSTANCES,
+        retry=RetryPolicy(time_factor=TIME_FACTOR),
+    )
+    with Cloud(config) as cloud:
+        return _Player(cloud, story, seed, say).play()
+
+
+class _Player:
+    def __init__(self, cloud: Cloud, story: Story, seed: int, say: Callable[[str], None]) -> None:
+        self._cloud = cloud
+        self._story = story
+        self._seed = seed
+        self._say = say
+        self._records = Records(cloud.fc)
+        self._memory = MemoryPeaks()
+        self._started = time.monotonic()
+        self._told = self._started
+
+    def play(self) -> Run:
+        ids = self._create(self._story.caches)
+        began = time.time() + LEAD_SECONDS
+        with Senders(self._cloud, began) as senders:
+            with Weather(self._cloud, self._seed) as weather:
+                for number, delivery in enumerate(self._story.deliveries, start=1):
+                    while (left := began + delivery.at - time.time()) > 0:
+                        time.sleep(min(left, PROGRESS_SECONDS))
+                    senders.send(delivery)
+                    self._progress(f"{number} of {len(self._story.deliveries)} deliveries", senders)
+                # The last pushes too are to meet builds that fail.
+                time.sleep(WEATHER_AFTER_SECONDS)
+            self._say("All is sent once, and the weather is fine: the dust settles.")
+            settled = self._settle(senders)
+            sent = senders.sent()
+        self._records.read()
+        self._memory.sample()
+        deliveries = self._cloud.fc.deliveries()
+        dead_letters = self._cloud.fc.dead_letters()
+        updates = [_update(entry) for entry in self._cloud.control.history()]
+        caches = self._caches(ids)
+        pushes = [Push(push.event_id, push.image.name, began + push.at) for push in self._story.pushes]
+        given_up = {*_dead(dead_letters), *_refused(sent)}
+        findings = judge(caches, pushes, updates, self._records.claims, given_up)
+        return Run(
+            findings=findings,
+            settled=settled,
+            sent=sent,
+            staleness_seconds=staleness(caches, pushes, updates),
+            updates=updates,
+            dead_letters=dead_letters,
+            deliveries=Counter(delivery["state"] for delivery in deliveries),
+            lag_seconds=_lags(deliveries, self._records.first_line_at),
+            records=self._records,
+            weather=weather.made,
+            problems=[*weather.problems, *self._records.defects],
+            memory=self._memory,
+            seconds=time.monotonic() - self._started,
+        )
+
+    def _create(self, caches: Iterable[Listed]) -> dict[str, Listed]:
+        seeds = [
+            {
+                "region_id": cache.region_id,
+                "image_cache_name": cache.name,
+                "images": list(cache.images),
+                "tags": dict(cache.tags),
+            }
+            for cache in caches
+        ]
+        return dict(zip(self._cloud.control.create_caches(seeds), caches, strict=True))
+
+    def _caches(self, ids: Mapping[str, Listed]) -> list[Cache]:
+        shown = {cache["image_cache_id"]: cache for cache in self._cloud.control.caches()}
+        return [
+            Cache(
+                image_cache_id=identifier,
+                listed=listed.images,
+                images=listed.concerned_by,
+                listed_at_end=tuple(shown[identifier]["images"]),
+                status=shown[identifier]["status"],
+            )
+            for identifier, listed in ids.items()
+        ]
+
+    def _settle(self, senders: Senders) -> bool:
+        """Wait until nothing is left to do; False when that takes too long."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            undone = -1
+            if not senders.waiting:
+                # A task that ends may store another one, so a build is looked at before the queue is.
+                building = sum(cache["build"] is not None for cache in self._cloud.control.caches())
+                undone = sum(entry["state"] in _UNDONE for entry in self._cloud.fc.deliveries())
+                if not undone and not building:
+                    return True
+            self._progress("settling" if undone < 0 else f"settling: {undone} tasks left", senders)
+            time.sleep(1.0)
+        return False
+
+    def _progress(self, what: str, senders: Senders) -> None:
+        now = time.monotonic()
+        if now - self._told < PROGRESS_SECONDS:
+            return
+        self._told = now
+        self._records.read()
+        self._memory.sample()
+        counts = ", ".join(
+            f"{self._records.count(result)} {result}"
+            for result in ("refreshed", "deferred", "landed", "failed")
+        )
+        self._say(f"{now - self._started:6.1f} s  {what}, {senders.waiting} not taken; {counts}")
+
+
+def _lags(deliveries: Iterable[Mapping[str, Any]], first_line_at: Mapping[str, float]) -> list[float]:
+    """How far the platform was behind: on a machine that is too slow, this is a part of every staleness."""
+    return [
+        first_line_at[delivery["request_id"]] - delivery["due_at"]
+        for delivery in deliveries
+        if delivery["attempts"] == 1 and not delivery["throttled"] and delivery["request_id"] in first_line_at
+    ]
+
+
+def _update(entry: Mapping[str, Any]) -> Update:
+    return Update(
+        image_cache_id=entry["image_cache_id"],
+        kind=entry["kind"],
+        started_at=entry["started_at"],
+        ended_at=entry["ended_at"],
+        status=entry["status"],
+        images=tuple(entry["images"]),
+    )
+
+
+def _dead(dead_letters: Iterable[Mapping[str, Any]]) -> Iterable[GivenUp]:
+    """What dead letters are about: an event of the bus, or a follow message; a timer's is about no push."""
+    for letter in dead_letters:
+        document = json.loads(letter["payload"])
+        if "change" in document:
+            yield GivenUp(document["change"]["eventId"], document.get("imageCacheId", ""))
+        elif "id" in document:
+            yield GivenUp(document["id"])
+
+
+def _refused(sent: Iterable[Sent]) -> Iterable[GivenUp]:
+    for one in sent:
+        if one.refusal:
+            yield from (GivenUp(push.event_id) for push in one.delivery.pushes)
