@@ -24,7 +24,7 @@ from .caches import UPDATE_FAILED, ImageCache
 from .changes import CacheRequest, PushEvent
 from .errors import BusyError, EciError, ErrorClass
 from .follow import Progress
-from .memory import covering_update, last_update
+from .memory import covering_update, has_wanted_list, last_update
 from .outcomes import describe_decision
 from .plan import Decision, decide
 from .reasons import Reason, Result
@@ -87,7 +87,8 @@ class FollowLook:
         covering = covering_update(cache, self.progress.change, self.applier.skew)
         if covering is not None:
             return covering.began
-        return self.progress.update_began if cache.status in {_RUNNING, _DONE} else None
+        certain = cache.status in {_RUNNING, _DONE} and has_wanted_list(cache, self.progress.change)
+        return self.progress.update_began if certain else None
 
     def _superseded(self, cache: ImageCache) -> bool:
         """Whether a list that is to be set is older than the one that the cache has."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from .caches import UPDATE_FAILED, ImageCache
-from .changes import Change, PushEvent
+from .changes import CacheRequest, Change, PushEvent
 
-__all__ = ["MEMORY_TAG", "LastUpdate", "covering_update", "last_update", "with_memory"]
+__all__ = ["MEMORY_TAG", "LastUpdate", "covering_update", "has_wanted_list", "last_update", "with_memory"]
 
 MEMORY_TAG = "imc-refresh"
 MOST_TAGS = 20
@@ -75,12 +75,18 @@ def covering_update(cache: ImageCache, change: Change, skew: timedelta) -> LastU
         skew: how far the clocks of the registry and of this function may be apart.
     """
     last = last_update(cache)
-    if last is None or cache.status not in _CERTAIN:
+    if last is None or cache.status not in _CERTAIN or not has_wanted_list(cache, change):
         return None
     if _short(change) in last.change_ids:
         return last
     pushed_at = change.pushed_at if isinstance(change, PushEvent) else None
     return last if pushed_at is not None and last.began > pushed_at + skew else None
+
+
+def has_wanted_list(cache: ImageCache, change: Change) -> bool:
+    """Whether the cache has the list that the change sets; true for a change that sets none."""
+    wanted = change.images if isinstance(change, CacheRequest) else None
+    return wanted is None or wanted == cache.images
 
 
 def with_memory(cache: ImageCache, changes: Iterable[Change], began: datetime) -> tuple[tuple[str, str], ...]:

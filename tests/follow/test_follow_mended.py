@@ -106,7 +106,9 @@ def test_an_event_sent_again_after_its_change_was_given_up_is_not_lost(world: An
     cache_id = world.cache(status="Updating")
     event = world.event()
     world.push(event)
-    given_up = world.follow({**world.tasks.take().document, "began": "2020-01-01T00:00:00+00:00"})
+    message = world.tasks.take().document
+    world.clock.advance(7 * 3600)
+    given_up = world.follow(message)
     assert given_up.said == [("failed", "GAVE_UP")]
     assert world.push(event).said == [("deferred", "CACHE_BUSY")]
     world.eci.force(cache_id, "Ready")
@@ -137,7 +139,7 @@ def test_a_cache_deleted_between_a_look_and_its_update_ends_quietly(world: Any) 
 
 SPOILED = {
     "began is no day": {"began": "2026-13-45T00:00:00+00:00"},
-    "attempt is no integer": {"attempt": 1.0},
+    "attempt is no integer": {"attempt": 1.5},
     "a cache without its region": {"regionId": None},
 }
 

@@ -51,13 +51,13 @@ def test_an_accepted_update_is_seen_to_land(world: Any) -> None:
     assert len(world.update_calls()) == 1
 
 
-def test_a_push_without_a_time_lands_without_staleness(world: Any) -> None:
+def test_the_staleness_of_a_push_without_a_time_counts_from_its_arrival(world: Any) -> None:
     world.cache()
     world.push(world.event(pushed_at=""))
     world.clock.advance(100)
     landed = world.run_next()
     assert landed.said == LANDED
-    assert "staleness_seconds" not in landed.record
+    assert 100 <= landed.record["staleness_seconds"] < 110
 
 
 def test_a_running_update_is_looked_at_again_with_growing_delays(world: Any) -> None:

@@ -353,9 +353,15 @@ REPUSHED = (Result.REFRESHED, Reason.TAG_REPUSHED)
     [
         pytest.param(CACHE.images, CACHE.images, True, None, id="short"),
         pytest.param(LONGEST_IMAGES[:9], LONGEST_IMAGES[:9], True, None, id="just short enough"),
-        pytest.param(LONGEST_IMAGES[:14], LONGEST_IMAGES[:14], True, ["request"], id="request left out"),
         pytest.param(
-            LONGEST_IMAGES, LONGEST_IMAGES, True, ["request", "images_before"], id="request and list left out"
+            LONGEST_IMAGES[:14], LONGEST_IMAGES[:14], True, ["images_before"], id="list before left out"
+        ),
+        pytest.param(
+            LONGEST_IMAGES,
+            LONGEST_IMAGES,
+            True,
+            ["images_before", "images_after"],
+            id="only the request is kept, which has the list",
         ),
         pytest.param(LONGEST_IMAGES, LONGEST_IMAGES, False, ["images_before"], id="no request"),
         pytest.param(LONGEST_IMAGES, CACHE.images, False, None, id="one long list"),
@@ -405,7 +411,7 @@ def test_a_line_stays_bounded_when_everything_is_as_long_as_it_may_be() -> None:
     error = PermanentError(Reason.ECI_REFUSED, WIDEST * 5000, code="c" * 100, http_status=400)
     line, outcome = record(lambda recorder: recorder.eci_failure(error, facts))
     check(line, outcome)
-    assert outcome["truncated"] == ["request", "images_before", "images_after"]
+    assert outcome["truncated"] == ["images_before", "images_after", "request"]
 
 
 def test_a_refusal_keeps_its_facts_bounded() -> None:
