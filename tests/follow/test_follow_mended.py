@@ -102,20 +102,6 @@ def test_a_cache_that_cannot_remember_and_fails_after_a_long_build_is_rebuilt(wo
     assert world.settle()[-1].said == [("landed", "LANDED")]
 
 
-def test_an_event_sent_again_after_its_change_was_given_up_is_not_lost(world: Any) -> None:
-    cache_id = world.cache(status="Updating")
-    event = world.event()
-    world.push(event)
-    message = world.tasks.take().document
-    world.clock.advance(7 * 3600)
-    given_up = world.follow(message)
-    assert given_up.said == [("failed", "GAVE_UP")]
-    assert world.push(event).said == [("deferred", "CACHE_BUSY")]
-    world.eci.force(cache_id, "Ready")
-    world.settle()
-    assert len(world.updates(cache_id)) == 1
-
-
 def test_a_cache_deleted_between_a_look_and_its_update_ends_quietly(world: Any) -> None:
     cache_id = world.cache(status="Updating")
     world.manual(imageCacheId=cache_id)

@@ -356,9 +356,17 @@ def test_a_change_that_is_delivered_again_is_covered_by_its_own_update(change: C
     first = decide(described, change, SKEW)
     assert first is not None
     assert first.result is Result.REFRESHED
-    again = decide(updated(described, change), change, SKEW)
+    again = decide(updated(replace(described, images=first.images_after), change), change, SKEW)
     assert again is not None
     assert (again.result, again.reason) == COVERED
+
+
+def test_a_list_that_the_cache_does_not_have_any_more_is_not_covered_by_its_id() -> None:
+    change = request(images=("nginx",))
+    described = updated(cache("imc-1", f"{HOST}/shop/web:v1"), change)
+    decision = decide(described, change, SKEW)
+    assert decision is not None
+    assert (decision.result, decision.images_after) == (Result.REFRESHED, ("nginx",))
 
 
 @pytest.mark.parametrize(
