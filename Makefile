@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
-JOBS ?= 2
+JOBS ?= 4
 MATRIX ?= 3.10 3.11 3.12
 UV_VERSION := 0.13.9
 

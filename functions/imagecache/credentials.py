@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ _KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105 - a variable's nam
 _TOKEN = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105 - a variable's name
 _PLACEHOLDER = "(not shown, as it repeats a secret)"
 _ENCODINGS = 3
+_PARAMETER = re.compile(r"(?:SecurityToken|Password|Signature)=")
 _TELLING = 12
 """So many first characters of a secret give it away."""
 
@@ -58,11 +60,13 @@ def without_secrets(text: str, secrets: tuple[str, ...]) -> str:
     """The text, or a placeholder for all of it where it repeats a secret.
 
     An answer may repeat a call percent-encoded once, twice or as a form, in either letter case, and may be
-    cut off within a secret; so the beginning of one is enough, and nothing of such a text is shown.
+    cut off within a secret; so the beginning of one is enough, or the name of a parameter that holds one, and
+    nothing of such a text is shown.
     """
     hidden = {form[:_TELLING] for secret in secrets for form in _decodings(secret)}
     shown = _decodings(text)
-    return _PLACEHOLDER if any(secret in form for secret in hidden for form in shown) else text
+    telling = any(secret in form for secret in hidden for form in shown)
+    return _PLACEHOLDER if telling or any(_PARAMETER.search(form) for form in shown) else text
 
 
 def _decodings(text: str) -> set[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from typing import Any
 
 from aliyunsdkcore.client import AcsClient
+from aliyunsdkcore.vendored.requests.packages.urllib3.util import ssl_
 
 from .credentials import Credentials
 
@@ -27,6 +29,10 @@ def silence_sdk_loggers() -> None:
 
 
 silence_sdk_loggers()
+
+# The SDK's own copy of urllib3 takes the lack of ssl.wrap_socket, which Python 3.12 removed, for a lack of SNI,
+# and would then name no host in the TLS handshake.
+ssl_.HAS_SNI = ssl.HAS_SNI
 
 
 class Connections:

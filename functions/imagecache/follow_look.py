@@ -24,7 +24,7 @@ from .caches import UPDATE_FAILED, ImageCache
 from .changes import CacheRequest, PushEvent
 from .errors import BusyError, EciError, ErrorClass
 from .follow import Progress
-from .memory import covering_update, has_wanted_list, last_update
+from .memory import carries, covering_update, has_wanted_list, last_update
 from .outcomes import describe_decision
 from .plan import Decision, decide
 from .reasons import Reason, Result
@@ -100,7 +100,10 @@ class FollowLook:
         """How many updates in a row would have begun from UpdateFailed with another one."""
         last = last_update(cache)
         # A cache that cannot remember: what the tasks of this change did is what is known.
-        return (last.rebuilds if last else self.progress.rebuilds) + 1
+        if last is None:
+            return self.progress.rebuilds + 1
+        # Updates that were for other changes say nothing of this one: it may be what mends the image.
+        return last.rebuilds + 1 if carries(last, self.progress.change) else 0
 
     def _landed(self, cache: ImageCache, began: datetime, started: float) -> None:
         change = self.progress.change

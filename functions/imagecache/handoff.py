@@ -120,10 +120,7 @@ class FcTaskStore:
                 allow_redirects=False,
                 auth=_no_netrc,
                 proxies=proxies,
-                # The status says it all; a body that drips would outlast every timeout.
-                stream=True,
             )
-            answer.close()
         except (requests.RequestException, OSError, ValueError) as error:
             return None, f"the follow task could not be sent: {type(error).__name__}"
         return (

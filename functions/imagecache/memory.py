@@ -19,7 +19,15 @@ from datetime import datetime, timedelta, timezone
 from .caches import UPDATE_FAILED, ImageCache
 from .changes import CacheRequest, Change, PushEvent
 
-__all__ = ["MEMORY_TAG", "LastUpdate", "covering_update", "has_wanted_list", "last_update", "with_memory"]
+__all__ = [
+    "MEMORY_TAG",
+    "LastUpdate",
+    "carries",
+    "covering_update",
+    "has_wanted_list",
+    "last_update",
+    "with_memory",
+]
 
 MEMORY_TAG = "imc-refresh"
 MOST_TAGS = 20
@@ -77,10 +85,15 @@ def covering_update(cache: ImageCache, change: Change, skew: timedelta) -> LastU
     last = last_update(cache)
     if last is None or cache.status not in _CERTAIN or not has_wanted_list(cache, change):
         return None
-    if _short(change) in last.change_ids:
+    if carries(last, change):
         return last
     pushed_at = change.pushed_at if isinstance(change, PushEvent) else None
     return last if pushed_at is not None and last.began > pushed_at + skew else None
+
+
+def carries(update: LastUpdate, change: Change) -> bool:
+    """Whether the update, or one before it, was for this very change."""
+    return _short(change) in update.change_ids
 
 
 def has_wanted_list(cache: ImageCache, change: Change) -> bool:

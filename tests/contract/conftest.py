@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -108,6 +109,19 @@ def new_gateway() -> Callable[..., SdkGateway]:
             options.pop("connections", None) or Connections(),
             **{"sleep": lambda _seconds: None, **options},
         )
+
+    return make
+
+
+@pytest.fixture
+def time_left() -> Callable[..., Deadline]:
+    """Makes the deadline of an invocation that has exactly so many seconds left to make calls in."""
+
+    def make(seconds: float, clock: Callable[[], float] = time.monotonic) -> Deadline:
+        passed = 0.0
+        deadline = Deadline(60, clock=lambda: clock() + passed)
+        passed = deadline.remaining() - seconds
+        return deadline
 
     return make
 
@@ -219,10 +233,12 @@ class RawServer:
 
     ``answer`` is called with each whole request head, or with the first bytes of what is no HTTP; it gives
     the bytes to send. A connection stays open after an answer with a length, and is closed after any other.
+    With ``drip_seconds`` the bytes go out one by one, so long apart.
     """
 
     answer: Callable[[bytes], bytes]
     tls: Any = None
+    drip_seconds: float = 0.0
     received: list[bytes] = field(default_factory=list)
     connections: int = 0
 
@@ -279,7 +295,9 @@ class RawServer:
             data += more
         self.received.append(data)
         answer = self.answer(data)
-        connection.sendall(answer)
+        for piece in [bytes([byte]) for byte in answer] if self.drip_seconds else [answer]:
+            connection.sendall(piece)
+            time.sleep(self.drip_seconds)
         return b"Content-Length" in answer and b"Connection: close" not in answer
 
 
@@ -287,8 +305,8 @@ class RawServer:
 def raw_server() -> Iterator[Callable[..., RawServer]]:
     servers: list[RawServer] = []
 
-    def start(answer: Callable[[bytes], bytes], tls: Any = None) -> RawServer:
-        servers.append(RawServer(answer, tls))
+    def start(answer: Callable[[bytes], bytes], **options: Any) -> RawServer:
+        servers.append(RawServer(answer, **options))
         return servers[-1]
 
     yield start

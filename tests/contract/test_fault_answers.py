@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from imagecache.deadline import Deadline
 from imagecache.errors import EciError, TransientError
 from imagecache.gateway import Accepted
 from local.credentials import CredentialStore
@@ -34,8 +33,8 @@ EXPECTED = {
 }
 """For each kind of fault the reason of the error that it ends in, and what the order of the fault needs."""
 ATTEMPTS = 3
-SHORT = 3.0
-"""Seconds of an invocation in which one slow answer can be waited for, and no second."""
+SHORT = 2.0
+"""Seconds in which one slow answer can be waited for, and no second."""
 
 each_kind = pytest.mark.parametrize("kind", list(EXPECTED))
 each_action = pytest.mark.parametrize("action", ACTIONS)
@@ -67,12 +66,12 @@ def test_every_kind_of_fault_is_expected_somewhere() -> None:
 @each_action
 @each_kind
 def test_a_fault_that_stays_ends_in_one_error_of_ours(
-    eci: Any, new_gateway: Any, credentials: Any, kind: str, action: str
+    eci: Any, new_gateway: Any, credentials: Any, time_left: Any, kind: str, action: str
 ) -> None:
     reason, members = EXPECTED[kind]
     cache_id = eci.cache()
     eci.control.inject(kind, action=action, count=10, **members)
-    deadline = Deadline(SHORT if kind == "slow" else 60)
+    deadline = time_left(SHORT if kind == "slow" else 60)
 
     error = failure(new_gateway(eci.url, credentials(eci.credential), deadline=deadline), action, cache_id)
 
@@ -117,12 +116,12 @@ def test_an_update_whose_answer_is_lost_is_asked_for_again_and_made_once(
 
 @each_kind
 def test_an_update_whose_answers_are_all_lost_is_made_once_and_still_a_failure(
-    eci: Any, new_gateway: Any, credentials: Any, kind: str
+    eci: Any, new_gateway: Any, credentials: Any, time_left: Any, kind: str
 ) -> None:
     reason, members = EXPECTED[kind]
     cache_id = eci.cache()
     eci.control.inject(kind, action="UpdateImageCache", acts=True, count=10, **members)
-    deadline = Deadline(SHORT if kind == "slow" else 60)
+    deadline = time_left(SHORT if kind == "slow" else 60)
     gateway = new_gateway(eci.url, credentials(eci.credential), deadline=deadline)
 
     assert failure(gateway, "UpdateImageCache", cache_id).reason == reason

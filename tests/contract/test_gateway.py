@@ -264,10 +264,10 @@ def test_the_pause_between_attempts_grows_and_stays_short(
     assert 0.1 <= pauses[0] <= 0.2 <= pauses[1] <= 0.4
 
 
-def test_no_call_is_started_that_has_no_time_to_end(eci: Any, new_gateway: Any, credentials: Any) -> None:
-    # A second is kept to record and answer, and a call wants one more.
-    deadline = Deadline(1.9)
-    gateway = new_gateway(eci.url, credentials(eci.credential), deadline=deadline)
+def test_no_call_is_started_that_has_no_time_to_end(
+    eci: Any, new_gateway: Any, credentials: Any, time_left: Any
+) -> None:
+    gateway = new_gateway(eci.url, credentials(eci.credential), deadline=time_left(0.9))
     for call in (
         lambda: gateway.list_image_caches(REGION),
         lambda: gateway.describe_image_cache(REGION, "imc-1"),
@@ -280,10 +280,10 @@ def test_no_call_is_started_that_has_no_time_to_end(eci: Any, new_gateway: Any, 
 
 
 def test_no_other_attempt_is_started_that_has_no_time_to_end(
-    eci: Any, new_gateway: Any, credentials: Any
+    eci: Any, new_gateway: Any, credentials: Any, time_left: Any
 ) -> None:
     # The clock stands still with time for a call, but not for a pause of a tenth of a second before it.
-    deadline = Deadline(2.05, clock=lambda: 0.0)
+    deadline = time_left(1.05, clock=lambda: 0.0)
     gateway = new_gateway(eci.url, credentials(eci.credential), deadline=deadline)
     eci.control.inject("error", code="Throttling", count=10)
     with pytest.raises(TransientError) as raised:
@@ -310,12 +310,12 @@ def test_no_other_page_is_asked_for_when_the_time_is_over(
 
 @pytest.mark.parametrize("action", ["DescribeImageCaches", "UpdateImageCache"])
 def test_a_slow_answer_is_waited_for_as_long_as_the_time_lasts(
-    eci: Any, new_gateway: Any, credentials: Any, action: str
+    eci: Any, new_gateway: Any, credentials: Any, time_left: Any, action: str
 ) -> None:
     cache_id = eci.cache()
     eci.control.inject("slow", delay_seconds=30)
     began = time.monotonic()
-    gateway = new_gateway(eci.url, credentials(eci.credential), deadline=Deadline(3.0))
+    gateway = new_gateway(eci.url, credentials(eci.credential), deadline=time_left(2.0))
     with pytest.raises(TransientError) as raised:
         perform(gateway, action, cache_id)
     assert (raised.value.reason, raised.value.calls) == ("TIMED_OUT", 1)

@@ -22,7 +22,6 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 import pytest
 
 from imagecache.credentials import Credentials
-from imagecache.deadline import Deadline
 from imagecache.errors import EciError
 
 MARK = "MARK-"
@@ -188,7 +187,7 @@ def try_everything(url: str, seen: Seen, doors: Any, new_gateway: Any, monkeypat
         lambda gateway: gateway.list_image_caches("cn-hangzhou"),
     ):
         with pytest.raises(EciError) as raised:
-            call(new_gateway(url, credentials, deadline=Deadline(2.5)))
+            call(new_gateway(url, credentials))
         seen.add(raised.value)
         assert raised.value.__cause__ is None
         assert raised.value.__context__ is None
@@ -289,13 +288,13 @@ def test_a_proxy_that_fails_shows_nothing_of_its_own_password(
 
 
 def test_a_slow_answer_shows_nothing_of_the_call(
-    seen: Seen, eci: Any, new_gateway: Any, credentials: Any
+    seen: Seen, eci: Any, new_gateway: Any, credentials: Any, time_left: Any
 ) -> None:
     eci.control.inject("slow", delay_seconds=30, count=10)
     given = credentials(eci.credential)
     request = {**UPDATE, "ImageCacheId": eci.cache()}
     with pytest.raises(EciError) as raised:
-        new_gateway(eci.url, given, deadline=Deadline(3.0)).update_image_cache(request)
+        new_gateway(eci.url, given, deadline=time_left(2.0)).update_image_cache(request)
     assert raised.value.reason == "TIMED_OUT"
     seen.add(raised.value)
     text = seen.everything()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -10,9 +11,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from jsonschema import Draft202012Validator
 
+from imagecache.changes import PushEvent
 from imagecache.update import build_update
 
 REGION = "cn-hangzhou"
+NOW = datetime(2026, 3, 2, 2, 15, 30, tzinfo=timezone.utc)
+PUSH = PushEvent("acr", "event-1", "docker.io", "library/nginx", "1")
 _SCHEMAS = Path(__file__).parents[2] / "schemas"
 UPDATE_SCHEMA = json.loads((_SCHEMAS / "update-image-cache.schema.json").read_text(encoding="utf-8"))
 SIGNING = {
@@ -131,7 +135,7 @@ def test_a_configured_parameter_takes_the_place_of_what_the_description_says(
 ) -> None:
     cache_id = eci.cache("nginx:1", **SEEDED)
     cache = gateway.describe_image_cache(REGION, cache_id)
-    request = build_update(cache, cache.images, ["change"], extra=given)
+    request = build_update(cache, cache.images, [PUSH], began=NOW, extra=given)
     Draft202012Validator(UPDATE_SCHEMA).validate(request)
 
     gateway.update_image_cache(request)
@@ -198,7 +202,7 @@ def test_what_a_cache_is_described_as_survives_its_update(
     cache_id = eci.cache("nginx:1", "redis:7", **SEEDED)
     cache = gateway.describe_image_cache(REGION, cache_id)
 
-    gateway.update_image_cache(build_update(cache, ("nginx:2", "redis:7"), ["change"]))
+    gateway.update_image_cache(build_update(cache, ("nginx:2", "redis:7"), [PUSH], began=NOW))
 
     after = eci.control.cache(cache_id)
     assert after["images"] == ["nginx:2", "redis:7"]
@@ -236,7 +240,7 @@ def test_a_cache_of_which_nothing_is_described_stays_so(
     cache_id = eci.cache("nginx:1", image_cache_name="web")
     cache = gateway.describe_image_cache(REGION, cache_id)
 
-    gateway.update_image_cache(build_update(cache, cache.images, ["change"]))
+    gateway.update_image_cache(build_update(cache, cache.images, [PUSH], began=NOW))
 
     after = eci.control.cache(cache_id)
     assert set(after["tags"]) <= {"imc-refresh"}

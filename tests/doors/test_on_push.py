@@ -256,3 +256,16 @@ def test_a_dry_run_sends_nothing(
     assert told.results == [("planned", "TAG_REPUSHED")]
     assert told.only["request"]["Image"] == fleet.control.cache("imc-instances")["images"]
     assert fleet.updates() == []
+
+
+def test_a_refusal_that_cannot_be_looked_into_is_a_failure(deployed: Any, doors: Any, events: Any) -> None:
+    cache_id = deployed.cache("acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest")
+    read_again = {"action": "DescribeImageCaches", "image_cache_id": cache_id}
+    deployed.control.inject("slow", delay_seconds=0.01, **read_again)
+    deployed.control.inject("error", code="ServiceUnavailable", count=3, **read_again)
+    deployed.control.inject("error", code="InvalidParameter.NotFound", action="UpdateImageCache")
+
+    told = doors.push(events.cloud())
+
+    assert type(told.error) is PermanentDoorError
+    assert told.results == [("failed", "NOT_FOUND")]

@@ -280,3 +280,17 @@ def test_an_error_says_where_which_rule_and_what_was_found(doors: Any, payload: 
         "rule": 'type: "string"',
         "found": "14",
     }
+
+
+@pytest.mark.parametrize("url", ["http://[::1/v2/web", "no url", ""])
+def test_an_event_whose_url_names_no_host_is_refused(
+    doors: Any, deployed: Any, payload: Any, url: str
+) -> None:
+    envelope = payload("distribution/push_tag_v1.json")
+    envelope["events"][0]["target"]["url"] = url
+    envelope["events"][0].pop("request", None)
+
+    told = doors.webhook("distribution", envelope)
+
+    assert (told.status, told.only["reason"]) == (400, "UNKNOWN_REGISTRY")
+    assert deployed.calls() == []

@@ -230,6 +230,7 @@ def test_the_environment_is_the_platforms_and_the_functions_and_nothing_inherite
         "OWN",
         "ADDED",
         "IMC_ECI_ENDPOINT",
+        "IMC_FC_ENDPOINT",
         "FC_REGION",
         "FC_ACCOUNT_ID",
         "FC_FUNCTION_NAME",

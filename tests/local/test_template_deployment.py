@@ -26,7 +26,7 @@ def test_the_template_deploys_a_function_for_each_entry_point() -> None:
     functions = {one.name: one.handler for one in project().functions}
     assert functions == {
         f"imc-refresh-{name.replace('_', '-')}": f"{name}.handler"
-        for name in ("on_push", "on_webhook", "on_manual", "on_timer")
+        for name in ("on_push", "on_webhook", "on_manual", "on_timer", "on_follow")
     }
 
 
@@ -40,6 +40,12 @@ def test_the_settings_reach_the_functions() -> None:
     assert functions["on_push"].environment == {
         "IMC_REGIONS": "cn-hangzhou,cn-beijing",
         "IMC_ECI_ENDPOINT": "https://eci.{region}.aliyuncs.com",
+        "IMC_FOLLOW_FUNCTION": "imc-refresh-on-follow",
+        "IMC_FOLLOW_BASE_SECONDS": "30",
+        "IMC_FOLLOW_MAX_SECONDS": "900",
+        "IMC_FOLLOW_GIVE_UP_SECONDS": "21600",
+        "IMC_FOLLOW_REBUILDS": "3",
+        "IMC_CLOCK_SKEW_SECONDS": "2",
         "IMC_DRY_RUN": "true",
         "IMC_LOG_LEVEL": "DEBUG",
     }
@@ -87,7 +93,7 @@ def test_the_rule_is_about_pushes_and_builds(event: dict[str, str], wanted: bool
     assert trigger.pattern(event) is wanted
 
 
-def test_the_role_may_do_two_things_and_nothing_else() -> None:
+def test_the_role_may_do_three_things_and_nothing_else() -> None:
     resources = load_template(ROOT / "template.yml", GIVEN, region="cn-hangzhou", account_id="1234")
     (role,) = [one for one in resources if one.type == "ALIYUN::RAM::Role"]
     (policy,) = role.properties["Policies"]
@@ -96,7 +102,12 @@ def test_the_role_may_do_two_things_and_nothing_else() -> None:
             "Effect": "Allow",
             "Action": ["eci:DescribeImageCaches", "eci:UpdateImageCache"],
             "Resource": ["acs:eci:*:1234:imagecache/*"],
-        }
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["fc:InvokeFunction"],
+            "Resource": ["acs:fc:cn-hangzhou:1234:functions/imc-refresh-on-follow*"],
+        },
     ]
 
 

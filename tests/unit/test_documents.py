@@ -134,3 +134,10 @@ def test_a_shown_text_tells_that_it_was_cut() -> None:
     assert shown("a" * 81) == "a" * 80 + "..."
     assert shown(None) == "null"
     assert shown({"a": [1]}) == '{"a": [1]}'
+
+
+def test_a_number_that_no_float_holds_is_refused() -> None:
+    with pytest.raises(InputError) as refused:
+        read_json(b'{"pushed": 1e999}', limit=100, what="body")
+    assert refused.value.reason is Reason.NOT_JSON
+    assert read_json(b"[1.5]", limit=100, what="body") == [1.5]

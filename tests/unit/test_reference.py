@@ -252,3 +252,11 @@ def test_a_reference_without_a_tag_means_latest() -> None:
     assert parse_reference("nginx").tag is None
     assert parse_reference("nginx").effective_tag == DEFAULT_TAG
     assert parse_reference("nginx:v1").effective_tag == "v1"
+
+
+def test_a_reference_that_is_too_long_with_its_defaults_is_refused() -> None:
+    text = f"web:{'t' * 128}@a:{'0' * 512}"
+    assert isinstance(read_or_refused(text), ImageRef)
+    long_digest = f"web@{'a' * 890}:{'0' * 120}"
+    assert len(long_digest) < 1024
+    assert isinstance(read_or_refused(long_digest), InputError)
