@@ -30,8 +30,8 @@ def silence_sdk_loggers() -> None:
 
 silence_sdk_loggers()
 
-# The SDK's own copy of urllib3 takes the lack of ssl.wrap_socket, which Python 3.12 removed, for a lack of SNI,
-# and would then name no host in the TLS handshake.
+# The SDK's own copy of urllib3 takes the lack of ssl.wrap_socket, which Python 3.12 removed, for a lack of
+# SNI, and would then name no host in the TLS handshake.
 ssl_.HAS_SNI = ssl.HAS_SNI
 
 
