@@ -37,7 +37,7 @@ format: env ## Mend what can be mended of style and format
 
 .PHONY: test
 test: env ## Run all tests; functions/ must be covered to 100 %, branches included
-	$(BIN)/python -m pytest -n $(JOBS) --cov
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov
 
 .PHONY: test-unit
 test-unit: env ## Run the unit tests
