@@ -163,4 +163,5 @@ class Engine:
             endpoint=self.settings.eci_endpoint,
             now=self.arrived,
             since=change.pushed_at if isinstance(change, PushEvent) else None,
+            skew=timedelta(seconds=self.settings.clock_skew_seconds),
         )

@@ -23,7 +23,7 @@ class Listings:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], Listing] = {}
 
-    def current(
+    def current(  # noqa: PLR0913 - what makes a listing right, by name
         self,
         gateway: EciGateway,
         region_id: str,
@@ -31,6 +31,7 @@ class Listings:
         endpoint: str,
         now: datetime,
         since: datetime | None,
+        skew: timedelta = CLOCK_SKEW,
     ) -> Listing:
         """A listing that is right for a change.
 
@@ -40,20 +41,21 @@ class Listings:
             endpoint: the gateway's endpoint; another endpoint is another account's caches.
             now: the time of this invocation; a listing of this very invocation always serves.
             since: the latest moment the push can have happened; None: only one of this invocation serves.
+            skew: how far the registry's clock may be off.
 
         Raises:
             EciError: when the region could not be listed.
         """
         kept = self._kept.get((endpoint, region_id))
-        if kept is not None and self._serves(kept, now, since):
+        if kept is not None and self._serves(kept, now, since, skew):
             return kept
         listing = Listing(region_id, gateway.list_image_caches(region_id), now)
         self._kept[endpoint, region_id] = listing
         return listing
 
     @staticmethod
-    def _serves(kept: Listing, now: datetime, since: datetime | None) -> bool:
+    def _serves(kept: Listing, now: datetime, since: datetime | None, skew: timedelta) -> bool:
         if kept.listed_at == now:
             return True
         young = timedelta(0) <= now - kept.listed_at <= LISTING_LIFETIME
-        return young and since is not None and kept.listed_at >= since + CLOCK_SKEW
+        return young and since is not None and kept.listed_at >= since + skew

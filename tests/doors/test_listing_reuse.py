@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -169,3 +170,14 @@ def test_a_cache_that_became_busy_since_the_listing_is_tried_again(
     deployed.control.force(cache_id, "Updating")
     assert push_web(doors, events).results == [("failed", "CACHE_BUSY")]
     assert (len(deployed.listings()), deployed.updates()) == (1, [])
+
+
+def test_a_registry_whose_clock_is_further_off_needs_a_listing_of_its_own(
+    deployed: Any, doors: Any, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMC_CLOCK_SKEW_SECONDS", "3600")
+    deployed.cache(WEB)
+    push_api(doors, events)
+    a_minute_ago = (datetime.now(timezone.utc) - timedelta(minutes=1)).isoformat()
+    push_web(doors, events, time=a_minute_ago)
+    assert len(deployed.listings()) == 2

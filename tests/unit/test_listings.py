@@ -120,3 +120,13 @@ def test_a_failed_listing_is_not_kept_and_does_not_replace_the_last() -> None:
         listings.current(gateway, REGION, endpoint=ENDPOINT, now=seconds(5), since=seconds(5))
     reused = listings.current(gateway, REGION, endpoint=ENDPOINT, now=seconds(5), since=seconds(-5))
     assert reused is first
+
+
+@pytest.mark.parametrize(("skew", "listed_again"), [(9, False), (10, False), (10.001, True)])
+def test_the_difference_between_the_clocks_is_the_one_that_is_set(skew: float, listed_again: bool) -> None:
+    gateway, listings = CountingGateway(), Listings()
+    for now in (START, seconds(5)):
+        listings.current(
+            gateway, REGION, endpoint=ENDPOINT, now=now, since=seconds(-10), skew=timedelta(seconds=skew)
+        )
+    assert len(gateway.asked) == 1 + listed_again
