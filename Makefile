@@ -6,6 +6,9 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 JOBS ?= 4
 MATRIX ?= 3.10 3.11 3.12
+RUNTIME ?= python3.12
+REGION ?= cn-hangzhou
+BUCKET ?= my-bucket
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
@@ -20,15 +23,16 @@ help: ## Show this help
 .PHONY: env
 env: .venv/$(STAMP) ## Create .venv from the locks
 
-.venv/$(STAMP): requirements-dev.txt .ci/make-venv
-	@.ci/make-venv "$(PYTHON)" .venv requirements-dev.txt
+.venv/$(STAMP): requirements-dev.txt requirements-ros.txt .ci/make-venv
+	@.ci/make-venv "$(PYTHON)" .venv requirements-dev.txt requirements-ros.txt
 	@touch $@
 
 .PHONY: lint
-lint: env ## Check style, format and types
+lint: env ## Check style, format, types, and template.yml
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python -m deploy lint
 
 .PHONY: format
 format: env ## Mend what can be mended of style and format
@@ -63,6 +67,15 @@ test-on-%: .venv-%/$(STAMP)
 .venv-%/$(STAMP): requirements-dev.txt .ci/make-venv .ci/find-python
 	@.ci/make-venv "$$(.ci/find-python $*)" .venv-$* requirements-dev.txt
 	@touch $@
+
+.PHONY: package
+package: env ## Build the zip that is deployed (RUNTIME=python3.10: for the other runtime)
+	$(BIN)/python -m deploy package --runtime $(RUNTIME)
+
+.PHONY: deploy-help
+deploy-help: env ## Print the vendor's commands that create a stack (REGION=... BUCKET=...)
+	@$(BIN)/python -m deploy commands create --region $(REGION) --bucket $(BUCKET) \
+		--package dist/imc-refresh-$(RUNTIME).zip
 
 .PHONY: demo
 demo: env ## Play the main job on local servers

@@ -1,4 +1,4 @@
-"""Reads a ROS template: its YAML, its parameters, and the resources with all values resolved.
+"""Reads a ROS template: its YAML, and the resources with all values resolved.
 
 Language: ROS template syntax, format version 2015-09-01; the short YAML forms of the functions (``!Ref`` and
 so on) are part of it. Must not know what any resource type means.
@@ -6,22 +6,35 @@ so on) are part of it. Must not know what any resource type means.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .template_functions import NO_VALUE, Resolver, TemplateError, as_text, mapping_at
+from .template_functions import Conditions, Resolver, TemplateError, mapping_at
+from .template_parameters import parameter_values, pseudo_parameters
 
-__all__ = ["Resource", "TemplateError", "load_template", "parameter_names"]
+__all__ = [
+    "FORMAT_VERSION",
+    "SECTIONS",
+    "Resource",
+    "TemplateError",
+    "load_template",
+    "parameter_names",
+    "parse_template",
+]
 
 FORMAT_VERSION = "2015-09-01"
-_SECTIONS = frozenset(
-    {"ROSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Resources", "Outputs"}
+SECTIONS = (
+    "ROSTemplateFormatVersion",
+    "Description",
+    "Metadata",
+    "Parameters",
+    "Conditions",
+    "Resources",
+    "Outputs",
 )
 
 
@@ -48,7 +61,7 @@ class Resource:
 def load_template(
     path: Path, parameters: Mapping[str, str], *, region: str, account_id: str
 ) -> list[Resource]:
-    """Read a template file.
+    """Read a template file; a resource whose condition does not hold is left out.
 
     Args:
         path: the YAML (or JSON) file.
@@ -60,25 +73,17 @@ def load_template(
         TemplateError: the template, or a parameter, is wrong.
         OSError: the file cannot be read.
     """
-    document = _parse(path)
+    document = _parse_strictly(path)
     version = str(document.get("ROSTemplateFormatVersion"))
     if version != FORMAT_VERSION:
         raise TemplateError("ROSTemplateFormatVersion", f"{FORMAT_VERSION} is expected, {version!r} found")
-    unknown = sorted(set(document) - _SECTIONS)
+    unknown = sorted(set(document) - set(SECTIONS))
     if unknown:
         raise TemplateError(str(unknown[0]), "a section that is not supported here")
-    values = _parameter_values(mapping_at("Parameters", document.get("Parameters") or {}), parameters)
-    values.update(
-        {
-            "ALIYUN::StackName": "local",
-            "ALIYUN::StackId": "local",
-            "ALIYUN::Region": region,
-            "ALIYUN::AccountId": account_id,
-            "ALIYUN::TenantId": account_id,
-            "ALIYUN::NoValue": NO_VALUE,
-        }
-    )
-    return _resources(mapping_at("Resources", document.get("Resources")), values)
+    values = parameter_values(mapping_at("Parameters", document.get("Parameters") or {}), parameters)
+    values.update(pseudo_parameters(region=region, account_id=account_id))
+    conditions = Conditions(mapping_at("Conditions", document.get("Conditions") or {}), values)
+    return _resources(mapping_at("Resources", document.get("Resources")), values, conditions)
 
 
 def parameter_names(path: Path) -> frozenset[str]:
@@ -88,15 +93,23 @@ def parameter_names(path: Path) -> frozenset[str]:
         TemplateError: the file is no template.
         OSError: the file cannot be read.
     """
-    return frozenset(mapping_at("Parameters", _parse(path).get("Parameters") or {}))
+    return frozenset(mapping_at("Parameters", _parse_strictly(path).get("Parameters") or {}))
 
 
-def _resources(declared: Mapping[str, Any], values: Mapping[str, Any]) -> list[Resource]:
-    resolver = Resolver(declared, values)
+def _resources(
+    declared: Mapping[str, Any], values: Mapping[str, Any], conditions: Conditions
+) -> list[Resource]:
+    present = {
+        logical_id: declaration
+        for logical_id, declaration in declared.items()
+        if "Condition" not in mapping_at(f"Resources.{logical_id}", declaration)
+        or conditions.hold(f"Resources.{logical_id}.Condition", declaration["Condition"])
+    }
+    resolver = Resolver(present, values, conditions.hold)
     resources = []
-    for logical_id, declaration in declared.items():
+    for logical_id, declaration in present.items():
         path = f"Resources.{logical_id}"
-        kind = mapping_at(path, declaration).get("Type")
+        kind = declaration.get("Type")
         if not isinstance(kind, str):
             raise TemplateError(f"{path}.Type", f"a text is expected, {kind!r} found")
         properties = mapping_at(f"{path}.Properties", declaration.get("Properties", {}))
@@ -104,29 +117,57 @@ def _resources(declared: Mapping[str, Any], values: Mapping[str, Any]) -> list[R
     return resources
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def parse_template(path: Path) -> tuple[dict[str, Any], list[TemplateError]]:
+    """Read a template file as it is written, with every function in its long form.
+
+    Returns:
+        The document, and an error for each key that occurs twice in one mapping: the last one wins.
+
+    Raises:
+        TemplateError: the file is no YAML, or no mapping.
+        OSError: the file cannot be read.
+    """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        try:
+            root = loader.get_single_node()
+            repeated = list(_repeated_keys("", root))
+            document = loader.construct_document(root) if root is not None else None
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TemplateError(str(path), str(error)) from None
-    return mapping_at(str(path), document)
+    return mapping_at(str(path), document), repeated
+
+
+def _parse_strictly(path: Path) -> dict[str, Any]:
+    document, repeated = parse_template(path)
+    if repeated:
+        raise repeated[0]
+    return document
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML, the short forms of the template's functions, and no key twice in one mapping."""
+    """YAML with the short forms of the template's functions."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - its base's
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        for number, key in enumerate(keys):
-            if key in keys[:number]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} occurs twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep=deep)
+
+def _repeated_keys(path: str, node: yaml.Node | None) -> Iterator[TemplateError]:
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _repeated_keys(f"{path}[{number}]", item)
+    elif isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            member = f"{path}.{key.value}" if path else str(key.value)
+            if str(key.value) in seen:
+                line = key.start_mark.line + 1
+                yield TemplateError(member, f"the key {key.value!r} occurs twice, again in line {line}")
+            seen.add(str(key.value))
+            yield from _repeated_keys(member, value)
 
 
 def _short_form(loader: yaml.Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    name = suffix if suffix == "Ref" else f"Fn::{suffix}"
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
     value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
@@ -140,45 +181,3 @@ def _short_form(loader: yaml.Loader, suffix: str, node: yaml.Node) -> dict[str, 
 
 
 _Loader.add_multi_constructor("!", _short_form)
-
-
-def _parameter_values(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    for name in sorted(set(given) - set(declared)):
-        raise TemplateError(f"Parameters.{name}", f"no such parameter; known are {', '.join(declared)}")
-    values = {}
-    for name, declaration in declared.items():
-        path = f"Parameters.{name}"
-        if name not in given and "Default" not in mapping_at(path, declaration):
-            raise TemplateError(path, "has no default, so a value must be given")
-        raw = given.get(name, declaration.get("Default"))
-        values[name] = _converted(path, declaration, raw)
-    return values
-
-
-def _converted(path: str, declaration: Mapping[str, Any], raw: Any) -> Any:
-    shown = "the value" if declaration.get("NoEcho") else f"{raw!r}"
-    kind = declaration.get("Type")
-    text = as_text(raw)
-    allowed = declaration.get("AllowedValues")
-    if allowed is not None and text not in [as_text(one) for one in allowed]:
-        raise TemplateError(path, f"{shown} is not one of {', '.join(as_text(one) for one in allowed)}")
-    pattern = declaration.get("AllowedPattern")
-    if pattern is not None and not re.search(pattern, text):
-        raise TemplateError(path, f"{shown} does not match {pattern}")
-    try:
-        return _CONVERSIONS[kind](text) if not isinstance(raw, (dict, list)) else raw
-    except KeyError as error:
-        if kind not in _CONVERSIONS:
-            raise TemplateError(path, f"the type {kind!r} is not one of {', '.join(_CONVERSIONS)}") from None
-        raise TemplateError(path, f"{shown} is no {kind}: {error}") from None
-    except ValueError:
-        raise TemplateError(path, f"{shown} is no {kind}") from None
-
-
-_CONVERSIONS: dict[Any, Any] = {
-    "String": str,
-    "Number": json.loads,
-    "Boolean": lambda text: {"true": True, "false": False}[text.lower()],
-    "Json": json.loads,
-    "CommaDelimitedList": lambda text: text.split(","),
-}

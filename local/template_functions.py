@@ -1,4 +1,4 @@
-"""The functions of a ROS template: Ref, GetAtt, Sub and Join, and the values that they stand for.
+"""The functions of a ROS template: Ref, GetAtt, Sub, Join and If, conditions, and what they stand for.
 
 What a value can only have in the cloud (an ARN, a URL) becomes a fixed text that names it. Must not know
 files, YAML or what any resource type means.
@@ -8,10 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["NO_VALUE", "Resolver", "TemplateError", "as_text", "mapping_at"]
+__all__ = [
+    "CONDITION_FUNCTIONS",
+    "NO_VALUE",
+    "Conditions",
+    "Resolver",
+    "TemplateError",
+    "as_text",
+    "mapping_at",
+    "operands",
+]
+
+CONDITION_FUNCTIONS = ("Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or")
 
 NO_VALUE = object()
 """What ``ALIYUN::NoValue`` is: the property that has it is left out."""
@@ -20,10 +31,17 @@ _PLACEHOLDER = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
 class TemplateError(ValueError):
-    """Raised when a template cannot be used; the text begins with the path of the node that is wrong."""
+    """Raised when a template cannot be used; the text begins with the path of the node that is wrong.
+
+    Attributes:
+        path: of the node.
+        problem: what is wrong with it.
+    """
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
 
 
 def mapping_at(path: str, value: Any) -> dict[str, Any]:
@@ -42,17 +60,89 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-class Resolver:
-    """Resolves the values of one template.
+def operands(path: str, name: str, argument: Any) -> list[Any]:
+    """The parts of a condition function, which are conditions, or values in the case of Fn::Equals.
+
+    The vendor's pages "Conditions" and "Functions" give Fn::Not its condition as it is; the vendor's own
+    generator of templates writes a list of one. Both are read.
+
+    Raises:
+        TemplateError: there are too few or too many.
+    """
+    if name == "Fn::Not":
+        argument = argument if isinstance(argument, list) else [argument]
+    least, most = {"Fn::Not": (1, 1), "Fn::Equals": (2, 2)}.get(name, (2, 10))
+    if not isinstance(argument, list) or not least <= len(argument) <= most:
+        expected = {1: "one condition is", 2: "two items are"}.get(most, "2 to 10 conditions are")
+        raise TemplateError(path, f"{expected} expected, {argument!r} found")
+    return argument
+
+
+class Conditions:
+    """The conditions of one template.
 
     Args:
-        declared: the section Resources.
-        values: parameters and pseudo parameters.
+        declared: the section Conditions.
+        values: parameters and pseudo parameters; nothing else may be referred to.
     """
 
     def __init__(self, declared: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         self._declared = declared
+        self._resolver = Resolver({}, values, self.hold)
+        self._open: list[str] = []
+
+    def hold(self, path: str, condition: Any) -> bool:
+        """Whether a condition holds.
+
+        Args:
+            path: of the condition, for messages.
+            condition: the name of one, or one of the condition functions.
+
+        Raises:
+            TemplateError: there is no such condition, it is none, or it depends on itself.
+        """
+        if isinstance(condition, str):
+            return self._named(path, condition)
+        if not isinstance(condition, dict) or len(condition) != 1:
+            raise TemplateError(path, f"a condition is expected, {condition!r} found")
+        ((name, argument),) = condition.items()
+        if name == "Condition":
+            return self._named(f"{path}.{name}", argument)
+        if name not in CONDITION_FUNCTIONS:
+            raise TemplateError(f"{path}.{name}", f"one of {', '.join(CONDITION_FUNCTIONS)} is expected")
+        parts = operands(f"{path}.{name}", name, argument)
+        if name == "Fn::Equals":
+            left, right = self._resolver.resolve(f"{path}.{name}", parts)
+            return bool(left == right)
+        held = [self.hold(f"{path}.{name}[{number}]", part) for number, part in enumerate(parts)]
+        return not held[0] if name == "Fn::Not" else all(held) if name == "Fn::And" else any(held)
+
+    def _named(self, path: str, name: Any) -> bool:
+        if not isinstance(name, str) or name not in self._declared:
+            raise TemplateError(path, f"there is no condition {name!r}")
+        if name in self._open:
+            raise TemplateError(f"Conditions.{name}", "depends on itself")
+        self._open.append(name)
+        held = self.hold(f"Conditions.{name}", self._declared[name])
+        self._open.pop()
+        return held
+
+
+class Resolver:
+    """Resolves the values of one template.
+
+    Args:
+        declared: the section Resources, without those that are left out.
+        values: parameters and pseudo parameters.
+        holds: whether a condition at a path holds, for Fn::If.
+    """
+
+    def __init__(
+        self, declared: Mapping[str, Any], values: Mapping[str, Any], holds: Callable[[str, Any], bool]
+    ) -> None:
+        self._declared = declared
         self._values = values
+        self._holds = holds
         self._open: list[tuple[str, str]] = []
 
     def resolve(self, path: str, node: Any) -> Any:
@@ -88,6 +178,8 @@ class Resolver:
         if name == "Fn::Join":
             separator, items = self._pair(path, self.resolve(path, argument))
             return str(separator).join(as_text(item) for item in items)
+        if name == "Fn::If":
+            return self._choice(path, argument)
         raise TemplateError(path, "a function that is not supported here")
 
     @staticmethod
@@ -95,6 +187,12 @@ class Resolver:
         if not isinstance(argument, list) or len(argument) != 2:  # noqa: PLR2004 - a pair
             raise TemplateError(path, f"two items are expected, {argument!r} found")
         return argument
+
+    def _choice(self, path: str, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) != 3:  # noqa: PLR2004 - a condition and two values
+            raise TemplateError(path, f"a condition and two values are expected, {argument!r} found")
+        number = 1 if self._holds(f"{path}[0]", argument[0]) else 2
+        return self.resolve(f"{path}[{number}]", argument[number])
 
     def _reference(self, path: str, name: Any) -> Any:
         if name in self._values:

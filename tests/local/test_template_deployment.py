@@ -12,7 +12,12 @@ from local.cloud import ROOT
 from local.fc.specs import Deployment, read_deployment
 from local.template import Resource, TemplateError, load_template
 
-GIVEN = {"CodeBucket": "b", "CodeObject": "o", "Regions": "cn-hangzhou,cn-beijing", "WebhookTokens": "t" * 16}
+GIVEN = {
+    "CodeBucket": "some-bucket",
+    "CodeObject": "package.zip",
+    "Regions": "cn-hangzhou,cn-beijing",
+    "WebhookTokens": "t" * 16,
+}
 
 
 def project(**parameters: str) -> Deployment:
@@ -93,22 +98,15 @@ def test_the_rule_is_about_pushes_and_builds(event: dict[str, str], wanted: bool
     assert trigger.pattern(event) is wanted
 
 
-def test_the_role_may_do_three_things_and_nothing_else() -> None:
-    resources = load_template(ROOT / "template.yml", GIVEN, region="cn-hangzhou", account_id="1234")
-    (role,) = [one for one in resources if one.type == "ALIYUN::RAM::Role"]
-    (policy,) = role.properties["Policies"]
-    assert policy["PolicyDocument"]["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Action": ["eci:DescribeImageCaches", "eci:UpdateImageCache"],
-            "Resource": ["acs:eci:*:1234:imagecache/*"],
-        },
-        {
-            "Effect": "Allow",
-            "Action": ["fc:InvokeFunction"],
-            "Resource": ["acs:fc:cn-hangzhou:1234:functions/imc-refresh-on-follow*"],
-        },
-    ]
+def test_without_tokens_there_is_no_webhook() -> None:
+    deployment = project(WebhookTokens="")
+    assert {one.module for one in deployment.functions} == {"on_push", "on_manual", "on_timer", "on_follow"}
+    assert {one.name for one in deployment.http_triggers} == {"manual"}
+
+
+def test_without_regions_it_is_the_region_of_the_stack() -> None:
+    regions = {one.environment["IMC_REGIONS"] for one in project(Regions="").functions}
+    assert regions == {"cn-hangzhou"}
 
 
 def test_an_unknown_runtime_is_refused() -> None:

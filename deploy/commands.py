@@ -1,0 +1,242 @@
+"""Prints the vendor's commands that create, update or remove a stack, with the right parameters.
+
+Nothing is called: what is printed can be read, changed and pasted. The commands are those of the vendor's
+command line tool ``aliyun`` (pages "Use Alibaba Cloud CLI to manage ROS" and "ossutil cp"). The template goes
+through OSS too, as it is too long for a URL. Both objects are named by their content: the functions get a new
+package only when its name changes, and an older stack keeps what it was made from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.template import TemplateError, load_template
+
+__all__ = ["CommandsError", "Package", "Stack", "commands", "read_package", "removal", "run"]
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "template.yml"
+TIMEOUT_MINUTES = 20
+TOKENS_VARIABLE = "WEBHOOK_TOKENS"
+_NO_ACCOUNT = "0000000000000000"
+_HASH_CHARACTERS = 16
+_STACK_ID_OF_ANSWER = """| sed -n 's/.*"StackId": *"\\([^"]*\\)".*/\\1/p' | head -n 1"""
+_STACK_ID_IS_THERE = ': "${STACK_ID:?the answer told none}"'
+_SHELL_TOKENS = f'"${TOKENS_VARIABLE}"'
+
+
+class CommandsError(ValueError):
+    """Raised when commands cannot be told; the text says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A built package.
+
+    Attributes:
+        path: the zip.
+        runtime: what it was built for.
+        sha256: of its bytes, in hexadecimal.
+    """
+
+    path: Path
+    runtime: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What is to be deployed where.
+
+    Attributes:
+        name: the stack's.
+        region: its region, such as ``cn-hangzhou``.
+        bucket: the OSS bucket, in that region.
+        parameters: of the template, beside those that follow from the rest.
+        webhook: whether there is one; its tokens come from an environment variable, as a command line is
+            seen by others and kept in a history.
+    """
+
+    name: str
+    region: str
+    bucket: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    webhook: bool = False
+
+
+def read_package(path: Path) -> Package:
+    """Read a package and the manifest beside it.
+
+    Raises:
+        CommandsError: one of them is missing, or they do not belong together.
+    """
+    manifest_path = path.with_suffix(".json")
+    try:
+        content = path.read_bytes()
+        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        runtime, sha256 = manifest["runtime"], manifest["sha256"]
+    except OSError as error:
+        raise CommandsError(f"{error.filename}: {error.strerror}; `make package` builds it") from None
+    except (ValueError, KeyError, TypeError):
+        raise CommandsError(
+            f"{manifest_path}: is no manifest of a package; `make package` writes it"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise CommandsError(f"{path}: is not what {manifest_path.name} describes; build it again")
+    return Package(path, runtime, sha256)
+
+
+def commands(action: str, stack: Stack, package_path: Path) -> Iterator[str]:
+    """The lines of a shell script.
+
+    Args:
+        action: ``create`` or ``update``.
+        stack: what is deployed where.
+        package_path: the zip, with its manifest beside it.
+
+    Raises:
+        CommandsError: a parameter or the package is wrong.
+    """
+    if not stack.bucket:
+        raise CommandsError("--bucket is needed: an OSS bucket in that region for the package")
+    package = read_package(package_path)
+    region = ["--RegionId", stack.region]
+    template_hash = hashlib.sha256(TEMPLATE.read_bytes()).hexdigest()[:_HASH_CHARACTERS]
+    code = f"imc-refresh/{package.sha256[:_HASH_CHARACTERS]}/{package.path.name}"
+    template = f"imc-refresh/{template_hash}/template.yml"
+    parameters = _parameters(stack, package, code)
+    if stack.webhook:
+        yield f': "${{{TOKENS_VARIABLE}:?put the tokens of the webhook into it}}"'
+    for source, target in ((package.path, code), (TEMPLATE, template)):
+        where = f"oss://{stack.bucket}/{target}"
+        yield _line(["aliyun", "oss", "cp", _shown(source), where, "--region", stack.region, "--force"])
+    url = ["--TemplateURL", f"oss://{stack.bucket}/{template}?RegionId={stack.region}"]
+    yield _line(["aliyun", "ros", "ValidateTemplate", *region, *url])
+    create = ["aliyun", "ros", "CreateStack", *region, "--StackName", stack.name]
+    # What is not given keeps its value, the webhook's tokens among it.
+    update = ["aliyun", "ros", "UpdateStack", *region, "--UsePreviousParameters", "true", "--StackId"]
+    lines = [
+        f"STACK_ID=$({_line(create)}" if action == "create" else f'{_line(update)} "$STACK_ID"',
+        _line([*url, "--TimeoutInMinutes", str(TIMEOUT_MINUTES)]),
+        *(_parameter(number, *pair) for number, pair in enumerate(parameters.items(), start=1)),
+    ]
+    if action == "create":
+        lines.append(f"{_STACK_ID_OF_ANSWER})")
+    else:
+        yield from _find(stack)
+    yield " \\\n  ".join(lines)
+    if action == "create":
+        yield _STACK_ID_IS_THERE
+    waiter = ["--waiter", "expr=Status", f"to={action.upper()}_COMPLETE", f"timeout={TIMEOUT_MINUTES * 60}"]
+    yield f'{_line(["aliyun", "ros", "GetStack", *region, "--StackId"])} "$STACK_ID" {_line(waiter)}'
+
+
+def removal(stack: Stack) -> Iterator[str]:
+    """The lines of a shell script that removes a stack, with the logs and the on-failure queue in it."""
+    yield from _find(stack)
+    yield f'{_line(["aliyun", "ros", "DeleteStack", "--RegionId", stack.region, "--StackId"])} "$STACK_ID"'
+
+
+def _find(stack: Stack) -> Iterator[str]:
+    listing = ["aliyun", "ros", "ListStacks", "--RegionId", stack.region, "--StackName.1", stack.name]
+    yield f"STACK_ID=$({_line(listing)} {_STACK_ID_OF_ANSWER})"
+    yield _STACK_ID_IS_THERE
+
+
+def _parameters(stack: Stack, package: Package, code: str) -> dict[str, str]:
+    """All parameters that are not left at their default, checked against the template."""
+    own = {"Runtime": package.runtime, "CodeBucket": stack.bucket, "CodeObject": code}
+    for name, value in own.items():
+        if stack.parameters.get(name, value) != value:
+            raise CommandsError(f"{name} is {value} by the package and the bucket; leave it out")
+    if "WebhookTokens" in stack.parameters:
+        raise CommandsError(f"WebhookTokens are secret: use --webhook, and put them into {TOKENS_VARIABLE}")
+    given = {**own, **stack.parameters}
+    try:
+        load_template(TEMPLATE, given, region=stack.region, account_id=_NO_ACCOUNT)
+    except TemplateError as error:
+        raise CommandsError(str(error)) from None
+    return {**given, **({"WebhookTokens": _SHELL_TOKENS} if stack.webhook else {})}
+
+
+def _parameter(number: int, name: str, value: str) -> str:
+    shown = value if value == _SHELL_TOKENS else shlex.quote(value)
+    prefix = f"--Parameters.{number}"
+    return f"{prefix}.ParameterKey {name} {prefix}.ParameterValue {shown}"
+
+
+def _line(words: Sequence[str]) -> str:
+    return shlex.join(words)
+
+
+def _shown(path: Path) -> str:
+    """The path as seen from the folder that the command is run in, if it is inside."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run ``python -m deploy commands``; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    stack = Stack(options.stack, options.region, options.bucket, dict(options.parameters), options.webhook)
+    try:
+        lines = (
+            removal(stack) if options.action == "remove" else commands(options.action, stack, options.package)
+        )
+        print("\n".join(lines))
+    except CommandsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy commands",
+        description="Print the vendor's commands for a stack. Nothing is called.",
+    )
+    parser.add_argument("action", choices=("create", "update", "remove"))
+    parser.add_argument("--region", required=True, help="such as cn-hangzhou")
+    parser.add_argument("--bucket", default="", help="an OSS bucket in that region (not needed to remove)")
+    parser.add_argument(
+        "--stack", default="imc-refresh", metavar="NAME", help="the stack's name (%(default)s)"
+    )
+    parser.add_argument(
+        "--package",
+        type=Path,
+        default=Path("dist/imc-refresh-python3.12.zip"),
+        metavar="FILE",
+        help="what `make package` built (%(default)s)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_assignment,
+        dest="parameters",
+        metavar="NAME=VALUE",
+        help="a parameter of the template",
+    )
+    parser.add_argument(
+        "--webhook",
+        action="store_true",
+        help=f"with a webhook, whose tokens are in the environment variable {TOKENS_VARIABLE}",
+    )
+    return parser
+
+
+def _assignment(text: str) -> tuple[Any, ...]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"NAME=VALUE is expected, {text!r} found")
+    return name, value

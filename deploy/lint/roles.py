@@ -1,0 +1,126 @@
+"""Checks that each function has a role of its own that allows what it needs and nothing else.
+
+What is needed is said by ``deploy.rights``. Must not know other properties of functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy.rights import needed_rights
+
+from .document import Document, Resource
+from .problems import Problem
+from .values import ACCOUNT, REGION, View
+
+__all__ = ["check_roles"]
+
+_FUNCTION, _ROLE = "ALIYUN::FC3::Function", "ALIYUN::RAM::Role"
+_TRUST = [
+    {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["fc.aliyuncs.com"]}},
+]
+_STATEMENT_KEYS = {"Effect", "Action", "Resource"}
+
+
+def check_roles(document: Document, view: View, with_destination: frozenset[str]) -> Iterator[Problem]:
+    """Check the roles of all functions.
+
+    Args:
+        document: the template.
+        view: one reading of it.
+        with_destination: the logical ids of the functions whose failed events go into the queue.
+    """
+    users: dict[str, str] = {}
+    for function in document.of_type(_FUNCTION):
+        path = f"{function.path}.Properties.Role"
+        role = _role(document, function)
+        if role is None:
+            yield Problem(path, f"Fn::GetAtt with the Arn of a {_ROLE} of this template is expected")
+            continue
+        if role.logical_id in users:
+            yield Problem(path, f"a role of its own is expected, {users[role.logical_id]} has this one too")
+        users.setdefault(role.logical_id, function.logical_id)
+        yield from _check_role(view, function, role, has_destination=function.logical_id in with_destination)
+    for role in document.of_type(_ROLE):
+        if role.logical_id not in users:
+            yield Problem(role.path, "no function has this role")
+
+
+def _role(document: Document, function: Resource) -> Resource | None:
+    node = function.properties.get("Role")
+    target = node.get("Fn::GetAtt") if isinstance(node, dict) else None
+    if not isinstance(target, list) or len(target) != 2 or target[1] != "Arn":  # noqa: PLR2004 - a pair
+        return None
+    role = document.resources.get(str(target[0]))
+    return role if role is not None and role.type == _ROLE else None
+
+
+def _check_role(
+    view: View, function: Resource, role: Resource, *, has_destination: bool
+) -> Iterator[Problem]:
+    path = f"{role.path}.Properties"
+    properties = view.properties(role)
+    if _statements(properties.get("AssumeRolePolicyDocument")) != _TRUST:
+        yield Problem(f"{path}.AssumeRolePolicyDocument", "only fc.aliyuncs.com may assume this role")
+    if "PolicyAttachments" in properties:
+        yield Problem(f"{path}.PolicyAttachments", "allows more than the function needs")
+    module = str(function.properties.get("Handler", "")).partition(".")[0]
+    try:
+        rights = needed_rights(module, has_destination=has_destination)
+    except KeyError:
+        # A handler that is none is told with the function.
+        return
+    prefix = str(view.values.get("NamePrefix", ""))
+    needed = {right.on(region=REGION, account=ACCOUNT, prefix=prefix) for right in rights}
+    granted: set[tuple[str, str]] = set()
+    for place, statement in _placed_statements(f"{path}.Policies", properties.get("Policies")):
+        yield from _check_statement(place, statement, needed)
+        granted |= {
+            (action, resource)
+            for action in _listed(statement.get("Action"))
+            for resource in _listed(statement.get("Resource"))
+            if statement.get("Effect") == "Allow"
+        }
+    for action, resource in sorted(needed - granted):
+        yield Problem(f"{path}.Policies", f"a right is missing: {action} on {resource}")
+
+
+def _check_statement(
+    path: str, statement: Mapping[str, Any], needed: set[tuple[str, str]]
+) -> Iterator[Problem]:
+    if statement.get("Effect") != "Allow":
+        yield Problem(f"{path}.Effect", f"Allow is expected, {statement.get('Effect')!r} found")
+    for key in statement:
+        if key not in _STATEMENT_KEYS:
+            yield Problem(f"{path}.{key}", "Effect, Action and Resource say all that is needed")
+    actions, resources = _listed(statement.get("Action")), _listed(statement.get("Resource"))
+    for number, action in enumerate(actions):
+        place = f"{path}.Action[{number}]" if isinstance(statement["Action"], list) else f"{path}.Action"
+        wanted = {resource for needed_action, resource in needed if needed_action == action}
+        if not wanted:
+            yield Problem(place, f"a right too many: the function does not need {action}")
+            continue
+        for position, resource in enumerate(resources):
+            if resource not in wanted:
+                expected = " or ".join(sorted(wanted))
+                yield Problem(
+                    f"{path}.Resource[{position}]", f"too wide or wrong for {action}: {expected} is needed"
+                )
+
+
+def _placed_statements(path: str, policies: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, policy in enumerate(policies if isinstance(policies, list) else []):
+        document = policy.get("PolicyDocument") if isinstance(policy, dict) else None
+        for position, statement in enumerate(_statements(document)):
+            if isinstance(statement, dict):
+                yield f"{path}[{number}].PolicyDocument.Statement[{position}]", statement
+
+
+def _statements(document: Any) -> list[Any]:
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    return statements if isinstance(statements, list) else []
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,202 @@
+"""What goes into a package and what stays out: our own files, and of each wheel what is needed at run time.
+
+Must not know where wheels come from, nor how an archive is written.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from .errors import PackageError
+from .wheels import Wheel
+
+__all__ = ["OWN", "ContentError", "Entry", "collect", "own_entries", "wheel_entries"]
+
+OWN = "imc-refresh"
+"""Whose the files are that come from no wheel."""
+
+LEFT_OUT_FOLDERS = {
+    "__pycache__": "the compiled files are made for the runtime, by its own interpreter",
+    "benchmarks": "measure the package itself",
+    "bin": "commands: nobody has a shell there",
+    "docs": "for readers",
+    "tests": "test the package itself",
+}
+"""Folders that are left out wherever they lie, with the reason."""
+
+LEFT_OUT_SUFFIXES = {
+    ".c": "source of a compiled module",
+    ".h": "source of a compiled module",
+    ".pxd": "source of a compiled module",
+    ".pyc": "see __pycache__",
+    ".pyi": "read by type checkers only",
+    ".pyx": "source of a compiled module",
+}
+"""Kinds of files that are left out, with the reason."""
+
+LEFT_OUT_NAMES = {"__main__.py": "a command", "py.typed": "read by type checkers only"}
+"""Files that are left out, with the reason."""
+
+UNUSED = {
+    "aliyunsdkcore/vendored/requests/packages/chardet/cli/": "a command",
+    "aliyunsdkcore/vendored/requests/packages/urllib3/contrib/_securetransport/": "TLS of macOS",
+    "aliyunsdkcore/vendored/requests/packages/urllib3/contrib/appengine.py": "for another cloud",
+    "aliyunsdkcore/vendored/requests/packages/urllib3/contrib/ntlmpool.py": "imported by nobody",
+    "aliyunsdkcore/vendored/requests/packages/urllib3/contrib/pyopenssl.py": "for a Python without SNI",
+    "aliyunsdkcore/vendored/requests/packages/urllib3/contrib/securetransport.py": "TLS of macOS",
+    "cffi/": "writes bindings; cryptography is linked to _cffi_backend, which lies beside and stays",
+    "charset_normalizer/cd.cpython": "compiled for speed, and nothing is guessed here: cd.py does the same",
+    "charset_normalizer/cli/": "a command",
+    "charset_normalizer/md.cpython": "compiled for speed, and nothing is guessed here: md.py does the same",
+    "cryptography/fernet.py": "the SDK takes hashes, RSA padding and the reading of keys, and no more",
+    "cryptography/hazmat/asn1/": "as cryptography/fernet.py",
+    "cryptography/hazmat/primitives/kdf/": "as cryptography/fernet.py",
+    "cryptography/hazmat/primitives/twofactor/": "as cryptography/fernet.py",
+    "cryptography/hazmat/primitives/serialization/pkcs12.py": "needs cryptography.x509",
+    "cryptography/hazmat/primitives/serialization/pkcs7.py": "needs cryptography.x509",
+    "cryptography/x509/": "as cryptography/fernet.py: TLS here is that of Python itself",
+    "idna/cli.py": "a command",
+    "idna/uts46data.py": "for host names beyond ASCII, which the settings refuse",
+    "jsonschema/cli.py": "a command",
+    "pycparser/": "reads C for cffi",
+    "urllib3/contrib/emscripten/": "for Python in a browser",
+    "urllib3/contrib/pyopenssl.py": "for a Python without SNI",
+    "urllib3/http2/connection.py": "needs a package that is not there, and a call to switch it on",
+    "websocket/_wsdump.py": "a command",
+}
+"""Beginnings of paths of code that is left out, as nothing that runs in the cloud imports it.
+
+Found by asking an interpreter what it had loaded after all entry points and SDKs were imported; the tests of
+the package ask again, and the local cloud runs on the package.
+"""
+
+USED_REQUESTS = (
+    "aliyunsdkeci/request/v20180808/",
+    frozenset({"__init__.py", "DescribeImageCachesRequest.py", "UpdateImageCacheRequest.py"}),
+)
+"""A folder of independent modules, one for each call of the API, and those of the calls that are made."""
+
+_LICENCES = ("authors", "copying", "copyright", "licence", "license", "notice")
+"""How the names of files begin that the terms of a package ask to be passed on."""
+
+
+class ContentError(PackageError):
+    """Raised when the files do not fit together, or a wheel is not what a wheel has to be."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of the package.
+
+    Attributes:
+        name: its path in the package.
+        content: its bytes.
+        owner: the name of the wheel that it is from, or ``OWN``.
+    """
+
+    name: str
+    content: bytes
+    owner: str
+
+
+def collect(root: Path, wheels: Sequence[Wheel]) -> tuple[Entry, ...]:
+    """Everything that goes into the package, by name; without compiled files.
+
+    Args:
+        root: the top folder of the source tree.
+        wheels: the dependencies.
+
+    Raises:
+        ContentError: two files have the same name, or a wheel is malformed.
+        OSError: a file cannot be read.
+    """
+    found: dict[str, Entry] = {}
+    for entry in (*own_entries(root), *(entry for wheel in wheels for entry in wheel_entries(wheel))):
+        if other := found.get(entry.name):
+            raise ContentError(f"{entry.name}: is in {other.owner} and in {entry.owner}")
+        found[entry.name] = entry
+    return tuple(found[name] for name in sorted(found))
+
+
+def own_entries(root: Path) -> Iterator[Entry]:
+    """The modules, the schemas and our licence: kinds by name, so that nothing stray goes along."""
+    functions = root / "functions"
+    modules = [path for path in functions.rglob("*.py") if path.is_file()]
+    if not modules:
+        raise ContentError(f"{functions}: modules are expected, none found")
+    for path in modules:
+        yield Entry(path.relative_to(functions).as_posix(), path.read_bytes(), OWN)
+    for path in (root / "schemas").glob("*.schema.json"):
+        yield Entry(f"schemas/{path.name}", path.read_bytes(), OWN)
+    yield Entry(f"licenses/{OWN}/LICENSE", (root / "LICENSE").read_bytes(), OWN)
+
+
+def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
+    """What of a wheel is deployed: its modules and their data, and its licence.
+
+    Raises:
+        ContentError: a path leads out of the package.
+    """
+    with zipfile.ZipFile(wheel.path) as archive:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+        placed = {name: _place(wheel, _checked(wheel, name)) for name in names}
+        # A package without a licence text still says in its metadata what its terms are.
+        if not any(place and place.parts[0] == "licenses" for place in placed.values()):
+            placed |= {
+                name: _licence_folder(wheel) / "METADATA"
+                for name in names
+                if name.endswith(".dist-info/METADATA")
+            }
+        for name, place in placed.items():
+            if place is not None:
+                yield Entry(place.as_posix(), archive.read(name), wheel.name)
+
+
+def _checked(wheel: Wheel, name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name:
+        raise ContentError(f"{wheel.path.name}: the path {name!r} leads out of the package")
+    return path
+
+
+def _place(wheel: Wheel, path: PurePosixPath) -> PurePosixPath | None:
+    """Where a file of a wheel lies in the package; None when it is left out."""
+    top = path.parts[0]
+    if top.endswith(".dist-info"):
+        inside = PurePosixPath(*path.parts[1:])
+        if inside.parts[0] == "licenses":
+            return _licence_folder(wheel) / inside.relative_to("licenses")
+        return _licence_folder(wheel) / inside if _is_licence(inside) else None
+    if top.endswith(".data"):
+        # Beside modules these folders hold commands, headers and data for other places of a machine.
+        kind, *inside_kind = path.parts[1:]
+        return _place(wheel, PurePosixPath(*inside_kind)) if kind in {"purelib", "platlib"} else None
+    return None if _is_left_out(path) else path
+
+
+def _licence_folder(wheel: Wheel) -> PurePosixPath:
+    return PurePosixPath("licenses", f"{wheel.name}-{wheel.version}")
+
+
+def _is_licence(path: PurePosixPath) -> bool:
+    return path.name.lower().startswith(_LICENCES)
+
+
+def _is_left_out(path: PurePosixPath) -> bool:
+    if _is_licence(path) and path.suffix not in LEFT_OUT_SUFFIXES:
+        return False
+    name = path.as_posix()
+    if name.startswith(tuple(UNUSED)):
+        return True
+    folder, used = USED_REQUESTS
+    if name.startswith(folder) and path.name not in used:
+        return True
+    folders: Iterable[str] = path.parts[:-1]
+    return (
+        not LEFT_OUT_FOLDERS.keys().isdisjoint(folders)
+        or path.suffix in LEFT_OUT_SUFFIXES
+        or path.name in LEFT_OUT_NAMES
+    )

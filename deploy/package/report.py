@@ -1,0 +1,103 @@
+"""What a package consists of, for a person and as a manifest for a program. Must not know how it was made."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from .wheels import Wheel
+
+__all__ = ["Part", "Report", "manifest", "show"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one package weighs in the zip file.
+
+    Attributes:
+        owner: the name of its wheel, or ours.
+        files: their number.
+        unpacked: bytes.
+        zipped: bytes.
+    """
+
+    owner: str
+    files: int
+    unpacked: int
+    zipped: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """A package that was made.
+
+    Attributes:
+        runtime: the name of the runtime.
+        output: the zip file.
+        size: of the zip file, bytes.
+        sha256: of the zip file, hex digits.
+        pyc: the version of the interpreter that compiled the modules; None when they are not compiled.
+        wheels: the dependencies.
+        parts: by weight, the heaviest first.
+        warnings: what a person has to know.
+    """
+
+    runtime: str
+    output: Path
+    size: int
+    sha256: str
+    pyc: str | None
+    wheels: Sequence[Wheel]
+    parts: Sequence[Part]
+    warnings: Sequence[str]
+
+
+def manifest(report: Report) -> bytes:
+    """The manifest that lies beside the zip file, JSON."""
+    document = {
+        "runtime": report.runtime,
+        "sha256": report.sha256,
+        "size": report.size,
+        "packages": {wheel.name: wheel.version for wheel in report.wheels},
+        "pyc": report.pyc,
+    }
+    return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def show(report: Report, console: Console) -> None:
+    """Print a report."""
+    wheels = {wheel.name: wheel for wheel in report.wheels}
+    table = Table(box=None, header_style="bold")
+    for column in ("package", "version", "files", "unpacked", "zipped", "wheel", "sha256"):
+        # A digest that is cut is of no use: it is folded instead.
+        right = column in {"files", "unpacked", "zipped"}
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for part in report.parts:
+        wheel = wheels.get(part.owner)
+        table.add_row(
+            part.owner,
+            wheel.version if wheel else "",
+            *(f"{number:,}" for number in (part.files, part.unpacked, part.zipped)),
+            ("built here" if wheel.built else "published") if wheel else "",
+            wheel.sha256 if wheel else "",
+        )
+    console.print(table)
+    unpacked = sum(part.unpacked for part in report.parts)
+    files = sum(part.files for part in report.parts)
+    compiled = f"compiled by CPython {report.pyc}" if report.pyc else "not compiled"
+    lines = (
+        f"{report.output}",
+        f"runtime   {report.runtime}, modules {compiled}",
+        f"size      {report.size:,} bytes, unpacked {unpacked:,} bytes in {files:,} files",
+        f"sha256    {report.sha256}",
+        f"zlib      {zlib.ZLIB_RUNTIME_VERSION} (another may make other bytes of the same content)",
+    )
+    for line in lines:
+        # No wrapping: a path and a digest are there to be copied.
+        console.print(line, soft_wrap=True, markup=False, highlight=False)

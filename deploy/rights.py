@@ -1,0 +1,80 @@
+"""What each function of the deployment needs to be allowed, by its handler's module.
+
+Two kinds of rights: for the calls that a function makes itself, which a test holds against the calls that the
+functions really make on local servers; and for what Function Compute does in the role's name. Must not know
+templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["PLATFORM_DESTINATION", "PLATFORM_LOGS", "Right", "needed_actions", "needed_rights"]
+
+
+@dataclass(frozen=True)
+class Right:
+    """One action on one kind of resource.
+
+    Attributes:
+        action: such as ``eci:UpdateImageCache``.
+        resource: the resource's name, with ``{region}``, ``{account}`` and ``{prefix}``, what the names of
+            the stack's resources begin with.
+    """
+
+    action: str
+    resource: str
+
+    def on(self, *, region: str, account: str, prefix: str) -> tuple[str, str]:
+        """The action and the resource of one deployment."""
+        return self.action, self.resource.format(region=region, account=account, prefix=prefix)
+
+
+# Image caches of any region, as the functions look after several (RAM actions of ECI, vendor page "RAM").
+_ECI = (
+    Right("eci:DescribeImageCaches", "acs:eci:*:{account}:imagecache/*"),
+    Right("eci:UpdateImageCache", "acs:eci:*:{account}:imagecache/*"),
+)
+# A follow task; with and without a version or alias behind the function's name.
+_FOLLOW = (
+    Right("fc:InvokeFunction", "acs:fc:{region}:{account}:functions/{prefix}-on-follow"),
+    Right("fc:InvokeFunction", "acs:fc:{region}:{account}:functions/{prefix}-on-follow/*"),
+)
+_CALLS: Mapping[str, tuple[Right, ...]] = dict.fromkeys(
+    ("on_push", "on_webhook", "on_manual", "on_timer", "on_follow"), _ECI + _FOLLOW
+)
+
+PLATFORM_LOGS = Right(
+    "log:PostLogStoreLogs",
+    "acs:log:{region}:{account}:project/{prefix}-{account}-{region}/logstore/functions",
+)
+"""Function Compute writes logs in the role's name (vendor page "Configure the logging feature")."""
+
+PLATFORM_DESTINATION = Right(
+    "mns:SendMessage", "acs:mns:{region}:{account}:/queues/{prefix}-failures/messages"
+)
+"""And what failed for good into the on-failure queue (vendor page "Result callback")."""
+
+
+def needed_rights(module: str, *, has_destination: bool) -> frozenset[Right]:
+    """All that a function's role must allow, and nothing else may.
+
+    Args:
+        module: of the function's handler.
+        has_destination: whether its failed events go into the queue.
+
+    Raises:
+        KeyError: no function has this handler.
+    """
+    platform = {PLATFORM_LOGS} | ({PLATFORM_DESTINATION} if has_destination else set())
+    return frozenset(_CALLS[module]) | platform
+
+
+def needed_actions(module: str) -> frozenset[str]:
+    """The actions of the calls that a function makes itself.
+
+    Raises:
+        KeyError: no function has this handler.
+    """
+    return frozenset(right.action for right in _CALLS[module])
