@@ -19,7 +19,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from .cloud import ROOT, Cloud, CloudConfig
+from .cloud import ROOT, Cloud, CloudConfig, CodeError
 from .demo import run_demo
 from .eci.control import ControlError, EciControl
 from .fc.control import FcControl, FcControlError
@@ -46,6 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         return command(options) or 0
     except (
         CommandError,
+        CodeError,
         TemplateError,
         NothingServedError,
         StateInUseError,
@@ -119,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
     dead = add("dead-letters", _dead_letters, "List the events that were given up.")
     dead.add_argument("--json", action="store_true", help="all that is known, as JSON")
+    add("queues", _queues, "List the messages of the on-failure queue.")
+    add("redrive", _redrive, "Send each event of the on-failure queue to its function again.")
     return parser
 
 
@@ -227,6 +230,16 @@ def _dead_letters(options: argparse.Namespace) -> None:
         return
     rows = ((one["function"], one["source"], str(one["attempts"]), one["error"]) for one in letters)
     _show(("function", "source", "attempts", "last error"), rows)
+
+
+def _queues(options: argparse.Namespace) -> None:
+    print(json.dumps(_fc(options).queue_messages(), indent=2))
+
+
+def _redrive(options: argparse.Namespace) -> None:
+    control = _fc(options)
+    for message in control.queue_messages():
+        print(control.redrive(message["number"]))
 
 
 def _eci(options: argparse.Namespace) -> EciControl:

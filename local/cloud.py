@@ -29,11 +29,12 @@ from .fc.functions import Host, Invocation
 from .fc.server import FunctionCompute, Options
 from .fc.signature import Signer
 from .fc.specs import Deployment, FunctionSpec, read_deployment
+from .package_code import CodeError, is_package, python_version, unpacked
 from .serving import serve
 from .state import locked, published, webhook_token
 from .template import load_template, parameter_names
 
-__all__ = ["ROOT", "Cloud", "CloudConfig", "WaitError"]
+__all__ = ["ROOT", "Call", "Cloud", "CloudConfig", "CodeError", "WaitError"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _LONGEST_WAIT_SECONDS = 0.2
@@ -50,7 +51,8 @@ class CloudConfig:
     Attributes:
         state: the folder that everything is kept in; made when it is missing.
         template: the ROS template.
-        code: the folder that is deployed.
+        code: the folder that is deployed, or a package: then it is unpacked read-only, and functions can
+            import nothing beside it but the standard library.
         parameters: of the template. The code's place in OSS, Regions and WebhookTokens need not be given.
         environment: variables for every function, over those of the template.
         region: of all of it.
@@ -80,6 +82,21 @@ class CloudConfig:
     port_base: int | None = None
 
 
+@dataclass(frozen=True, order=True)
+class Call:
+    """A call that a function made to the cloud.
+
+    Attributes:
+        function: its name.
+        action: as a RAM policy names it.
+        resource: likewise.
+    """
+
+    function: str
+    action: str
+    resource: str
+
+
 class Cloud:
     """The running servers; a context manager.
 
@@ -99,6 +116,7 @@ class Cloud:
     Raises:
         StateInUseError: another process serves the state folder.
         TemplateError: the template or its parameters are wrong.
+        CodeError: the package cannot be run.
         OSError: a port is in use, or the folder cannot be used.
     """
 
@@ -107,11 +125,12 @@ class Cloud:
         with ExitStack() as stack:
             stack.enter_context(locked(config.state))
             self._tokens, self._deployment = _deployment(config)
-            self._start(stack, config)
+            code_folder = _code_folder(config, self._deployment)
+            self._start(stack, config, code_folder)
             stack.enter_context(published(config.state, self.endpoints()))
             self._stack = stack.pop_all()
 
-    def _start(self, stack: ExitStack, config: CloudConfig) -> None:
+    def _start(self, stack: ExitStack, config: CloudConfig, code_folder: Path) -> None:
         database = config.state / "cloud.db"
         ports = None if config.port_base is None else iter(range(config.port_base, 1 << 16))
 
@@ -126,7 +145,8 @@ class Cloud:
         ]
         self._deployment = replace(self._deployment, functions=tuple(functions))
         host = Host(
-            code_folder=config.code.resolve(),
+            code_folder=code_folder,
+            isolated=is_package(config.code),
             interpreter=config.interpreter,
             region=config.region,
             account_id=config.account_id,
@@ -225,6 +245,25 @@ class Cloud:
             self._logs.wait(min(left, _LONGEST_WAIT_SECONDS))
         return outcomes
 
+    def calls(self) -> set[Call]:
+        """The calls that functions made so far, each once: what their roles have to allow."""
+        known = self.fc.calls()
+        owners = known["owners"]
+        called = {
+            Call(owners[one["access_key_id"]], "fc:InvokeFunction", one["resource"])
+            for one in known["invocations"]
+            if one["access_key_id"] in owners
+        }
+        for one in self.control.journal():
+            function = owners.get(one["parameters"].get("AccessKeyId"))
+            if function is not None:
+                parameters = one["parameters"]
+                image_cache = parameters["ImageCacheId"] if one["action"] == "UpdateImageCache" else "*"
+                place = f"{parameters['RegionId']}:{self.config.account_id}"
+                action = f"eci:{one['action']}"
+                called.add(Call(function, action, f"acs:eci:{place}:imagecache/{image_cache}"))
+        return called
+
     def close(self) -> None:
         """End all servers and all processes. What is not delivered stays stored."""
         self._stack.close()
@@ -251,10 +290,21 @@ class Cloud:
         raise LookupError(f"{name} has no HTTP trigger")
 
 
+def _code_folder(config: CloudConfig, deployment: Deployment) -> Path:
+    """Where the code is that functions run."""
+    if not is_package(config.code):
+        return config.code.resolve()
+    found = python_version(config.interpreter)
+    for spec in deployment.functions:
+        if spec.runtime != found:
+            raise CodeError(f"{spec.name} is for {spec.runtime}, and {config.interpreter} is {found}")
+    return unpacked(config.code, config.state.resolve())
+
+
 def _deployment(config: CloudConfig) -> tuple[str, Deployment]:
     """The webhook's tokens, and what the template deploys."""
     usual = {
-        "CodeBucket": "local",
+        "CodeBucket": "local-bucket",
         "CodeObject": "functions.zip",
         "Regions": config.region,
         "WebhookTokens": webhook_token(config.state),

@@ -85,7 +85,7 @@ class Weather:
     def _run(self) -> None:
         habits = (
             _Habit("fault", PAUSE_SECONDS, self._inject),
-            _Habit("key rotation", 10.0, self._cloud.fc.rotate_role_key),
+            _Habit("key rotation", 10.0, self._cloud.fc.rotate_role_keys),
             _Habit("change of habits", 9.0, self._change_habits),
             _Habit("sweep", SWEEP_SECONDS, lambda: self._cloud.fire_timer("sweep")),
         )

@@ -8,10 +8,11 @@ only, and refuses what a page in a browser on the same machine could send.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,7 +26,8 @@ from .deliveries import DEAD, DeliveryStore, DuplicateTaskError
 from .dispatcher import Dispatcher, PayloadTooLargeError
 from .functions import Functions, ThrottledError, UnknownFunctionError, new_request_id
 from .logs import LogStore
-from .role import RoleKey
+from .queues import QueueStore
+from .role import RoleKeys
 from .signature import SignatureError, check_signature, resource_of_api
 from .specs import HttpTrigger
 from .timers import Timers, UnknownTriggerError
@@ -48,7 +50,11 @@ class ApiParts:
     deliveries: DeliveryStore
     logs: LogStore
     timers: Timers
-    role_key: RoleKey
+    role_keys: RoleKeys
+    queues: QueueStore
+    account: tuple[str, str]
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    """Who called the API, as the ids of access keys, and the functions that were to be invoked."""
 
 
 def api_app(parts: ApiParts) -> Starlette:
@@ -73,6 +79,9 @@ def api_app(parts: ApiParts) -> Starlette:
             Route("/_local/logs", _admin(_logs(parts)), methods=["GET"]),
             Route("/_local/deliveries", _admin(_deliveries(parts, None)), methods=["GET"]),
             Route("/_local/dead-letters", _admin(_deliveries(parts, DEAD)), methods=["GET"]),
+            Route("/_local/queues", _admin(_queues(parts)), methods=["GET"]),
+            Route("/_local/queues/{number:int}/redrive", _admin(_redrive(parts)), methods=["POST"]),
+            Route("/_local/calls", _admin(_calls(parts)), methods=["GET"]),
             Route("/_local/role-key/rotate", _admin(_rotate(parts)), methods=["POST"]),
         ]
     )
@@ -87,7 +96,9 @@ def _invocations(parts: ApiParts) -> Callable[[Request], object]:
         request_id = new_request_id()
         try:
             resource = resource_of_api(request.scope["raw_path"].decode("ascii"))
-            check_signature("POST", resource, dict(request.headers), parts.triggers.lookup, time.time())
+            caller = check_signature(
+                "POST", resource, dict(request.headers), parts.triggers.lookup, time.time()
+            )
         except SignatureError as error:
             return platform_error(403, error.code, str(error), request_id)
         payload = await request.body()
@@ -95,6 +106,7 @@ def _invocations(parts: ApiParts) -> Callable[[Request], object]:
             return platform_error(413, "RequestTooLarge", f"more than {MAX_SYNC_BYTES} bytes", request_id)
         kind = request.headers.get("x-fc-invocation-type", "Sync")
         name = request.path_params["name"]
+        parts.calls.append((caller, name))
         if kind == "Sync":
             return await run_in_threadpool(_sync, parts.triggers.functions, name, payload, request_id)
         if kind == "Async":
@@ -231,7 +243,46 @@ def _deliveries(parts: ApiParts, state: str | None) -> Callable[[Request], Any]:
 
 def _rotate(parts: ApiParts) -> Callable[[Request], Any]:
     async def endpoint(_request: Request) -> Response:
-        credential = await run_in_threadpool(parts.role_key.rotate)
-        return JSONResponse({"access_key_id": credential.access_key_id})
+        return JSONResponse({"access_key_ids": await run_in_threadpool(parts.role_keys.rotate)})
+
+    return endpoint
+
+
+def _queues(parts: ApiParts) -> Callable[[Request], Any]:
+    async def endpoint(_request: Request) -> Response:
+        messages = await run_in_threadpool(parts.queues.messages)
+        return JSONResponse([asdict(message) for message in messages])
+
+    return endpoint
+
+
+def _redrive(parts: ApiParts) -> Callable[[Request], Any]:
+    """Sends an event that was given up to its function again, and then takes the message away."""
+
+    async def endpoint(request: Request) -> Response:
+        number = request.path_params["number"]
+        messages = {one.number: one for one in await run_in_threadpool(parts.queues.messages)}
+        if number not in messages:
+            return JSONResponse({"error": f"there is no message {number}"}, 404)
+        body = messages[number].body
+        function = body["requestContext"]["functionArn"].rpartition("/")[2]
+        deliver = functools.partial(parts.dispatcher.deliver, source="redrive")
+        request_id = await run_in_threadpool(deliver, function, body["requestPayload"].encode())
+        await run_in_threadpool(parts.queues.delete, number)
+        return JSONResponse({"request_id": request_id})
+
+    return endpoint
+
+
+def _calls(parts: ApiParts) -> Callable[[Request], Any]:
+    """Whose each key is, and which functions each key was used to invoke."""
+    region, account_id = parts.account
+
+    async def endpoint(_request: Request) -> Response:
+        calls = [
+            {"access_key_id": key, "resource": f"acs:fc:{region}:{account_id}:functions/{name}"}
+            for key, name in list(parts.calls)
+        ]
+        return JSONResponse({"owners": parts.role_keys.owners(), "invocations": calls})
 
     return endpoint

@@ -75,9 +75,28 @@ class FcControl:
         """Those that were given up."""
         return list(self._ask("GET", "/_local/dead-letters"))
 
-    def rotate_role_key(self) -> str:
-        """Revoke the functions' access key and issue another; returns its id."""
-        return str(self._ask("POST", "/_local/role-key/rotate")["access_key_id"])
+    def queue_messages(self) -> list[dict[str, Any]]:
+        """All messages of all queues, oldest first: number, queue, body."""
+        return list(self._ask("GET", "/_local/queues"))
+
+    def redrive(self, number: int) -> str:
+        """Send an event that was given up to its function again; returns the request id.
+
+        Args:
+            number: of the message, which is gone once the event is stored.
+
+        Raises:
+            FcControlError: there is no such message, or its function is gone.
+        """
+        return str(self._ask("POST", f"/_local/queues/{number}/redrive")["request_id"])
+
+    def calls(self) -> dict[str, Any]:
+        """Whose each access key is, and which functions it was used to invoke."""
+        return dict(self._ask("GET", "/_local/calls"))
+
+    def rotate_role_keys(self) -> list[str]:
+        """Revoke the functions' access keys and issue others; returns their ids."""
+        return list(self._ask("POST", "/_local/role-key/rotate")["access_key_ids"])
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,6 +1,6 @@
 """The functions of a deployment, ready to be invoked.
 
-Joins what a function is (its spec), what it runs in (instances), what it may do (the role's key) and what it
+Joins what a function is (its spec), what it runs in (instances), what it may do (its role's key) and what it
 says (the log). Must not know who invokes it, nor how often it is tried again.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 from .instance import Instance
 from .logs import LogStore
 from .pool import InstancePool, ThrottledError
-from .role import RoleKey
+from .role import RoleKeys
 from .specs import FunctionSpec
 
 __all__ = ["Functions", "Host", "Invocation", "ThrottledError", "UnknownFunctionError", "new_request_id"]
@@ -52,8 +53,11 @@ class Host:
     Attributes:
         code_folder: what is deployed.
         interpreter: the Python of the instances.
+        isolated: whether they can import the standard library and the code folder only.
         region: told to the functions.
         account_id: told to the functions.
+        isolated: whether only the standard library and the code folder can be imported, as in the cloud;
+            else the interpreter's site-packages can too.
         max_instances: of one function at a time.
         fresh: whether each invocation gets a process of its own.
     """
@@ -62,8 +66,10 @@ class Host:
     interpreter: Path
     region: str
     account_id: str
+    isolated: bool = False
     max_instances: int = 10
     fresh: bool = False
+    isolated: bool = False
 
 
 class Functions:
@@ -72,15 +78,17 @@ class Functions:
     Args:
         specs: what they are.
         host: where they run.
-        role_key: their access key.
+        role_keys: their access keys.
         logs: gets every line that they write.
     """
 
-    def __init__(self, specs: Sequence[FunctionSpec], host: Host, role_key: RoleKey, logs: LogStore) -> None:
+    def __init__(
+        self, specs: Sequence[FunctionSpec], host: Host, role_keys: RoleKeys, logs: LogStore
+    ) -> None:
         self.default_environment: dict[str, str] = {}
         """Variables for functions whose spec does not set them; set before the first invocation."""
         self._specs = {spec.name: spec for spec in specs}
-        self._role_key = role_key
+        self._role_keys = role_keys
         self._pools = {
             spec.name: InstancePool(
                 _starter(spec, host, logs), max_instances=host.max_instances, fresh=host.fresh
@@ -110,13 +118,15 @@ class Functions:
             raise UnknownFunctionError(f"there is no function {name!r}")
         request_id = request_id or new_request_id()
         defaults = {
-            name: value for name, value in self.default_environment.items() if name not in spec.environment
+            variable: value
+            for variable, value in self.default_environment.items()
+            if variable not in spec.environment
         }
         header = {
             "request_id": request_id,
             "runtime": spec.runtime,
             # A key that changed reaches a warm instance with its next request.
-            "environment": {**defaults, **self._role_key.environment()},
+            "environment": {**defaults, **self._role_keys.environment(name)},
             "function": {
                 "name": spec.name,
                 "handler": spec.handler,
@@ -126,7 +136,17 @@ class Functions:
         }
         with self._pools[name].lend() as instance:
             answer = instance.invoke(header, event, spec.timeout_seconds)
+        with self._lock:
+            self._peaks[name] = max(self._peaks.get(name, 0.0), answer.peak_memory_mib)
         return Invocation(request_id, answer.payload, answer.error_type)
+
+    def peak_memory(self) -> dict[str, float]:
+        """The most resident memory that one process of each invoked function had so far, in MiB.
+
+        A process that was killed, or ended by itself, has not told.
+        """
+        with self._lock:
+            return dict(self._peaks)
 
     def close(self) -> None:
         """Refuse requests from now on, give those under way a few seconds, and end all instances."""
@@ -157,6 +177,7 @@ def _starter(spec: FunctionSpec, host: Host, logs: LogStore) -> Callable[[], Ins
             host.code_folder,
             environment,
             lambda request_id, stream, line: logs.add(spec.name, request_id, stream, line),
+            isolated=host.isolated,
         )
 
     return start

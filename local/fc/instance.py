@@ -39,24 +39,33 @@ class Answer:
     Attributes:
         payload: the function's result, or JSON that tells the error.
         error_type: None, or ``UnhandledInvocationError``, ``FunctionTimeout`` or ``ProcessExit``.
+        peak_memory_mib: the most resident memory of the process so far, in MiB; 0 where it could not tell.
     """
 
     payload: bytes
     error_type: str | None
+    peak_memory_mib: float = 0.0
 
 
 class Instance:
     """A worker process. One request at a time; after a timeout or a crash it takes no more.
 
     Args:
-        interpreter: the Python that runs it; the function's dependencies are those in its site-packages.
+        interpreter: the Python that runs it.
         code_folder: where the handler's module is; the working directory too.
         environment: all of its variables.
         on_line: called from threads of this object.
+        isolated: whether the standard library and the code folder are all that can be imported.
     """
 
     def __init__(
-        self, interpreter: Path, code_folder: Path, environment: Mapping[str, str], on_line: LineSink
+        self,
+        interpreter: Path,
+        code_folder: Path,
+        environment: Mapping[str, str],
+        on_line: LineSink,
+        *,
+        isolated: bool = False,
     ) -> None:
         self._on_line = on_line
         self._request_id = ""
@@ -65,7 +74,7 @@ class Instance:
         self._answers, answer_end = _pipe()
         # Isolated: no PYTHON* variables, no user site, no script folder on the path. No .pyc files are
         # written either: the code folder is read-only in the cloud.
-        options = ["-I", "-B", "-X", "utf8"]
+        options = ["-I", "-B", "-X", "utf8", *(["-S"] if isolated else [])]
         script = [worker.__file__, str(request_end.fileno()), str(answer_end.fileno()), str(code_folder)]
         with request_end, answer_end:
             self._process = subprocess.Popen(  # noqa: S603 - our own script
@@ -129,7 +138,7 @@ class Instance:
         for reader in self._readers.values():
             reader.wait()
         if message is not None:
-            return Answer(message[1], message[0]["error_type"])
+            return Answer(message[1], message[0]["error_type"], message[0]["peak_memory_kib"] / 1024)
         if expired.is_set():
             return _failure(request_id, TIMEOUT, f"Function timed out after {timeout_seconds:g} seconds")
         return _failure(

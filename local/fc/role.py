@@ -1,24 +1,25 @@
-"""The temporary access key of the functions' role: one for all, renewed in time.
+"""The temporary access keys of the functions' roles: one for each function, renewed in time.
 
-Must not know how a key reaches a function.
+Must not know how a key reaches a function, nor what a role allows.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..credentials import Credential, CredentialStore
 
-__all__ = ["RoleKey"]
+__all__ = ["RoleKeys"]
 
 
-class RoleKey:
-    """Issues the key, and a new one before the old one ends.
+class RoleKeys:
+    """Issues a function's key, and a new one before the old one ends.
 
     Args:
         store: keys that the local servers know.
+        functions: the names of the functions that have a role; others get no key.
         lifetime_seconds: how long a key is good for.
         renew_before_seconds: how long before its end it is replaced.
         clock: the time in seconds since the epoch.
@@ -27,42 +28,53 @@ class RoleKey:
     def __init__(
         self,
         store: CredentialStore,
+        functions: Iterable[str],
         *,
         lifetime_seconds: float = 3600.0,
         renew_before_seconds: float = 300.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._functions = frozenset(functions)
         self._lifetime_seconds = lifetime_seconds
         self._renew_before_seconds = min(renew_before_seconds, lifetime_seconds / 2)
         self._clock = clock
         self._lock = threading.Lock()
-        self._credential: Credential | None = None
+        self._credentials: dict[str, Credential] = {}
 
-    def current(self) -> Credential:
-        """The key for an invocation that begins now."""
+    def current(self, function: str) -> Credential | None:
+        """The key for an invocation that begins now; None for a function without a role."""
+        if function not in self._functions:
+            return None
         with self._lock:
-            credential = self._credential
+            credential = self._credentials.get(function)
             if credential is None or credential.expired(self._clock() + self._renew_before_seconds):
-                credential = self._issue()
+                credential = self._issue(function)
             return credential
 
-    def rotate(self) -> Credential:
-        """Revoke the key and issue another: invocations from now on have the new one."""
-        with self._lock:
-            if self._credential is not None:
-                self._store.revoke(self._credential.access_key_id)
-            return self._issue()
+    def rotate(self) -> dict[str, str]:
+        """Revoke all keys and issue others: invocations from now on have the new ones.
 
-    def environment(self) -> Mapping[str, str]:
-        """The key as the variables that Function Compute sets."""
-        credential = self.current()
+        Returns:
+            The ids of the new keys by the names of the functions.
+        """
+        with self._lock:
+            for credential in self._credentials.values():
+                self._store.revoke(credential.access_key_id)
+            return {function: self._issue(function).access_key_id for function in sorted(self._functions)}
+
+    def environment(self, function: str) -> Mapping[str, str]:
+        """The key as the variables that Function Compute sets; none for a function without a role."""
+        credential = self.current(function)
+        if credential is None:
+            return {}
         return {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": credential.access_key_id,
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET": credential.access_key_secret,
             "ALIBABA_CLOUD_SECURITY_TOKEN": credential.security_token or "",
         }
 
-    def _issue(self) -> Credential:
-        self._credential = self._store.issue(lifetime_seconds=self._lifetime_seconds)
-        return self._credential
+    def _issue(self, function: str) -> Credential:
+        credential = self._store.issue(lifetime_seconds=self._lifetime_seconds, principal=function)
+        self._credentials[function] = credential
+        return credential

@@ -19,7 +19,8 @@ from .deliveries import DeliveryStore
 from .dispatcher import Deliver, Dispatcher, RetryPolicy
 from .functions import Functions, Host
 from .logs import LogStore
-from .role import RoleKey
+from .queues import QueueStore
+from .role import RoleKeys
 from .specs import Deployment
 from .timers import Timers
 from .trigger_app import TriggerHost, trigger_app
@@ -75,9 +76,19 @@ class FunctionCompute:
             stack.callback(self.logs.close)
             deliveries = DeliveryStore(database_path)
             stack.callback(deliveries.close)
-            role_key = RoleKey(credentials, lifetime_seconds=options.key_lifetime_seconds)
-            functions = Functions(deployment.functions, host, role_key, self.logs)
-            self._dispatcher = Dispatcher(deliveries, functions, options.retry)
+            queues = QueueStore(database_path)
+            stack.callback(queues.close)
+            names = [spec.name for spec in deployment.functions]
+            role_keys = RoleKeys(credentials, names, lifetime_seconds=options.key_lifetime_seconds)
+            functions = Functions(deployment.functions, host, role_keys, self.logs)
+            self._dispatcher = Dispatcher(
+                deliveries,
+                functions,
+                options.retry,
+                configs=deployment.async_configs,
+                queues=queues,
+                account=(host.region, host.account_id),
+            )
             stack.callback(self._dispatcher.close)
             timers = Timers(deployment.timer_triggers, self._dispatcher.deliver)
             triggers = TriggerHost(functions, credentials.lookup, host.account_id)
@@ -88,7 +99,9 @@ class FunctionCompute:
                 deliveries=deliveries,
                 logs=self.logs,
                 timers=timers,
-                role_key=role_key,
+                role_keys=role_keys,
+                queues=queues,
+                account=(host.region, host.account_id),
             )
 
             def serve_on_next_port(app: Any, name: str) -> str:

@@ -303,7 +303,7 @@ def test_an_event_for_a_function_that_is_gone_is_a_dead_letter(folder: Folder) -
     config.template.write_text(json.dumps(document), encoding="utf-8")
     with folder.cloud() as cloud:
         wait_until(lambda: states(cloud) == ["dead"])
-        assert cloud.fc.dead_letters()[0]["error"] == "there is no function 'note'"
+        assert cloud.fc.dead_letters()[0]["error"] == "FunctionNotFound: there is no function 'note'"
 
 
 def test_two_clouds_do_not_share_a_state_folder(folder: Folder) -> None:

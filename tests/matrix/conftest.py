@@ -117,8 +117,8 @@ def running_world(folder: Path, **parameters: str) -> Iterator[World]:
             retry=RetryPolicy(time_factor=TIME_FACTOR),
         )
         with Cloud(config) as cloud:
-            eci.forward_to(cloud.eci_url, cloud.fc.rotate_role_key)
-            fc.forward_to(cloud.fc_url, cloud.fc.rotate_role_key)
+            eci.forward_to(cloud.eci_url, cloud.fc.rotate_role_keys)
+            fc.forward_to(cloud.fc_url, cloud.fc.rotate_role_keys)
             cloud.control.settings(rebuild_seconds=REBUILD_SECONDS)
             database = sqlite3.connect(config.state / "cloud.db", check_same_thread=False)
             database.row_factory = sqlite3.Row
