@@ -1,9 +1,8 @@
 """Asynchronous invocation: accepts events, and tries each until it succeeds or is given up.
 
-Vendor page "Retry policies" (Function Compute): a function that fails is tried again as often as its
-asynchronous configuration says; a throttled request is tried again with doubling pauses until the event is
-too old, whatever that number is. The page does not say how long the pauses after a failure are; here they
-double too. Must not know where events come from, nor where they go when they are given up.
+Vendor page "Retry policies" (Function Compute): a function that fails is tried again three times by default;
+a throttled request is tried again with doubling pauses for hours, whatever that number is. The page does not
+say how long the pauses after a failure are; here they double too. Must not know where events come from.
 """
 
 from __future__ import annotations
@@ -16,9 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .asynchronous import AsyncConfig
-from .async_config import AsyncConfig, Destination
 from .deliveries import Delivery, DeliveryStore, NewDelivery
-from .failures import Failure, function_failed, not_found, throttled
 from .functions import Functions, ThrottledError, UnknownFunctionError, new_request_id
 from .queues import QueueStore, failure_document
 
@@ -28,7 +25,6 @@ MAX_PAYLOAD_BYTES = 128 * 1024
 """Of an asynchronous invocation (vendor page "Limits")."""
 
 _WORKERS = 16
-_DEFAULTS = AsyncConfig()
 
 
 class Deliver(Protocol):
@@ -36,15 +32,6 @@ class Deliver(Protocol):
 
     def __call__(self, function: str, payload: bytes, *, source: str) -> str:
         """Accept an event for a function."""
-
-
-class GiveUp(Protocol):
-    """``on_failure.OnFailure.send``."""
-
-    def __call__(
-        self, delivery: Delivery, failure: Failure, destination: Destination | None, *, attempts: int
-    ) -> str | None:
-        """Send an event away that is given up; returns the queue it went to, if any."""
 
 
 class PayloadTooLargeError(ValueError):
@@ -92,9 +79,7 @@ class Dispatcher:
         self,
         store: DeliveryStore,
         functions: Functions,
-        configs: Mapping[str, AsyncConfig],
         policy: RetryPolicy,
-        give_up: GiveUp,
         *,
         configs: Mapping[str, AsyncConfig],
         queues: QueueStore,
@@ -103,9 +88,7 @@ class Dispatcher:
     ) -> None:
         self._store = store
         self._functions = functions
-        self._configs = configs
         self._policy = policy
-        self._give_up = give_up
         self._configs = configs
         self._queues = queues
         self._account = account
@@ -132,7 +115,7 @@ class Dispatcher:
             payload: the event.
             source: who wants it: ``api``, or a trigger's name.
             delay_seconds: how long to wait before the first attempt.
-            task_id: refused when the function had it before; ignored for a function without task mode.
+            task_id: refused when the function had it before.
 
         Raises:
             UnknownFunctionError: there is no such function.
@@ -151,7 +134,7 @@ class Dispatcher:
                 payload=payload,
                 source=source,
                 request_id=request_id,
-                task_id=task_id if self._config(function).task_mode else None,
+                task_id=task_id,
                 accepted_at=now,
                 due_at=now + delay_seconds / self._policy.time_factor,
             )
@@ -209,39 +192,39 @@ class Dispatcher:
             if self._stopping:
                 self._store.release(delivery)
             else:
-                self._again(delivery, throttled(error), attempts=0)
+                self._again(delivery, str(error), attempts=0)
         except UnknownFunctionError as error:
             # It was there when the event was accepted: the template has changed between two runs.
-            self._bury(delivery, not_found(error), attempts=0)
+            self._give_up(delivery, f"FunctionNotFound: {error}", attempts=0)
         else:
             if invocation.error_type is None:
                 self._store.finish(delivery)
             elif self._stopping and invocation.error_type == "ProcessExit":
                 self._store.release(delivery)  # ended by us: executed at least once, so it is tried again
             else:
-                self._again(delivery, function_failed(invocation), attempts=1)
+                text = invocation.payload.decode("utf-8", errors="replace")
+                self._again(delivery, f"{invocation.error_type}: {text}", attempts=1)
 
-    def _again(self, delivery: Delivery, failure: Failure, *, attempts: int) -> None:
+    def _again(self, delivery: Delivery, error: str, *, attempts: int) -> None:
         now = self._clock()
-        config, policy = self._config(delivery.function), self._policy
-        retries = config.retries if policy.retries is None else policy.retries
-        max_age_seconds = (
-            config.max_age_seconds if policy.max_age_seconds is None else policy.max_age_seconds
-        )
-        pause = policy.pause_seconds(delivery.attempts + delivery.throttled + 1)
-        oldest = delivery.accepted_at + max_age_seconds / policy.time_factor
-        if delivery.attempts + attempts > retries or now + pause > oldest:
-            self._bury(delivery, failure, attempts=attempts)
+        failed = delivery.attempts + attempts
+        pause = self._policy.pause_seconds(delivery.attempts + delivery.throttled + 1)
+        config = self._configs.get(delivery.function, AsyncConfig())
+        retries = config.retries if self._policy.retries is None else self._policy.retries
+        age = config.max_age_seconds if self._policy.max_age_seconds is None else self._policy.max_age_seconds
+        oldest = delivery.accepted_at + age / self._policy.time_factor
+        if failed > retries or now + pause > oldest:
+            self._give_up(delivery, error, attempts=attempts)
         elif attempts:
-            self._store.retry(delivery, failure.text, now + pause)
+            self._store.retry(delivery, error, now + pause)
         else:
-            self._store.postpone(delivery, failure.text, now + pause)
+            self._store.postpone(delivery, error, now + pause)
 
-    def _bury(self, delivery: Delivery, failure: Failure, *, attempts: int) -> None:
-        destination = self._config(delivery.function).on_failure
-        # Sent first: a crash in between sends it twice, and never not at all.
-        queue = self._give_up(delivery, failure, destination, attempts=delivery.attempts + attempts)
-        self._store.bury(delivery, failure.text, attempts=attempts, queue=queue)
-
-    def _config(self, function: str) -> AsyncConfig:
-        return self._configs.get(function, _DEFAULTS)
+    def _give_up(self, delivery: Delivery, error: str, *, attempts: int) -> None:
+        queue = self._configs.get(delivery.function, AsyncConfig()).queue
+        if queue is not None:
+            region, account_id = self._account
+            arn = f"acs:fc:{region}:{account_id}:functions/{delivery.function}"
+            # Sent before it is given up: a crash in between sends it twice, and loses nothing.
+            self._queues.send(queue, failure_document(delivery, error, arn, at=self._clock()))
+        self._store.bury(delivery, error, attempts=attempts)

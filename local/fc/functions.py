@@ -1,6 +1,6 @@
 """The functions of a deployment, ready to be invoked.
 
-Joins what a function is (its spec), what it runs in (instances), what it may do (its role's key) and what it
+Joins what a function is (its spec), what it runs in (instances), what it may do (the role's key) and what it
 says (the log). Must not know who invokes it, nor how often it is tried again.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -56,8 +55,6 @@ class Host:
         isolated: whether they can import the standard library and the code folder only.
         region: told to the functions.
         account_id: told to the functions.
-        isolated: whether only the standard library and the code folder can be imported, as in the cloud;
-            else the interpreter's site-packages can too.
         max_instances: of one function at a time.
         fresh: whether each invocation gets a process of its own.
     """
@@ -66,7 +63,6 @@ class Host:
     interpreter: Path
     region: str
     account_id: str
-    isolated: bool = False
     max_instances: int = 10
     fresh: bool = False
     isolated: bool = False
@@ -136,17 +132,7 @@ class Functions:
         }
         with self._pools[name].lend() as instance:
             answer = instance.invoke(header, event, spec.timeout_seconds)
-        with self._lock:
-            self._peaks[name] = max(self._peaks.get(name, 0.0), answer.peak_memory_mib)
         return Invocation(request_id, answer.payload, answer.error_type)
-
-    def peak_memory(self) -> dict[str, float]:
-        """The most resident memory that one process of each invoked function had so far, in MiB.
-
-        A process that was killed, or ended by itself, has not told.
-        """
-        with self._lock:
-            return dict(self._peaks)
 
     def close(self) -> None:
         """Refuse requests from now on, give those under way a few seconds, and end all instances."""

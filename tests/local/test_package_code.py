@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -114,7 +113,7 @@ def test_a_path_out_of_the_package_is_refused(tmp_path: Path, name: str) -> None
         archive.writestr(name, "")
     with pytest.raises(CodeError, match="leads out of the package"):
         unpacked(package, tmp_path / "state")
-    assert os.listdir(tmp_path / "state/code") == []
+    assert list((tmp_path / "state/code").iterdir()) == []
 
 
 def test_a_link_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""Every entry point, from the source tree and from each package, on the template that is deployed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.rights import needed_actions
+from local.cloud import Cloud, CloudConfig
+from local.fc.dispatcher import RetryPolicy
+from local.template import load_template
+
+ROOT = Path(__file__).parents[2]
+REGION = "cn-hangzhou"
+HOST = "shop-registry.cn-hangzhou.cr.aliyuncs.com"
+DOORS = ("on_push", "on_webhook", "on_manual", "on_timer", "on_follow")
+
+
+@pytest.fixture
+def cloud(artefact: Any, tmp_path: Path) -> Iterator[Cloud]:
+    config = CloudConfig(
+        tmp_path / "state",
+        code=artefact.code,
+        interpreter=artefact.interpreter,
+        # One clock here: no skew between the registry's and the functions'.
+        parameters={"Runtime": artefact.runtime, "ClockSkewSeconds": "0"},
+        retry=RetryPolicy(time_factor=60.0),
+    )
+    with Cloud(config) as running:
+        running.control.settings(rebuild_seconds=1.5)
+        yield running
+
+
+def cache(cloud: Cloud, name: str, image: str) -> str:
+    return cloud.control.create_cache(region_id=REGION, image_cache_name=name, images=[image, "nginx"])
+
+
+def pushed(repository: str, number: int) -> dict[str, Any]:
+    now = datetime.now(timezone.utc)
+    return {
+        "id": f"event-{number}",
+        "source": "acs.cr",
+        "specversion": "1.0",
+        "type": "cr:Artifact:PushCompleted",
+        "time": now.isoformat(),
+        "data": {
+            "InstanceName": "shop",
+            "InstanceId": "cri-4jga79lyszik0000",
+            "RepoNamespaceName": "team",
+            "RepoName": repository,
+            "RegionId": REGION,
+            "Tag": "v1",
+        },
+    }
+
+
+def landed(outcomes: list[dict[str, Any]], identifier: str) -> int:
+    return sum(one["result"] == "landed" and one["image_cache_id"] == identifier for one in outcomes)
+
+
+def test_each_entry_point_sees_its_change_through(cloud: Cloud) -> None:
+    by_event = cache(cloud, "by-event", f"{HOST}/team/web:v1")
+    by_webhook = cache(cloud, "by-webhook", "registry.cn-hangzhou.aliyuncs.com/team/api:v1")
+    by_hand = cache(cloud, "by-hand", f"{HOST}/team/other:v1")
+    by_sweep = cache(cloud, "by-sweep", f"{HOST}/team/third:v1")
+
+    # The second push finds the cache busy, so its update is made by the follow task.
+    for number in (1, 2):
+        taken = httpx.post(cloud.events_url, json=pushed("web", number), trust_env=False)
+        assert taken.json()["FailedEntryCount"] == 0
+        cloud.wait_for_outcomes(
+            lambda outcomes, least=number: sum(one["door"] == "on_push" for one in outcomes) >= least
+        )
+    answer = httpx.post(cloud.webhook_url("acr"), json=acr("team/api"), trust_env=False, timeout=30)
+    assert answer.status_code == 200, answer.text
+    asked = httpx.post(
+        cloud.manual_url, json={"imageCacheId": by_hand}, auth=cloud.auth, trust_env=False, timeout=30
+    )
+    assert asked.status_code == 200, asked.text
+    cloud.control.force(by_sweep, "UpdateFailed")
+    cloud.fire_timer("sweep")
+
+    outcomes = cloud.wait_for_outcomes(
+        lambda outcomes: (
+            landed(outcomes, by_event) >= 2
+            and all(landed(outcomes, one) >= 1 for one in (by_webhook, by_hand, by_sweep))
+        ),
+        timeout_seconds=40,
+    )
+    assert {one["door"] for one in outcomes} == set(DOORS)
+    assert not [one for one in outcomes if one["result"] in {"failed", "rejected"}]
+    assert len(cloud.control.history(by_event)) == 2
+    for one in (by_webhook, by_hand, by_sweep):
+        (update,) = cloud.control.history(one)
+        assert list(update["images"]) == list(cloud.control.cache(one)["images"])
+    assert cloud.fc.dead_letters() == []
+    check_rights(cloud)
+
+
+def acr(repository: str) -> dict[str, Any]:
+    namespace, name = repository.split("/")
+    return {
+        "push_data": {"pushed_at": "2024-05-01 10:00:00", "tag": "v1"},
+        "repository": {
+            "name": name,
+            "namespace": namespace,
+            "region": REGION,
+            "repo_full_name": repository,
+            "repo_type": "PRIVATE",
+        },
+    }
+
+
+def check_rights(cloud: Cloud) -> None:
+    """The calls that were made are those that the table of rights says, and the roles allow them."""
+    made: dict[str, set[str]] = {}
+    roles = statements_by_function(cloud)
+    for call in cloud.calls():
+        module = call.function.removeprefix("imc-refresh-").replace("-", "_")
+        made.setdefault(module, set()).add(call.action)
+        allowed = [
+            (action, resource)
+            for statement in roles[call.function]
+            for action in statement["Action"]
+            for resource in statement["Resource"]
+            if action == call.action and fnmatchcase(call.resource, resource)
+        ]
+        assert allowed, f"the role of {call.function} does not allow {call.action} on {call.resource}"
+    assert made == {module: set(needed_actions(module)) for module in DOORS}
+
+
+def statements_by_function(cloud: Cloud) -> dict[str, list[dict[str, Any]]]:
+    resources = load_template(
+        ROOT / "template.yml",
+        {"CodeBucket": "bucket", "CodeObject": "object", "WebhookTokens": "x" * 16},
+        region=REGION,
+        account_id=cloud.config.account_id,
+    )
+    by_id = {resource.logical_id: resource.properties for resource in resources}
+    statements = {}
+    for resource in resources:
+        if resource.type == "ALIYUN::FC3::Function":
+            role = re.fullmatch(r"local:(\w+)\.Arn", resource.properties["Role"])
+            assert role is not None
+            policies = by_id[role[1]]["Policies"]
+            statements[resource.properties["FunctionName"]] = [
+                statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]
+            ]
+    return statements
