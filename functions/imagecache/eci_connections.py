@@ -6,6 +6,9 @@ import logging
 import ssl
 from typing import Any
 
+from . import without_rsa  # noqa: F401 - first, see there
+
+# isort: split
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.vendored.requests.packages.urllib3.util import ssl_
 

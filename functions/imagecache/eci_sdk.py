@@ -34,7 +34,6 @@ from aliyunsdkcore.http import protocol_type
 from aliyunsdkcore.request import RpcRequest
 from aliyunsdkcore.vendored.requests.packages.urllib3.exceptions import HTTPError
 from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
-from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCacheRequest
 
 from .caches import ImageCache, list_of, text_of
 from .credentials import Credentials, without_secrets
@@ -124,6 +123,11 @@ class SdkGateway:
 
     def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
         """Send the request; every attempt carries the same ClientToken."""
+        # Most events update nothing, and need not pay for this import at a cold start.
+        from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import (  # noqa: PLC0415
+            UpdateImageCacheRequest,
+        )
+
         passwords = tuple(credential["Password"] for credential in request.get("ImageRegistryCredential", ()))
         call = _Call(UpdateImageCacheRequest, flatten(request), passwords)
         request_id, calls = self._perform(call, lambda answer: text_of(answer["RequestId"]))

@@ -1,0 +1,106 @@
+"""What a cold start imports: an event pays only for the calls that it makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cold_process import MARK
+from local.cloud import Cloud, CloudConfig
+from local.credentials import CredentialStore
+
+ROOT = Path(__file__).parents[2]
+REGION = "cn-hangzhou"
+UPDATE = "aliyunsdkeci.request.v20180808.UpdateImageCacheRequest"
+DESCRIBE = "aliyunsdkeci.request.v20180808.DescribeImageCachesRequest"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    with Cloud(CloudConfig(tmp_path / "state")) as cloud:
+        cloud.control.create_cache(
+            region_id=REGION,
+            image_cache_name="web",
+            images=["shop-registry.cn-hangzhou.cr.aliyuncs.com/team/web:v1"],
+        )
+        store = CredentialStore(tmp_path / "state/cloud.db")
+        key = store.issue()
+        store.close()
+        yield {
+            # Coverage of what runs in a process of its own is measured where the run asks for it.
+            **{name: value for name, value in os.environ.items() if name.startswith("COV")},
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
+            "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token or "",
+            "FC_REGION": REGION,
+            "FC_ACCOUNT_ID": cloud.config.account_id,
+            "IMC_ECI_ENDPOINT": cloud.eci_url,
+            "IMC_FC_ENDPOINT": cloud.fc_url,
+            "IMC_FOLLOW_FUNCTION": "imc-refresh-on-follow",
+        }
+
+
+def start(environment: dict[str, str], event: Any) -> tuple[list[str], set[str]]:
+    """Results, and the modules that a new process had loaded at the end."""
+    run = subprocess.run(
+        [sys.executable, "-I", "-B", ROOT / "bench/cold_process.py", ROOT / "functions", "on_push"],
+        input=json.dumps(event).encode(),
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stderr.decode()
+    told = json.loads(run.stdout.decode().rpartition(MARK)[2])
+    return [one["result"] for one in told["answer"]["outcomes"]], set(told["modules"])
+
+
+def push(repository: str, kind: str = "cr:Artifact:PushCompleted") -> dict[str, Any]:
+    return {
+        "id": "event",
+        "source": "acs.cr",
+        "specversion": "1.0",
+        "type": kind,
+        "time": datetime.now(timezone.utc).isoformat(),
+        "data": {
+            "InstanceName": "shop",
+            "RepoNamespaceName": "team",
+            "RepoName": repository,
+            "RegionId": REGION,
+            "Tag": "v1",
+        },
+    }
+
+
+def test_a_push_that_matches_nothing_needs_only_the_listing(environment: dict[str, str]) -> None:
+    results, modules = start(environment, push("elsewhere"))
+    assert results == ["ignored"]
+    assert DESCRIBE in modules
+    assert UPDATE not in modules
+    assert not {name.partition(".")[0] for name in modules} & {"fc2", "requests", "cryptography"}
+
+
+def test_an_event_that_is_no_push_needs_no_sdk(environment: dict[str, str]) -> None:
+    results, modules = start(environment, push("web", "cr:Artifact:ScanCompleted"))
+    assert results == ["ignored"]
+    assert not {name.partition(".")[0] for name in modules} & {
+        "fc2",
+        "requests",
+        "aliyunsdkcore",
+        "aliyunsdkeci",
+    }
+
+
+def test_an_update_needs_the_update_and_the_hand_off(environment: dict[str, str]) -> None:
+    results, modules = start(environment, push("web"))
+    assert results == ["refreshed"]
+    assert {UPDATE, "fc2.auth"} <= modules
+    assert "cryptography" not in modules
