@@ -74,24 +74,25 @@ def show(report: Report, console: Console) -> None:
     """Print a report."""
     wheels = {wheel.name: wheel for wheel in report.wheels}
     table = Table(box=None, header_style="bold")
-    for column in ("package", "version", "files", "unpacked", "zipped", "wheel", "sha256"):
-        # A digest that is cut is of no use: it is folded instead.
-        right = column in {"files", "unpacked", "zipped"}
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for column in ("package", "version", "files", "unpacked", "zipped"):
+        table.add_column(column, justify="right" if column in {"files", "unpacked", "zipped"} else "left")
     for part in report.parts:
-        wheel = wheels.get(part.owner)
         table.add_row(
             part.owner,
-            wheel.version if wheel else "",
+            wheels[part.owner].version if part.owner in wheels else "",
             *(f"{number:,}" for number in (part.files, part.unpacked, part.zipped)),
-            ("built here" if wheel.built else "published") if wheel else "",
-            wheel.sha256 if wheel else "",
         )
     console.print(table)
     unpacked = sum(part.unpacked for part in report.parts)
     files = sum(part.files for part in report.parts)
     compiled = f"compiled by CPython {report.pyc}" if report.pyc else "not compiled"
     lines = (
+        "",
+        *(
+            f"{wheel.sha256}  {wheel.path.name}{' (built here)' if wheel.built else ''}"
+            for wheel in report.wheels
+        ),
+        "",
         f"{report.output}",
         f"runtime   {report.runtime}, modules {compiled}",
         f"size      {report.size:,} bytes, unpacked {unpacked:,} bytes in {files:,} files",

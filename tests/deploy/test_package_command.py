@@ -1,0 +1,123 @@
+"""The command as a person runs it: what it refuses, and what it leaves behind when it is ended half way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 60.0
+
+
+def environment(tmp_path: Path, port: int) -> dict[str, str]:
+    """One in which pip knows no other index than a port of this machine, and asks once."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    return {
+        **kept,
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": f"http://127.0.0.1:{port}/simple",
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_RETRIES": "0",
+        "NO_PROXY": "127.0.0.1",
+        "TMPDIR": str(temporary),
+    }
+
+
+def command(tmp_path: Path, *arguments: str) -> list[str]:
+    output = tmp_path / "output" / "package.zip"
+    return [
+        *(sys.executable, "-m", "deploy", "package"),
+        *("--allow-uncommitted", "--output", str(output), *arguments),
+    ]
+
+
+def run(tmp_path: Path, *arguments: str, port: int = 9) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(tmp_path, *arguments),
+        cwd=ROOT,
+        env=environment(tmp_path, port),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def left(tmp_path: Path) -> list[Path]:
+    return [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def silent_index() -> Iterator[socket.socket]:
+    """A server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(SECONDS)
+        yield server
+
+
+def test_an_index_that_is_not_reached_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    done = run(tmp_path, "--no-pyc", port=port)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: fetching wheels: ")
+    assert "The package index was not reached" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert left(tmp_path) == []
+
+
+def test_an_interpreter_of_another_version_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    runtime = "python3.10" if sys.version_info[:2] == (3, 12) else "python3.12"
+    done = run(tmp_path, "--runtime", runtime, "--python", sys.executable)
+    assert done.returncode == 1
+    assert f"{sys.executable}: CPython 3.1" in done.stderr
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--output", "package.tar"], "a name that ends in .zip is expected, 'package.tar' found"),
+        (["--runtime", "python3.9"], "invalid choice: 'python3.9'"),
+        (["--upload"], "unrecognized arguments: --upload"),
+    ],
+    ids=["output", "runtime", "unknown"],
+)
+def test_wrong_options_are_refused(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_one_who_is_ended_half_way_leaves_nothing_and_keeps_the_package_that_was_there(
+    tmp_path: Path, silent_index: socket.socket
+) -> None:
+    output = tmp_path / "output" / "package.zip"
+    output.parent.mkdir()
+    output.write_bytes(b"the last one")
+    with subprocess.Popen(
+        command(tmp_path, "--no-pyc"),
+        cwd=ROOT,
+        env=environment(tmp_path, silent_index.getsockname()[1]),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            connection, _ = silent_index.accept()
+            with connection:
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert left(tmp_path) == [output]
+    assert output.read_bytes() == b"the last one"
