@@ -49,6 +49,7 @@ class Row:
         seconds_without_pyc: the same without.
         naive_seconds: of the yardstick; None where it has no such entry point.
         peak_mb: the most memory that any process of ours had, in MB (10^6 bytes).
+        updates: whether the event leads to an update and a follow task.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Row:
     seconds_without_pyc: float
     naive_seconds: float | None
     peak_mb: float
+    updates: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class _Event:
     module: str
     payloads: Sequence[bytes]
     naive_payloads: Sequence[bytes] = ()
+    updates: bool = False
 
 
 def measure() -> list[Row] | None:
@@ -114,7 +117,9 @@ def _row(start: _Starter, event: _Event, with_pyc: Path, without_pyc: Path, naiv
         without.append(start(without_pyc, event.module, event.payloads[2 * number + 1])[0])
         if event.naive_payloads:
             theirs.append(start(naive, "naive_function", event.naive_payloads[number])[0])
-    return Row(event.name, median(ours), median(without), median(theirs) if theirs else None, peak)
+    return Row(
+        event.name, median(ours), median(without), median(theirs) if theirs else None, peak, event.updates
+    )
 
 
 class _Starter:
@@ -179,6 +184,7 @@ def _events(cloud: Cloud) -> Iterator[_Event]:
         "on_push",
         [_push(f"team{number}", number) for number in range(2 * UPDATE_ROUNDS)],
         [_push(f"team{2 * UPDATE_ROUNDS + number}", number) for number in range(UPDATE_ROUNDS)],
+        updates=True,
     )
     last = ids[-1]
     webhook = {

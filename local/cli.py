@@ -19,18 +19,18 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from .cloud import ROOT, Cloud, CloudConfig, CodeError
+from .cli_arguments import parser
+from .cloud import Cloud, CloudConfig
 from .demo import run_demo
 from .eci.control import ControlError, EciControl
 from .fc.control import FcControl, FcControlError
-from .fc.specs import RUNTIMES
+from .package_code import CodeError
 from .registry import RegistryError
 from .state import NothingServedError, StateInUseError, read_endpoints
 from .template import TemplateError
 
 __all__ = ["main"]
 
-DEFAULT_STATE = Path(".local")
 _FOLLOW_SECONDS = 0.5
 
 
@@ -40,10 +40,9 @@ class CommandError(RuntimeError):
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int | None] = options.command
+    options = parser().parse_args(arguments)
     try:
-        return command(options) or 0
+        return _COMMANDS[options.command](options) or 0
     except (
         CommandError,
         CodeError,
@@ -58,78 +57,6 @@ def main(arguments: Sequence[str]) -> int:
     ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local", description="The cloud on a laptop.")
-    state = argparse.ArgumentParser(add_help=False)
-    state.add_argument(
-        "--state",
-        type=Path,
-        default=DEFAULT_STATE,
-        metavar="DIR",
-        help="the folder that the servers' memory is in (%(default)s)",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(
-        name: str, command: Callable[[argparse.Namespace], int | None], text: str
-    ) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text, parents=[state])
-        added.set_defaults(command=command)
-        return added
-
-    demo = commands.add_parser("demo", help="play the main job and check its story")
-    demo.set_defaults(command=_demo)
-    demo.add_argument("--code", type=Path, default=ROOT / "functions", metavar="DIR", help="what is deployed")
-    up = add("up", _up, "Serve ECI, Function Compute and EventBridge until Ctrl-C.")
-    up.add_argument("--port-base", type=int, metavar="N", help="use the ports from N on (any free ones)")
-    up.add_argument("--code", type=Path, default=ROOT / "functions", metavar="DIR", help="what is deployed")
-    up.add_argument(
-        "--template", type=Path, default=ROOT / "template.yml", metavar="FILE", help="the ROS template"
-    )
-    up.add_argument("--runtime", choices=RUNTIMES, help="the functions' runtime: the shape of their context")
-    up.add_argument(
-        "--python",
-        type=Path,
-        default=Path(sys.executable),
-        metavar="FILE",
-        help="the interpreter of the functions; it must have their dependencies (this one)",
-    )
-    up.add_argument(
-        "--fresh-process", action="store_true", help="a new process for each invocation: all starts are cold"
-    )
-    up.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=_assignment,
-        dest="parameters",
-        metavar="NAME=VALUE",
-        help="a parameter of the template",
-    )
-    add("caches", _caches, "List the image caches.")
-    seed = add("seed", _seed, "Create image caches, or replace those with the same id.")
-    seed.add_argument("file", type=Path, help="a JSON object or an array of them")
-    fire = add("fire", _fire, "Fire a timer trigger now.")
-    fire.add_argument("trigger", help="the trigger's name")
-    send = add("send-event", _send_event, "Send CloudEvents to EventBridge.")
-    send.add_argument("file", type=Path, help="a JSON object or an array of them")
-    logs = add("logs", _logs, "Show what the functions wrote.")
-    logs.add_argument("--after", type=int, default=0, metavar="N", help="from the line after number N on")
-    logs.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
-    dead = add("dead-letters", _dead_letters, "List the events that were given up.")
-    dead.add_argument("--json", action="store_true", help="all that is known, as JSON")
-    add("queues", _queues, "List the messages of the on-failure queue.")
-    add("redrive", _redrive, "Send each event of the on-failure queue to its function again.")
-    return parser
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError(f"NAME=VALUE is expected, {text!r} found")
-    return name, value
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -151,6 +78,9 @@ def _up(options: argparse.Namespace) -> None:
         signal.signal(number, lambda *_: stop.set())
     with Cloud(config) as cloud:
         _show_urls(cloud)
+        note = cloud.note()
+        if note is not None:
+            print(f"note: {note}")
         print("ready", flush=True)
         stop.wait()
         print("stopping", flush=True)
@@ -170,7 +100,7 @@ def _show_urls(cloud: Cloud) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    return run_demo(Console(), options.code)
+    return run_demo(Console(), options.code, options.python, options.runtime)
 
 
 def _caches(options: argparse.Namespace) -> None:
@@ -228,18 +158,34 @@ def _dead_letters(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(letters, indent=2))
         return
-    rows = ((one["function"], one["source"], str(one["attempts"]), one["error"]) for one in letters)
-    _show(("function", "source", "attempts", "last error"), rows)
+    rows = (
+        (one["function"], one["source"], str(one["attempts"]), one["queue"] or "(none)", one["error"])
+        for one in letters
+    )
+    _show(("function", "source", "attempts", "queue", "last error"), rows)
 
 
 def _queues(options: argparse.Namespace) -> None:
-    print(json.dumps(_fc(options).queue_messages(), indent=2))
+    control = _fc(options)
+    shown = {name: control.queue_messages(name) for name in _queue_names(options, control)}
+    print(json.dumps(shown, indent=2))
 
 
 def _redrive(options: argparse.Namespace) -> None:
     control = _fc(options)
-    for message in control.queue_messages():
-        print(control.redrive(message["number"]))
+    kept = []
+    for name in _queue_names(options, control):
+        for one in control.redrive(name):
+            if one["error"] is None:
+                print(f"{one['message_id']} {one['function']} {one['request_id']}")
+            else:
+                kept.append(f"{one['message_id']} of {name}: {one['error']}")
+    if kept:
+        raise CommandError(f"still in its queue: {'; '.join(kept)}")
+
+
+def _queue_names(options: argparse.Namespace, control: FcControl) -> list[str]:
+    return list(control.queues()) if options.queue is None else [options.queue]
 
 
 def _eci(options: argparse.Namespace) -> EciControl:
@@ -265,3 +211,17 @@ def _show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     Console(markup=False, highlight=False).print(table)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
+    "caches": _caches,
+    "dead-letters": _dead_letters,
+    "demo": _demo,
+    "fire": _fire,
+    "logs": _logs,
+    "queues": _queues,
+    "redrive": _redrive,
+    "seed": _seed,
+    "send-event": _send_event,
+    "up": _up,
+}

@@ -7,11 +7,10 @@ this: they find ECI by IMC_ECI_ENDPOINT, and print their outcomes as JSON object
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,82 +18,29 @@ from urllib.parse import urlencode
 
 import httpx
 
+from .access import Call
+from .config import ROOT, CloudConfig
 from .credentials import CredentialStore
+from .deployment import code_folder, read_template, runtime_note
 from .eci.control import EciControl
 from .eci.server import serve_eci
 from .eventbridge.bus import bus_app
 from .fc.control import FcControl
-from .fc.dispatcher import RetryPolicy
 from .fc.functions import Host, Invocation
 from .fc.server import FunctionCompute, Options
 from .fc.signature import Signer
-from .fc.specs import Deployment, FunctionSpec, read_deployment
-from .package_code import CodeError, is_package, python_version, unpacked
+from .fc.specs import FunctionSpec
+from .package_code import CodeError, is_package
 from .serving import serve
-from .state import locked, published, webhook_token
-from .template import load_template, parameter_names
+from .state import locked, published
 
 __all__ = ["ROOT", "Call", "Cloud", "CloudConfig", "CodeError", "WaitError"]
 
-ROOT = Path(__file__).resolve().parent.parent
 _LONGEST_WAIT_SECONDS = 0.2
 
 
 class WaitError(TimeoutError):
     """Raised when what was waited for does not come in time; the text says what did."""
-
-
-@dataclass(frozen=True)
-class CloudConfig:
-    """What is served, and how.
-
-    Attributes:
-        state: the folder that everything is kept in; made when it is missing.
-        template: the ROS template.
-        code: the folder that is deployed, or a package: then it is unpacked read-only, and functions can
-            import nothing beside it but the standard library.
-        parameters: of the template. The code's place in OSS, Regions and WebhookTokens need not be given.
-        environment: variables for every function, over those of the template.
-        region: of all of it.
-        account_id: that owns it.
-        interpreter: the Python of the functions; their dependencies must be in its site-packages.
-        fresh_process: whether each invocation gets a process of its own, as at a cold start.
-        max_instances: of one function at a time.
-        timers: whether the schedules of the timer triggers are followed; without, they fire on request only.
-        retry: of asynchronous invocations.
-        key_lifetime_seconds: of the functions' access key.
-        port_base: the first of the ports; None for any free ones.
-    """
-
-    state: Path
-    template: Path = ROOT / "template.yml"
-    code: Path = ROOT / "functions"
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    region: str = "cn-hangzhou"
-    account_id: str = "1234567890123456"
-    interpreter: Path = Path(sys.executable)
-    fresh_process: bool = False
-    max_instances: int = 10
-    timers: bool = False
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    key_lifetime_seconds: float = 3600.0
-    port_base: int | None = None
-
-
-@dataclass(frozen=True, order=True)
-class Call:
-    """A call that a function made to the cloud.
-
-    Attributes:
-        function: its name.
-        action: as a RAM policy names it.
-        resource: likewise.
-    """
-
-    function: str
-    action: str
-    resource: str
 
 
 class Cloud:
@@ -124,20 +70,19 @@ class Cloud:
         self.config = config
         with ExitStack() as stack:
             stack.enter_context(locked(config.state))
-            self._tokens, self._deployment = _deployment(config)
-            code_folder = _code_folder(config, self._deployment)
-            self._start(stack, config, code_folder)
+            self._tokens, self._deployment = read_template(config)
+            self._start(stack, config, stack.enter_context(code_folder(config, self._deployment)))
             stack.enter_context(published(config.state, self.endpoints()))
             self._stack = stack.pop_all()
 
-    def _start(self, stack: ExitStack, config: CloudConfig, code_folder: Path) -> None:
+    def _start(self, stack: ExitStack, config: CloudConfig, folder: Path) -> None:
         database = config.state / "cloud.db"
         ports = None if config.port_base is None else iter(range(config.port_base, 1 << 16))
 
         def next_port() -> int:
             return 0 if ports is None else next(ports)
 
-        eci = serve_eci(database, port=next_port())
+        eci = serve_eci(database, port=next_port(), account_id=config.account_id)
         stack.callback(eci.close)
         added = {"IMC_ECI_ENDPOINT": eci.url, **config.environment}
         functions = [
@@ -145,7 +90,7 @@ class Cloud:
         ]
         self._deployment = replace(self._deployment, functions=tuple(functions))
         host = Host(
-            code_folder=code_folder,
+            code_folder=folder,
             isolated=is_package(config.code),
             interpreter=config.interpreter,
             region=config.region,
@@ -167,6 +112,7 @@ class Cloud:
         stack.callback(credentials.close)
         key = credentials.issue(temporary=False)
         stack.callback(credentials.revoke, key.access_key_id)
+        self._compute = compute
         self._logs = compute.logs
         self.eci_url = eci.url
         self.fc_url = compute.url
@@ -203,6 +149,10 @@ class Cloud:
         if registry is not None:
             query["registry"] = registry
         return f"{self._url_of('on_webhook')}/webhooks/{source}?{urlencode(query)}"
+
+    def note(self) -> str | None:
+        """What should be said about the functions' interpreter; None if it is of their runtime."""
+        return runtime_note(self.config, self._deployment)
 
     def invoke(self, function: str, payload: bytes) -> Invocation:
         """Invoke a function over the API and wait for its end.
@@ -245,24 +195,27 @@ class Cloud:
             self._logs.wait(min(left, _LONGEST_WAIT_SECONDS))
         return outcomes
 
-    def calls(self) -> set[Call]:
-        """The calls that functions made so far, each once: what their roles have to allow."""
-        known = self.fc.calls()
-        owners = known["owners"]
-        called = {
-            Call(owners[one["access_key_id"]], "fc:InvokeFunction", one["resource"])
-            for one in known["invocations"]
-            if one["access_key_id"] in owners
-        }
-        for one in self.control.journal():
-            function = owners.get(one["parameters"].get("AccessKeyId"))
-            if function is not None:
-                parameters = one["parameters"]
-                image_cache = parameters["ImageCacheId"] if one["action"] == "UpdateImageCache" else "*"
-                place = f"{parameters['RegionId']}:{self.config.account_id}"
-                action = f"eci:{one['action']}"
-                called.add(Call(function, action, f"acs:eci:{place}:imagecache/{image_cache}"))
-        return called
+    def calls(self) -> list[Call]:
+        """What functions asked for so far, and the platform in their names, with whether it was allowed."""
+        return self._compute.calls()
+
+    def peak_memory(self) -> dict[str, float]:
+        """The most resident memory that one process of each invoked function had, by its name, in MiB.
+
+        It is told at the end of each invocation: that of a process that was killed is not known.
+        """
+        return self._compute.peak_memory()
+
+    def queue_messages(self, name: str) -> list[dict[str, Any]]:
+        """The documents in a queue, oldest first.
+
+        Args:
+            name: of a queue of the template.
+
+        Raises:
+            FcControlError: there is no such queue.
+        """
+        return [json.loads(message["body"]) for message in self.fc.queue_messages(name)]
 
     def close(self) -> None:
         """End all servers and all processes. What is not delivered stays stored."""
@@ -288,31 +241,6 @@ class Cloud:
             if trigger.function_name == name:
                 return self.http_urls[trigger.name]
         raise LookupError(f"{name} has no HTTP trigger")
-
-
-def _code_folder(config: CloudConfig, deployment: Deployment) -> Path:
-    """Where the code is that functions run."""
-    if not is_package(config.code):
-        return config.code.resolve()
-    found = python_version(config.interpreter)
-    for spec in deployment.functions:
-        if spec.runtime != found:
-            raise CodeError(f"{spec.name} is for {spec.runtime}, and {config.interpreter} is {found}")
-    return unpacked(config.code, config.state.resolve())
-
-
-def _deployment(config: CloudConfig) -> tuple[str, Deployment]:
-    """The webhook's tokens, and what the template deploys."""
-    usual = {
-        "CodeBucket": "local-bucket",
-        "CodeObject": "functions.zip",
-        "Regions": config.region,
-        "WebhookTokens": webhook_token(config.state),
-    }
-    known = parameter_names(config.template)
-    given = {name: value for name, value in usual.items() if name in known} | dict(config.parameters)
-    resources = load_template(config.template, given, region=config.region, account_id=config.account_id)
-    return given.get("WebhookTokens", ""), read_deployment(resources)
 
 
 def _json_object(line: str) -> dict[str, Any] | None:

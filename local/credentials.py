@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .database import connect, transaction
+from .database import add_column, connect, transaction
 
 __all__ = ["Credential", "CredentialStore"]
 
@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS credentials (
     access_key_id TEXT PRIMARY KEY,
     access_key_secret TEXT NOT NULL,
     security_token TEXT,
-    expires_at REAL
+    expires_at REAL,
+    principal TEXT
 )
 """
 
@@ -35,12 +36,14 @@ class Credential:
         access_key_secret: what signatures are made with.
         security_token: goes with every call of a temporary key; None for a lasting key.
         expires_at: seconds since the epoch; None for a lasting key.
+        principal: who it belongs to, see ``access``; None for a key of the machine's own.
     """
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
     security_token: str | None = field(repr=False)
     expires_at: float | None
+    principal: str | None = None
 
     def expired(self, now: float) -> bool:
         """Whether its time is over at ``now``, in seconds since the epoch."""
@@ -60,13 +63,18 @@ class CredentialStore:
         self._clock = clock
         with transaction(self._connection) as connection:
             connection.execute(_SCHEMA)
+        # A file of an earlier version has the table without it.
+        add_column(self._connection, "credentials", "principal TEXT")
 
-    def issue(self, *, temporary: bool = True, lifetime_seconds: float = 3600) -> Credential:
+    def issue(
+        self, *, temporary: bool = True, lifetime_seconds: float = 3600, principal: str | None = None
+    ) -> Credential:
         """Make a new key.
 
         Args:
             temporary: with a security token and an end, as a function's role gives them.
             lifetime_seconds: of a temporary key.
+            principal: who it belongs to; a key of nobody may do everything.
         """
         credential = Credential(
             access_key_id=("STS." if temporary else "LTAI") + secrets.token_hex(10),
@@ -74,16 +82,13 @@ class CredentialStore:
             # The characters of base64 that have to be percent-encoded occur in real tokens too.
             security_token="CAIS+/" + secrets.token_urlsafe(48) + "==" if temporary else None,
             expires_at=self._clock() + lifetime_seconds if temporary else None,
+            principal=principal,
         )
         with transaction(self._connection) as connection:
             connection.execute(
-                "INSERT INTO credentials VALUES (?, ?, ?, ?)",
-                (
-                    credential.access_key_id,
-                    credential.access_key_secret,
-                    credential.security_token,
-                    credential.expires_at,
-                ),
+                "INSERT INTO credentials VALUES (:access_key_id, :access_key_secret, :security_token,"
+                " :expires_at, :principal)",
+                vars(credential),
             )
         return credential
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Connection", "connect", "transaction"]
+__all__ = ["Connection", "add_column", "connect", "transaction"]
 
 BUSY_TIMEOUT_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
@@ -82,6 +82,20 @@ def transaction(connection: Connection) -> Iterator[Connection]:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+
+def add_column(connection: Connection, table: str, column: str) -> None:
+    """Give a table of an older file a column that it lacks; its rows have NULL there.
+
+    Args:
+        connection: to the file.
+        table: one of ours.
+        column: its name and type, such as ``principal TEXT``.
+    """
+    with transaction(connection):
+        names = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if column.split(maxsplit=1)[0] not in names:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
 
 def _write_ahead(connection: Connection) -> None:

@@ -178,12 +178,14 @@ class Demo:
         self._console.print(f"{seconds:6.2f} s  {text}", highlight=False, soft_wrap=True)
 
 
-def run_demo(console: Console, code: Path) -> int:
+def run_demo(console: Console, code: Path, interpreter: Path, runtime: str | None) -> int:
     """Play the demonstration.
 
     Args:
         console: where it is told.
-        code: the folder that is deployed.
+        code: the folder, or the package, that is deployed.
+        interpreter: the Python of the functions.
+        runtime: of the functions; None for the template's default.
 
     Returns:
         0 if every sentence of the story held, else 1.
@@ -193,8 +195,14 @@ def run_demo(console: Console, code: Path) -> int:
         config = CloudConfig(
             folder / "cloud",
             code=code,
+            interpreter=interpreter,
             # One clock here: no skew between the registry's and the functions'.
-            parameters={"Regions": REGION, "WebhookTokens": TOKEN, "ClockSkewSeconds": "0"},
+            parameters={
+                "Regions": REGION,
+                "WebhookTokens": TOKEN,
+                "ClockSkewSeconds": "0",
+                **({} if runtime is None else {"Runtime": runtime}),
+            },
             retry=RetryPolicy(time_factor=TIME_FACTOR),
         )
         cloud = stack.enter_context(Cloud(config))

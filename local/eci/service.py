@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import access
 from ..credentials import CredentialStore
 from ..database import Connection, connect, transaction
 from . import faults, journal, machine, store
@@ -49,16 +50,23 @@ class Service:
         database_path: the SQLite file; access keys are those of the ``CredentialStore`` in it.
         clock: the time of the caches, in seconds since the epoch.
         gateway_clock: the time that signatures and access keys are checked against.
+        account_id: whose image caches these are, in the names of resources.
     """
 
     def __init__(
-        self, database_path: Path | str, *, clock: Callable[[], float], gateway_clock: Callable[[], float]
+        self,
+        database_path: Path | str,
+        *,
+        clock: Callable[[], float],
+        gateway_clock: Callable[[], float],
+        account_id: str = access.ACCOUNT_ID,
     ) -> None:
+        self._account_id = account_id
         self.clock = clock
         self._gateway_clock = gateway_clock
         self._credentials = CredentialStore(database_path)
         self.connection: Connection = connect(database_path)
-        self.connection.executescript(store.SCHEMA + faults.SCHEMA + journal.SCHEMA)
+        self.connection.executescript(store.SCHEMA + faults.SCHEMA + journal.SCHEMA + access.SCHEMA)
 
     def call(self, method: str, query: bytes, form: bytes, host: str) -> Answer:
         """Answer a call; whatever is wrong with it is in the answer, and it is in the journal.
@@ -76,9 +84,9 @@ class Service:
         with transaction(self.connection):
             try:
                 parameters = decode(query, form)
-                self._admit(method, parameters)
+                principal = self._admit(method, parameters)
                 fault = faults.take(self.connection, faults.ANSWER_KINDS, parameters)
-                status, document = 200, self._perform(parameters, request_id, fault)
+                status, document = 200, self._perform(parameters, principal, request_id, fault)
             except ApiError as error:
                 status, code = error.status, error.code
                 document = _refusal(error, request_id, host)
@@ -103,7 +111,8 @@ class Service:
         self._credentials.close()
         self.connection.close()
 
-    def _admit(self, method: str, parameters: Mapping[str, str]) -> None:
+    def _admit(self, method: str, parameters: Mapping[str, str]) -> str | None:
+        """Returns who calls; see ``access``."""
         if method not in {"GET", "POST"}:
             raise ApiError("UnsupportedHTTPMethod")
         for name in ("Action", "Version"):
@@ -112,7 +121,7 @@ class Service:
         if parameters.get("Format", "JSON").upper() != "JSON":
             raise invalid("Format", "JSON is expected, the only format of this server")
         now = self._gateway_clock()
-        authenticate(
+        credential = authenticate(
             method,
             parameters,
             now,
@@ -123,34 +132,47 @@ class Service:
         )
         if parameters["Version"] != VERSION:
             raise ApiError("InvalidVersion")
+        return credential.principal
 
     def _perform(
-        self, parameters: Mapping[str, str], request_id: str, fault: faults.Fault | None
+        self,
+        parameters: Mapping[str, str],
+        principal: str | None,
+        request_id: str,
+        fault: faults.Fault | None,
     ) -> dict[str, Any]:
         document = {"RequestId": request_id}
         if fault is None or fault.acts:
-            document = self._act(parameters, request_id)
+            document = self._act(parameters, principal, request_id)
         if fault is not None and fault.kind == "error":
             raise ApiError(fault.code, fault.message, fault.status)
         return document
 
-    def _act(self, parameters: Mapping[str, str], request_id: str) -> dict[str, Any]:
+    def _act(self, parameters: Mapping[str, str], principal: str | None, request_id: str) -> dict[str, Any]:
         if parameters["Action"] == "DescribeImageCaches":
-            return {"RequestId": request_id, **self._describe(parameters)}
+            return {"RequestId": request_id, **self._describe(parameters, principal)}
         if parameters["Action"] == "UpdateImageCache":
-            return {"RequestId": self._update(parameters, request_id)}
+            return {"RequestId": self._update(parameters, principal, request_id)}
         raise ApiError("InvalidAction.NotFound")
 
-    def _describe(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+    def _require(self, principal: str | None, action: str, region_id: str, image_cache: str) -> None:
+        """Refuse what the caller's role does not allow; the names are those of the API's pages."""
+        resource = f"acs:eci:{region_id}:{self._account_id}:imagecache/{image_cache}"
+        if not access.permitted(self.connection, principal, f"eci:{action}", resource):
+            raise ApiError("NoPermission")
+
+    def _describe(self, parameters: Mapping[str, str], principal: str | None) -> dict[str, Any]:
         settings = store.load_settings(self.connection)
         request = read_describe(parameters, settings.largest_limit)
+        self._require(principal, "DescribeImageCaches", request.region_id, "*")
         now = self.clock()
         caches = store.load_caches(self.connection, request.region_id)
         return describe([(number, machine.observe(cache, now)) for number, cache in caches], request, now)
 
-    def _update(self, parameters: Mapping[str, str], request_id: str) -> str:
+    def _update(self, parameters: Mapping[str, str], principal: str | None, request_id: str) -> str:
         """Returns the RequestId of the answer: a ClientToken gets that of its first answer."""
         request = read_update(parameters)
+        self._require(principal, "UpdateImageCache", request.region_id, request.image_cache_id)
         now = self.clock()
         token = request.client_token
         if token is not None:

@@ -41,8 +41,8 @@ def authenticate(
     now: float,
     lookup: Callable[[str], Credential | None],
     first_use: Callable[[str, str], bool],
-) -> None:
-    """Check that a call is signed by a valid access key, now, and for the first time.
+) -> Credential:
+    """Check that a call is signed by a valid access key, now, and for the first time; returns the key.
 
     Args:
         method: the HTTP method.
@@ -72,6 +72,7 @@ def authenticate(
     _check_security_token(parameters.get("SecurityToken"), credential, now)
     if not first_use(credential.access_key_id, parameters["SignatureNonce"]):
         raise ApiError("SignatureNonceUsed")
+    return credential
 
 
 def _signature(method: str, parameters: Mapping[str, str], secret: str) -> str:

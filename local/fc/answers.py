@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from .functions import Invocation
 
-__all__ = ["failed_function", "platform_error", "request_headers"]
+__all__ = ["access_denied", "failed_function", "platform_error", "request_headers"]
 
 
 def request_headers(request_id: str, error_type: str | None = None) -> dict[str, str]:
@@ -21,6 +21,12 @@ def platform_error(status: int, code: str, message: str, request_id: str) -> Res
     """An error of the request, or of the platform: the function has not run."""
     document = {"RequestId": request_id, "Code": code, "Message": message}
     return JSONResponse(document, status, headers=request_headers(request_id))
+
+
+def access_denied(function: str, request_id: str) -> Response:
+    """The caller's role does not allow it to invoke a function."""
+    message = f"the role of the access key does not allow fc:InvokeFunction on {function}"
+    return platform_error(403, "AccessDenied", message, request_id)
 
 
 def failed_function(invocation: Invocation, status: int) -> Response:

@@ -75,28 +75,29 @@ class FcControl:
         """Those that were given up."""
         return list(self._ask("GET", "/_local/dead-letters"))
 
-    def queue_messages(self) -> list[dict[str, Any]]:
-        """All messages of all queues, oldest first: number, queue, body."""
-        return list(self._ask("GET", "/_local/queues"))
+    def queues(self) -> dict[str, int]:
+        """The names of the queues, and how many messages are in each."""
+        return {one["name"]: one["messages"] for one in self._ask("GET", "/_local/queues")}
 
-    def redrive(self, number: int) -> str:
-        """Send an event that was given up to its function again; returns the request id.
-
-        Args:
-            number: of the message, which is gone once the event is stored.
+    def queue_messages(self, name: str) -> list[dict[str, Any]]:
+        """What is in a queue, oldest first; see ``queues.Message``.
 
         Raises:
-            FcControlError: there is no such message, or its function is gone.
+            FcControlError: there is no such queue.
         """
-        return str(self._ask("POST", f"/_local/queues/{number}/redrive")["request_id"])
+        return list(self._ask("GET", f"/_local/queues/{name}"))
 
-    def calls(self) -> dict[str, Any]:
-        """Whose each access key is, and which functions it was used to invoke."""
-        return dict(self._ask("GET", "/_local/calls"))
+    def redrive(self, name: str) -> list[dict[str, Any]]:
+        """Send each failed event of a queue to its function again; see ``on_failure.Redriven``.
 
-    def rotate_role_keys(self) -> list[str]:
-        """Revoke the functions' access keys and issue others; returns their ids."""
-        return list(self._ask("POST", "/_local/role-key/rotate")["access_key_ids"])
+        Raises:
+            FcControlError: there is no such queue.
+        """
+        return list(self._ask("POST", f"/_local/queues/{name}/redrive"))
+
+    def rotate_role_keys(self) -> dict[str, str]:
+        """Revoke the functions' access keys and issue others; returns their ids by the functions' names."""
+        return dict(self._ask("POST", "/_local/role-key/rotate"))
 
     def close(self) -> None:
         """Close the connections."""

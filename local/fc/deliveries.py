@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..database import connect, transaction
+from ..database import add_column, connect, transaction
 
 __all__ = ["Delivery", "DeliveryStore", "DuplicateTaskError", "NewDelivery"]
 
@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     attempts INTEGER NOT NULL DEFAULT 0,
     throttled INTEGER NOT NULL DEFAULT 0,
     error TEXT,
+    queue TEXT,
     UNIQUE (function, task_id)
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, due_at);
@@ -74,6 +75,7 @@ class Delivery(NewDelivery):
         attempts: how often the function was invoked so far.
         throttled: how often no instance was free.
         error: what the last attempt failed with.
+        queue: that it was sent to when it was given up.
     """
 
     number: int
@@ -81,6 +83,7 @@ class Delivery(NewDelivery):
     attempts: int
     throttled: int
     error: str | None
+    queue: str | None
 
     def to_json(self) -> dict[str, Any]:
         """All of it, the payload as text."""
@@ -97,6 +100,8 @@ class DeliveryStore:
     def __init__(self, database_path: Path | str) -> None:
         self._connection = connect(database_path)
         self._connection.executescript(_SCHEMA)
+        # A file of an earlier version has the table without it.
+        add_column(self._connection, "deliveries", "queue TEXT")
         with transaction(self._connection) as connection:
             connection.execute("UPDATE deliveries SET state = ? WHERE state = ?", (WAITING, RUNNING))
 
@@ -158,9 +163,18 @@ class DeliveryStore:
         """No instance was free; that counts as no attempt."""
         self._failed(delivery, WAITING, error, due_at, attempts=0)
 
-    def bury(self, delivery: Delivery, error: str, *, attempts: int) -> None:
-        """Give up: the delivery becomes a dead letter. ``attempts`` is 1 if the function was invoked now."""
-        self._failed(delivery, DEAD, error, delivery.due_at, attempts=attempts)
+    def bury(self, delivery: Delivery, error: str, *, attempts: int, queue: str | None) -> None:
+        """Give up: the delivery becomes a dead letter.
+
+        Args:
+            delivery: it.
+            error: what the last attempt failed with.
+            attempts: 1 if the function was invoked now, else 0.
+            queue: that it was sent to, if any.
+        """
+        with transaction(self._connection) as connection:
+            self._failed(delivery, DEAD, error, delivery.due_at, attempts=attempts)
+            connection.execute("UPDATE deliveries SET queue = ? WHERE number = ?", (queue, delivery.number))
 
     def release(self, delivery: Delivery) -> None:
         """Put back what was taken and not tried."""

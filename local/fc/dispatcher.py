@@ -1,8 +1,9 @@
 """Asynchronous invocation: accepts events, and tries each until it succeeds or is given up.
 
-Vendor page "Retry policies" (Function Compute): a function that fails is tried again three times by default;
-a throttled request is tried again with doubling pauses for hours, whatever that number is. The page does not
-say how long the pauses after a failure are; here they double too. Must not know where events come from.
+Vendor page "Retry policies" (Function Compute): a function that fails is tried again as often as its
+asynchronous configuration says; a throttled request is tried again with doubling pauses until the event is
+too old, whatever that number is. The page does not say how long the pauses after a failure are; here they
+double too. Must not know where events come from, nor where they go when they are given up.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from .asynchronous import AsyncConfig
+from .async_config import AsyncConfig, Destination
 from .deliveries import Delivery, DeliveryStore, NewDelivery
+from .failures import Failure, function_failed, not_found, throttled
 from .functions import Functions, ThrottledError, UnknownFunctionError, new_request_id
-from .queues import QueueStore, failure_document
 
 __all__ = ["MAX_PAYLOAD_BYTES", "Deliver", "Dispatcher", "PayloadTooLargeError", "RetryPolicy"]
 
@@ -25,6 +26,7 @@ MAX_PAYLOAD_BYTES = 128 * 1024
 """Of an asynchronous invocation (vendor page "Limits")."""
 
 _WORKERS = 16
+_DEFAULTS = AsyncConfig()
 
 
 class Deliver(Protocol):
@@ -32,6 +34,15 @@ class Deliver(Protocol):
 
     def __call__(self, function: str, payload: bytes, *, source: str) -> str:
         """Accept an event for a function."""
+
+
+class GiveUp(Protocol):
+    """``on_failure.OnFailure.send``."""
+
+    def __call__(
+        self, delivery: Delivery, failure: Failure, destination: Destination | None, *, attempts: int
+    ) -> str | None:
+        """Send an event away that is given up; returns the queue it went to, if any."""
 
 
 class PayloadTooLargeError(ValueError):
@@ -68,30 +79,27 @@ class Dispatcher:
     Args:
         store: the queue.
         functions: what is invoked.
+        configs: by the names of the functions; one that is not there has the defaults.
         policy: for all functions.
-        configs: of the functions that have one, by name.
-        queues: get what is given up.
-        account: region and account id, for the names of functions.
+        give_up: takes what is given up.
         clock: the time in seconds since the epoch.
     """
 
-    def __init__(  # noqa: PLR0913 - what it works with, by name
+    def __init__(  # noqa: PLR0913 - the queue, what is invoked, and the three rules for it
         self,
         store: DeliveryStore,
         functions: Functions,
-        policy: RetryPolicy,
-        *,
         configs: Mapping[str, AsyncConfig],
-        queues: QueueStore,
-        account: tuple[str, str],
+        policy: RetryPolicy,
+        give_up: GiveUp,
+        *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._functions = functions
-        self._policy = policy
         self._configs = configs
-        self._queues = queues
-        self._account = account
+        self._policy = policy
+        self._give_up = give_up
         self._clock = clock
         self._changed = threading.Condition()
         self._stopping = False
@@ -115,7 +123,7 @@ class Dispatcher:
             payload: the event.
             source: who wants it: ``api``, or a trigger's name.
             delay_seconds: how long to wait before the first attempt.
-            task_id: refused when the function had it before.
+            task_id: refused when the function had it before; ignored for a function without task mode.
 
         Raises:
             UnknownFunctionError: there is no such function.
@@ -134,7 +142,7 @@ class Dispatcher:
                 payload=payload,
                 source=source,
                 request_id=request_id,
-                task_id=task_id,
+                task_id=task_id if self._config(function).task_mode else None,
                 accepted_at=now,
                 due_at=now + delay_seconds / self._policy.time_factor,
             )
@@ -192,39 +200,37 @@ class Dispatcher:
             if self._stopping:
                 self._store.release(delivery)
             else:
-                self._again(delivery, str(error), attempts=0)
+                self._again(delivery, throttled(error), attempts=0)
         except UnknownFunctionError as error:
             # It was there when the event was accepted: the template has changed between two runs.
-            self._give_up(delivery, f"FunctionNotFound: {error}", attempts=0)
+            self._bury(delivery, not_found(error), attempts=0)
         else:
             if invocation.error_type is None:
                 self._store.finish(delivery)
             elif self._stopping and invocation.error_type == "ProcessExit":
                 self._store.release(delivery)  # ended by us: executed at least once, so it is tried again
             else:
-                text = invocation.payload.decode("utf-8", errors="replace")
-                self._again(delivery, f"{invocation.error_type}: {text}", attempts=1)
+                self._again(delivery, function_failed(invocation), attempts=1)
 
-    def _again(self, delivery: Delivery, error: str, *, attempts: int) -> None:
+    def _again(self, delivery: Delivery, failure: Failure, *, attempts: int) -> None:
         now = self._clock()
-        failed = delivery.attempts + attempts
-        pause = self._policy.pause_seconds(delivery.attempts + delivery.throttled + 1)
-        config = self._configs.get(delivery.function, AsyncConfig())
-        retries = config.retries if self._policy.retries is None else self._policy.retries
-        age = config.max_age_seconds if self._policy.max_age_seconds is None else self._policy.max_age_seconds
-        oldest = delivery.accepted_at + age / self._policy.time_factor
-        if failed > retries or now + pause > oldest:
-            self._give_up(delivery, error, attempts=attempts)
+        config, policy = self._config(delivery.function), self._policy
+        retries = config.retries if policy.retries is None else policy.retries
+        max_age_seconds = config.max_age_seconds if policy.max_age_seconds is None else policy.max_age_seconds
+        pause = policy.pause_seconds(delivery.attempts + delivery.throttled + 1)
+        oldest = delivery.accepted_at + max_age_seconds / policy.time_factor
+        if delivery.attempts + attempts > retries or now + pause > oldest:
+            self._bury(delivery, failure, attempts=attempts)
         elif attempts:
-            self._store.retry(delivery, error, now + pause)
+            self._store.retry(delivery, failure.text, now + pause)
         else:
-            self._store.postpone(delivery, error, now + pause)
+            self._store.postpone(delivery, failure.text, now + pause)
 
-    def _give_up(self, delivery: Delivery, error: str, *, attempts: int) -> None:
-        queue = self._configs.get(delivery.function, AsyncConfig()).queue
-        if queue is not None:
-            region, account_id = self._account
-            arn = f"acs:fc:{region}:{account_id}:functions/{delivery.function}"
-            # Sent before it is given up: a crash in between sends it twice, and loses nothing.
-            self._queues.send(queue, failure_document(delivery, error, arn, at=self._clock()))
-        self._store.bury(delivery, error, attempts=attempts)
+    def _bury(self, delivery: Delivery, failure: Failure, *, attempts: int) -> None:
+        destination = self._config(delivery.function).on_failure
+        # Sent first: a crash in between sends it twice, and never not at all.
+        queue = self._give_up(delivery, failure, destination, attempts=delivery.attempts + attempts)
+        self._store.bury(delivery, failure.text, attempts=attempts, queue=queue)
+
+    def _config(self, function: str) -> AsyncConfig:
+        return self._configs.get(function, _DEFAULTS)

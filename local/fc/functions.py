@@ -1,6 +1,6 @@
 """The functions of a deployment, ready to be invoked.
 
-Joins what a function is (its spec), what it runs in (instances), what it may do (the role's key) and what it
+Joins what a function is (its spec), what it runs in (instances), what it may do (its role's key) and what it
 says (the log). Must not know who invokes it, nor how often it is tried again.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,15 @@ from .pool import InstancePool, ThrottledError
 from .role import RoleKeys
 from .specs import FunctionSpec
 
-__all__ = ["Functions", "Host", "Invocation", "ThrottledError", "UnknownFunctionError", "new_request_id"]
+__all__ = [
+    "Functions",
+    "Host",
+    "Invocation",
+    "ThrottledError",
+    "UnknownFunctionError",
+    "function_resource",
+    "new_request_id",
+]
 
 GRACE_SECONDS = 2.0
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
@@ -52,9 +61,10 @@ class Host:
     Attributes:
         code_folder: what is deployed.
         interpreter: the Python of the instances.
-        isolated: whether they can import the standard library and the code folder only.
         region: told to the functions.
         account_id: told to the functions.
+        isolated: whether only the standard library and the code folder can be imported, as in the cloud;
+            else the interpreter's site-packages can too.
         max_instances: of one function at a time.
         fresh: whether each invocation gets a process of its own.
     """
@@ -63,9 +73,9 @@ class Host:
     interpreter: Path
     region: str
     account_id: str
+    isolated: bool = False
     max_instances: int = 10
     fresh: bool = False
-    isolated: bool = False
 
 
 class Functions:
@@ -85,6 +95,8 @@ class Functions:
         """Variables for functions whose spec does not set them; set before the first invocation."""
         self._specs = {spec.name: spec for spec in specs}
         self._role_keys = role_keys
+        self._peaks: dict[str, float] = {}
+        self._lock = threading.Lock()
         self._pools = {
             spec.name: InstancePool(
                 _starter(spec, host, logs), max_instances=host.max_instances, fresh=host.fresh
@@ -132,7 +144,17 @@ class Functions:
         }
         with self._pools[name].lend() as instance:
             answer = instance.invoke(header, event, spec.timeout_seconds)
+        with self._lock:
+            self._peaks[name] = max(self._peaks.get(name, 0.0), answer.peak_memory_mib)
         return Invocation(request_id, answer.payload, answer.error_type)
+
+    def peak_memory(self) -> dict[str, float]:
+        """The most resident memory that one process of each invoked function had so far, in MiB.
+
+        A process that was killed, or ended by itself, has not told.
+        """
+        with self._lock:
+            return dict(self._peaks)
 
     def close(self) -> None:
         """Refuse requests from now on, give those under way a few seconds, and end all instances."""
@@ -141,6 +163,11 @@ class Functions:
             pool.refuse()
         for pool in self._pools.values():
             pool.close(max(0.0, deadline - time.monotonic()))
+
+
+def function_resource(region: str, account_id: str, name: str) -> str:
+    """The name of a function as a resource, in policies and in messages."""
+    return f"acs:fc:{region}:{account_id}:functions/{name}"
 
 
 def new_request_id() -> str:

@@ -39,21 +39,24 @@ class Answer:
     Attributes:
         payload: the function's result, or JSON that tells the error.
         error_type: None, or ``UnhandledInvocationError``, ``FunctionTimeout`` or ``ProcessExit``.
+        peak_memory_mib: the most resident memory of the process so far, in MiB; 0 where it could not tell.
     """
 
     payload: bytes
     error_type: str | None
+    peak_memory_mib: float = 0.0
 
 
 class Instance:
     """A worker process. One request at a time; after a timeout or a crash it takes no more.
 
     Args:
-        interpreter: the Python that runs it; the function's dependencies are those in its site-packages.
+        interpreter: the Python that runs it.
         code_folder: where the handler's module is; the working directory too.
         environment: all of its variables.
         on_line: called from threads of this object.
-        isolated: whether the standard library and the code folder are all that can be imported.
+        isolated: whether nothing but the standard library and the code folder can be imported; else what is
+            in the interpreter's site-packages can be too.
     """
 
     def __init__(
@@ -136,7 +139,7 @@ class Instance:
         for reader in self._readers.values():
             reader.wait()
         if message is not None:
-            return Answer(message[1], message[0]["error_type"])
+            return Answer(message[1], message[0]["error_type"], message[0]["peak_memory_kib"] / 1024)
         if expired.is_set():
             return _failure(request_id, TIMEOUT, f"Function timed out after {timeout_seconds:g} seconds")
         return _failure(

@@ -1,4 +1,4 @@
-"""What the functions wrote to stdout and stderr, line by line, in the order it came.
+"""What the functions wrote to stdout and stderr, and the platform about them, in the order it came.
 
 Must not know what a line means.
 """
@@ -12,7 +12,10 @@ from pathlib import Path
 
 from ..database import connect, transaction
 
-__all__ = ["LogLine", "LogStore"]
+__all__ = ["PLATFORM_STREAM", "LogLine", "LogStore"]
+
+PLATFORM_STREAM = "platform"
+"""The stream of the lines that the platform writes itself."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log_lines (
@@ -35,7 +38,7 @@ class LogLine:
         at: when it came, in seconds since the epoch.
         function: the function's name.
         request_id: of the invocation that wrote it.
-        stream: ``stdout`` or ``stderr``.
+        stream: ``stdout``, ``stderr`` or ``platform``.
         line: without its end.
     """
 

@@ -1,99 +1,107 @@
-"""Message queues: what was given up waits here for a person, until it is sent again.
+"""Message queues, as far as Function Compute needs them: messages go in, are looked at, and are removed.
 
-The document is the one that Function Compute sends to a destination (vendor page "Result callback"). Must not
-know when an event is given up.
+A message has no time limit here, and looking at it does not hide it. Must not know what is in a message.
 """
 
 from __future__ import annotations
 
-import json
+import time
+import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..database import connect, transaction
-from .deliveries import Delivery
 
-__all__ = ["QueueMessage", "QueueStore", "failure_document"]
+__all__ = ["Message", "QueueStore", "UnknownQueueError"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS queue_messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id TEXT NOT NULL UNIQUE,
     queue TEXT NOT NULL,
+    enqueued_at REAL NOT NULL,
     body TEXT NOT NULL
 )
 """
 
 
+class UnknownQueueError(LookupError):
+    """Raised when there is no queue of a name."""
+
+
 @dataclass(frozen=True)
-class QueueMessage:
+class Message:
     """A message.
 
     Attributes:
-        number: finds it again.
-        queue: the queue's name.
-        body: the document.
+        message_id: its own.
+        queue: the name of the queue that it is in.
+        enqueued_at: when it came, in seconds since the epoch.
+        body: a text.
     """
 
-    number: int
+    message_id: str
     queue: str
-    body: dict[str, Any]
-
-
-def failure_document(delivery: Delivery, error: str, function_arn: str, *, at: float) -> dict[str, Any]:
-    """What the platform tells of an event that it gives up.
-
-    Args:
-        delivery: the event.
-        error: of its last attempt: the error's type, and perhaps what the function answered.
-        function_arn: of the function that it was for.
-        at: now, in seconds since the epoch.
-    """
-    error_type, _, answer = error.partition(": ")
-    return {
-        "timestamp": int(at * 1000),
-        "requestContext": {
-            "requestId": delivery.request_id,
-            "functionArn": function_arn,
-            "condition": error_type,
-            "approximateInvokeCount": delivery.attempts + 1,
-        },
-        "requestPayload": delivery.payload.decode("utf-8", errors="replace"),
-        "responseContext": {"statusCode": 200, "functionError": error_type},
-        "responsePayload": answer,
-    }
+    enqueued_at: float
+    body: str
 
 
 class QueueStore:
-    """All queues.
+    """The queues of a deployment, in a database.
 
     Args:
         database_path: the SQLite file.
+        names: of the queues that there are.
     """
 
-    def __init__(self, database_path: Path | str) -> None:
+    def __init__(self, database_path: Path | str, names: Collection[str]) -> None:
+        self.names = tuple(names)
         self._connection = connect(database_path)
         with transaction(self._connection) as connection:
             connection.execute(_SCHEMA)
 
-    def send(self, queue: str, body: dict[str, Any]) -> None:
-        """Put a message into a queue."""
+    def send(self, queue: str, body: str) -> str:
+        """Put a message into a queue; returns its id once it is stored.
+
+        Raises:
+            UnknownQueueError: there is no such queue.
+        """
+        self._check(queue)
+        message = Message(uuid.uuid4().hex.upper(), queue, time.time(), body)
         with transaction(self._connection) as connection:
             connection.execute(
-                "INSERT INTO queue_messages (queue, body) VALUES (?, ?)", (queue, json.dumps(body))
+                "INSERT INTO queue_messages (message_id, queue, enqueued_at, body)"
+                " VALUES (:message_id, :queue, :enqueued_at, :body)",
+                vars(message),
             )
+        return message.message_id
 
-    def messages(self) -> list[QueueMessage]:
-        """All messages, oldest first."""
-        with transaction(self._connection) as connection:
-            rows = connection.execute("SELECT * FROM queue_messages ORDER BY number").fetchall()
-        return [QueueMessage(row["number"], row["queue"], json.loads(row["body"])) for row in rows]
+    def messages(self, queue: str) -> list[Message]:
+        """What is in a queue, oldest first.
 
-    def delete(self, number: int) -> None:
-        """Take a message away; nothing happens when there is none of this number."""
+        Raises:
+            UnknownQueueError: there is no such queue.
+        """
+        self._check(queue)
         with transaction(self._connection) as connection:
-            connection.execute("DELETE FROM queue_messages WHERE number = ?", (number,))
+            rows = connection.execute(
+                "SELECT message_id, queue, enqueued_at, body FROM queue_messages WHERE queue = ?"
+                " ORDER BY number",
+                (queue,),
+            ).fetchall()
+        return [Message(**dict(row)) for row in rows]
+
+    def remove(self, message_id: str) -> None:
+        """Take a message out; nothing happens when it is not there."""
+        with transaction(self._connection) as connection:
+            connection.execute("DELETE FROM queue_messages WHERE message_id = ?", (message_id,))
 
     def close(self) -> None:
         """Close the database."""
         self._connection.close()
+
+    def _check(self, queue: str) -> None:
+        if queue not in self.names:
+            known = ", ".join(self.names) or "none"
+            raise UnknownQueueError(f"there is no queue {queue!r}; known are {known}")

@@ -12,13 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .. import access
 from ..credentials import CredentialStore
+from ..database import connect
 from ..serving import serve
-from .api_app import ApiParts, api_app
+from .admin import AdminParts, admin_routes
+from .api_app import api_app
 from .deliveries import DeliveryStore
 from .dispatcher import Deliver, Dispatcher, RetryPolicy
 from .functions import Functions, Host
 from .logs import LogStore
+from .on_failure import OnFailure
 from .queues import QueueStore
 from .role import RoleKeys
 from .specs import Deployment
@@ -34,7 +38,7 @@ class Options:
 
     Attributes:
         retry: of asynchronous invocations.
-        key_lifetime_seconds: of the functions' access key.
+        key_lifetime_seconds: of the functions' access keys.
         timers: whether the schedules of the timer triggers are followed; without, they fire on request only.
     """
 
@@ -76,23 +80,26 @@ class FunctionCompute:
             stack.callback(self.logs.close)
             deliveries = DeliveryStore(database_path)
             stack.callback(deliveries.close)
-            queues = QueueStore(database_path)
+            queues = QueueStore(database_path, deployment.queues)
             stack.callback(queues.close)
-            names = [spec.name for spec in deployment.functions]
-            role_keys = RoleKeys(credentials, names, lifetime_seconds=options.key_lifetime_seconds)
+            self._rights = connect(database_path)
+            stack.callback(self._rights.close)
+            self._rights.executescript(access.SCHEMA)
+            roles = {spec.name: spec.role for spec in deployment.functions if spec.role is not None}
+            access.replace_principals(self._rights, roles)
+            role_keys = RoleKeys(credentials, roles, lifetime_seconds=options.key_lifetime_seconds)
             functions = Functions(deployment.functions, host, role_keys, self.logs)
+            self._functions = functions
+            on_failure = OnFailure(queues, self._permitted, self.logs, host.region, host.account_id)
             self._dispatcher = Dispatcher(
-                deliveries,
-                functions,
-                options.retry,
-                configs=deployment.async_configs,
-                queues=queues,
-                account=(host.region, host.account_id),
+                deliveries, functions, deployment.async_configs, options.retry, on_failure.send
             )
             stack.callback(self._dispatcher.close)
             timers = Timers(deployment.timer_triggers, self._dispatcher.deliver)
-            triggers = TriggerHost(functions, credentials.lookup, host.account_id)
-            api = ApiParts(
+            triggers = TriggerHost(
+                functions, credentials.lookup, self._permitted, host.region, host.account_id
+            )
+            admin = AdminParts(
                 triggers=triggers,
                 http_triggers=deployment.http_triggers,
                 dispatcher=self._dispatcher,
@@ -101,7 +108,6 @@ class FunctionCompute:
                 timers=timers,
                 role_keys=role_keys,
                 queues=queues,
-                account=(host.region, host.account_id),
             )
 
             def serve_on_next_port(app: Any, name: str) -> str:
@@ -109,7 +115,9 @@ class FunctionCompute:
                 stack.callback(served.close)
                 return served.url
 
-            self.url = serve_on_next_port(api_app(api), "Function Compute")
+            self.url = serve_on_next_port(
+                api_app(triggers, self._dispatcher, admin_routes(admin)), "Function Compute"
+            )
             # Only known now; no process was started yet, as nothing was accepted so far.
             functions.default_environment = {endpoint_variable: self.url}
             self.http_urls = {
@@ -132,6 +140,14 @@ class FunctionCompute:
         """Takes events for asynchronous invocation."""
         return self._dispatcher.deliver
 
+    def calls(self) -> list[access.Call]:
+        """What functions asked for so far, and the platform in their names, with whether it was allowed."""
+        return access.calls(self._rights)
+
+    def peak_memory(self) -> dict[str, float]:
+        """The most resident memory of one process of each invoked function, in MiB."""
+        return self._functions.peak_memory()
+
     def close(self) -> None:
         """End servers, threads and processes. What is not delivered stays stored."""
         self._stack.close()
@@ -143,3 +159,6 @@ class FunctionCompute:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _permitted(self, principal: str | None, action: str, resource: str) -> bool:
+        return access.permitted(self._rights, principal, action, resource)

@@ -56,8 +56,8 @@ def check_signature(
     headers: Mapping[str, str],
     lookup: Callable[[str], Credential | None],
     now: float,
-) -> str:
-    """Check that a request is signed with a key that is known and not expired; returns the key's id.
+) -> Credential:
+    """Check that a request is signed with a key that is known and not expired; returns the key.
 
     Args:
         method: the HTTP method.
@@ -83,7 +83,7 @@ def check_signature(
     expected = _signature(credential.access_key_secret, method, resource, headers)
     if not hmac.compare_digest(signature.encode(), expected.encode()):
         raise SignatureError("SignatureNotMatch", "the signature is not that of the request")
-    return key_id
+    return credential
 
 
 class Signer(httpx.Auth):

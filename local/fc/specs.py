@@ -1,5 +1,6 @@
 """What the template says about functions and triggers, as values: ALIYUN::FC3::Function and ::Trigger.
 
+What stands beside them (roles, queues, asynchronous configurations) is read elsewhere and collected here.
 Property names are those of the resource types; the keys inside TriggerConfig those of the API's trigger
 structures. Must not know how anything is run.
 """
@@ -13,8 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..eventbridge.pattern import Pattern, PatternError, parse_pattern
+from ..properties import take
+from ..ram import Role, role_of_function
 from ..template import Resource, TemplateError
-from .asynchronous import AsyncConfig, read_async_configs
+from .async_config import AsyncConfig, read_async_configs, read_queues
 from .schedule import Schedule, ScheduleError, parse_schedule
 
 __all__ = [
@@ -29,7 +32,6 @@ __all__ = [
 
 RUNTIMES = ("python3.12", "python3.10")
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"})
-_REQUIRED = object()
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class FunctionSpec:
         timeout_seconds: how long one invocation may take.
         memory_mb: told to the function; not enforced here.
         environment: its own variables; may hold secrets, so they are not in the text form.
+        role: what it may do; without one it gets no access key.
     """
 
     name: str
@@ -53,6 +56,7 @@ class FunctionSpec:
     timeout_seconds: int
     memory_mb: int
     environment: Mapping[str, str] = field(repr=False)
+    role: Role | None = None
 
     @property
     def module(self) -> str:
@@ -94,23 +98,33 @@ class EventBridgeTrigger:
 
 @dataclass(frozen=True)
 class Deployment:
-    """All that a template deploys to Function Compute."""
+    """All that a template deploys to Function Compute, and the queues that it sends to.
+
+    Attributes:
+        functions: all of them.
+        http_triggers: all of them.
+        timer_triggers: enabled or not.
+        eventbridge_triggers: enabled or not.
+        async_configs: by the names of the functions; a function that is not there has the defaults.
+        queues: the names of the message queues.
+    """
 
     functions: tuple[FunctionSpec, ...]
     http_triggers: tuple[HttpTrigger, ...]
     timer_triggers: tuple[TimerTrigger, ...]
     eventbridge_triggers: tuple[EventBridgeTrigger, ...]
     async_configs: Mapping[str, AsyncConfig] = field(default_factory=dict)
+    queues: tuple[str, ...] = ()
 
 
 def read_deployment(resources: Iterable[Resource]) -> Deployment:
-    """Read functions, triggers and asynchronous configurations; other resource types are passed over.
+    """Read what concerns Function Compute from a template's resources; other types are passed over.
 
     Raises:
-        TemplateError: a property is missing or wrong, or a trigger's function or name is.
+        TemplateError: a property is missing or wrong, or names a function, role or queue that is not there.
     """
     listed = list(resources)
-    functions = tuple(_function(one) for one in listed if one.type == "ALIYUN::FC3::Function")
+    functions = tuple(_function(one, listed) for one in listed if one.type == "ALIYUN::FC3::Function")
     names = {one.name for one in functions}
     triggers: list[HttpTrigger | TimerTrigger | EventBridgeTrigger] = []
     for resource in listed:
@@ -124,46 +138,49 @@ def read_deployment(resources: Iterable[Resource]) -> Deployment:
     for name, count in Counter(trigger.name for trigger in triggers).items():
         if count > 1:
             raise TemplateError("Resources", f"{count} triggers have the name {name!r}")
+    queues = read_queues(listed)
     return Deployment(
         functions,
         tuple(one for one in triggers if isinstance(one, HttpTrigger)),
         tuple(one for one in triggers if isinstance(one, TimerTrigger)),
         tuple(one for one in triggers if isinstance(one, EventBridgeTrigger)),
-        read_async_configs(listed, names),
+        read_async_configs(listed, functions=names, queues=queues),
+        queues,
     )
 
 
-def _function(resource: Resource) -> FunctionSpec:
+def _function(resource: Resource, resources: Iterable[Resource]) -> FunctionSpec:
     path, properties = resource.path, resource.properties
-    handler = _take(path, properties, "Handler", str)
+    handler = take(path, properties, "Handler", str)
     if "." not in handler.strip("."):
         raise TemplateError(f"{path}.Handler", f"module.function is expected, {handler!r} found")
-    runtime = _take(path, properties, "Runtime", str)
+    runtime = take(path, properties, "Runtime", str)
     if runtime not in RUNTIMES:
         raise TemplateError(f"{path}.Runtime", f"one of {', '.join(RUNTIMES)} is expected, {runtime!r} found")
-    environment = _take(path, properties, "EnvironmentVariables", dict, {})
+    environment = take(path, properties, "EnvironmentVariables", dict, {})
     for name, value in environment.items():
         if not isinstance(value, str):
             raise TemplateError(
                 f"{path}.EnvironmentVariables.{name}", f"a text is expected, {type(value).__name__} found"
             )
     return FunctionSpec(
-        name=_take(path, properties, "FunctionName", str),
+        name=take(path, properties, "FunctionName", str),
         logical_id=resource.logical_id,
         handler=handler,
         runtime=runtime,
-        timeout_seconds=_take(path, properties, "Timeout", int, 3),
-        memory_mb=_take(path, properties, "MemorySize", int, 512),
+        timeout_seconds=take(path, properties, "Timeout", int, 3),
+        memory_mb=take(path, properties, "MemorySize", int, 512),
         environment=environment,
+        role=role_of_function(resource, resources),
     )
 
 
 def _trigger(resource: Resource) -> HttpTrigger | TimerTrigger | EventBridgeTrigger:
     path, properties = resource.path, resource.properties
-    name = _take(path, properties, "TriggerName", str)
-    function_name = _take(path, properties, "FunctionName", str)
-    kind = _take(path, properties, "TriggerType", str)
-    config = _take(path, properties, "TriggerConfig", dict)
+    name = take(path, properties, "TriggerName", str)
+    function_name = take(path, properties, "FunctionName", str)
+    kind = take(path, properties, "TriggerType", str)
+    config = take(path, properties, "TriggerConfig", dict)
     if kind == "http":
         return _http(f"{path}.TriggerConfig", name, function_name, config)
     if kind == "timer":
@@ -174,10 +191,10 @@ def _trigger(resource: Resource) -> HttpTrigger | TimerTrigger | EventBridgeTrig
 
 
 def _http(path: str, name: str, function_name: str, config: Mapping[str, Any]) -> HttpTrigger:
-    auth_type = _take(path, config, "authType", str)
+    auth_type = take(path, config, "authType", str)
     if auth_type not in {"anonymous", "function"}:
         raise TemplateError(f"{path}.authType", f"anonymous or function is expected, {auth_type!r} found")
-    methods = _take(path, config, "methods", list)
+    methods = take(path, config, "methods", list)
     for number, method in enumerate(methods):
         if method not in _METHODS:
             raise TemplateError(f"{path}.methods[{number}]", f"{method!r} is no method")
@@ -185,40 +202,31 @@ def _http(path: str, name: str, function_name: str, config: Mapping[str, Any]) -
 
 
 def _timer(path: str, name: str, function_name: str, config: Mapping[str, Any]) -> TimerTrigger:
-    expression = _take(path, config, "cronExpression", str)
+    expression = take(path, config, "cronExpression", str)
     try:
         schedule = parse_schedule(expression)
     except ScheduleError as error:
         raise TemplateError(f"{path}.cronExpression", str(error)) from None
-    enabled = _take(path, config, "enable", bool)
+    enabled = take(path, config, "enable", bool)
     return TimerTrigger(
-        name, function_name, schedule, expression, _take(path, config, "payload", str, ""), enabled
+        name, function_name, schedule, expression, take(path, config, "payload", str, ""), enabled
     )
 
 
 def _eventbridge(path: str, name: str, function_name: str, config: Mapping[str, Any]) -> EventBridgeTrigger:
-    source = _take(path, config, "eventSourceConfig", dict)
-    kind = _take(f"{path}.eventSourceConfig", source, "eventSourceType", str)
+    source = take(path, config, "eventSourceConfig", dict)
+    kind = take(f"{path}.eventSourceConfig", source, "eventSourceType", str)
     if kind != "Default":
         raise TemplateError(
             f"{path}.eventSourceConfig.eventSourceType",
             f"Default, the event bus, is expected, {kind!r} found",
         )
     try:
-        pattern = parse_pattern(json.loads(_take(path, config, "eventRuleFilterPattern", str)))
+        pattern = parse_pattern(json.loads(take(path, config, "eventRuleFilterPattern", str)))
     except json.JSONDecodeError as error:
         raise TemplateError(f"{path}.eventRuleFilterPattern", f"JSON is expected: {error}") from None
     except PatternError as error:
         raise TemplateError(f"{path}.eventRuleFilterPattern", str(error)) from None
     # The API's default is true (structure EventBridgeTriggerConfig).
-    enabled = _take(path, config, "triggerEnable", bool, default=True)
+    enabled = take(path, config, "triggerEnable", bool, default=True)
     return EventBridgeTrigger(name, function_name, pattern, enabled)
-
-
-def _take(path: str, members: Mapping[str, Any], name: str, kind: type, default: Any = _REQUIRED) -> Any:
-    value = members.get(name, default)
-    if value is _REQUIRED:
-        raise TemplateError(f"{path}.{name}", "is missing")
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise TemplateError(f"{path}.{name}", f"{kind.__name__} is expected, {type(value).__name__} found")
-    return value

@@ -1,7 +1,7 @@
 """The server of one HTTP trigger: each has a port of its own, so that paths are those of the cloud.
 
-Checks what the platform's gateway checks (limits, method, signature), and then lets the function answer. A
-failing function is a 502, and a request over a limit a 400 (vendor page "HTTP handlers").
+Checks what the platform's gateway checks (limits, method, signature, right), and then lets the function
+answer. A failing function is a 502, and a request over a limit a 400 (vendor page "HTTP handlers").
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..access import Permitted
 from ..credentials import Credential
 from . import http_trigger
-from .answers import failed_function, platform_error, request_headers
-from .functions import Functions, ThrottledError, new_request_id
+from .answers import access_denied, failed_function, platform_error, request_headers
+from .functions import Functions, ThrottledError, function_resource, new_request_id
 from .signature import SignatureError, check_signature, resource_of_trigger
 from .specs import HttpTrigger
 
@@ -36,12 +37,21 @@ class TriggerHost:
     Attributes:
         functions: to invoke.
         lookup: finds an access key by its id.
-        account_id: told to the function.
+        permitted: whether a key's owner may do something.
+        region: of the functions.
+        account_id: of the functions.
     """
 
     functions: Functions
     lookup: Callable[[str], Credential | None]
+    permitted: Permitted
+    region: str
     account_id: str
+
+    def may_invoke(self, principal: str | None, function: str) -> bool:
+        """Whether the owner of a key may invoke a function; it is recorded that it asked."""
+        resource = function_resource(self.region, self.account_id, function)
+        return self.permitted(principal, "fc:InvokeFunction", resource)
 
 
 def trigger_app(trigger: HttpTrigger, host: TriggerHost) -> Starlette:
@@ -74,7 +84,10 @@ def trigger_endpoint(
                 return platform_error(405, "MethodNotAllowed", f"allowed are {allowed}", request_id)
             if signed:
                 resource = resource_of_trigger(raw_path, query)
-                check_signature(request.method, resource, dict(request.headers), host.lookup, time.time())
+                headers_by_name = dict(request.headers)
+                key = check_signature(request.method, resource, headers_by_name, host.lookup, time.time())
+                if not await run_in_threadpool(host.may_invoke, key.principal, trigger.function_name):
+                    return access_denied(trigger.function_name, request_id)
             body = await _body(request)
         except http_trigger.LimitError as error:
             return platform_error(400, "InvalidArgument", str(error), request_id)

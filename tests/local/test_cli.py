@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import httpx
 import pytest
 
 from local.cloud import ROOT
+from local.fc.queues import QueueStore
 
 SECONDS = 30.0
 SEED = {
@@ -191,6 +194,115 @@ def test_events_are_sent_from_a_file(up: Up, tmp_path: Path) -> None:
 def test_dead_letters_are_listed(up: Up, tmp_path: Path) -> None:
     assert json.loads(run(tmp_path, "dead-letters", "--json", "--state", str(up.state)).stdout) == []
     assert "last error" in run(tmp_path, "dead-letters", "--state", str(up.state)).stdout
+
+
+FAILING = """
+import os
+
+def handler(event, context):
+    if not os.path.exists(event.decode()):
+        raise ValueError("not there yet")
+"""
+FAILING_TEMPLATE = """
+ROSTemplateFormatVersion: '2015-09-01'
+Resources:
+  Queue: {Type: 'ALIYUN::MNS::Queue', Properties: {QueueName: failures}}
+  Empty: {Type: 'ALIYUN::MNS::Queue', Properties: {QueueName: empty}}
+  Role:
+    Type: ALIYUN::RAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: '1'
+        Statement: [{Effect: Allow, Action: 'sts:AssumeRole', Principal: {Service: [fc.aliyuncs.com]}}]
+      Policies:
+        - PolicyDocument:
+            Version: '1'
+            Statement: [{Effect: Allow, Action: 'mns:SendMessage', Resource: '*'}]
+  F:
+    Type: ALIYUN::FC3::Function
+    Properties: {FunctionName: f, Handler: f.handler, Runtime: python3.12, Role: !GetAtt Role.Arn}
+  Rule:
+    Type: ALIYUN::FC3::Trigger
+    Properties:
+      FunctionName: f
+      TriggerName: tick
+      TriggerType: timer
+      TriggerConfig: {cronExpression: '@every 400m', enable: false}
+  Async:
+    Type: ALIYUN::FC3::AsyncInvokeConfig
+    Properties:
+      FunctionName: f
+      MaxAsyncRetryAttempts: 0
+      DestinationConfig:
+        OnFailure:
+          Destination: !Sub 'acs:mns:${ALIYUN::Region}:1:/queues/${Queue.QueueName}/messages'
+"""
+
+
+def test_failed_events_are_shown_and_sent_again(tmp_path: Path) -> None:
+    (tmp_path / "f.py").write_text(FAILING, encoding="utf-8")
+    template = tmp_path / "template.yml"
+    template.write_text(FAILING_TEMPLATE, encoding="utf-8")
+    served = Up(tmp_path / "state", "--template", str(template), "--code", str(tmp_path))
+    state = str(tmp_path / "state")
+    try:
+        url = f"{served.urls['Function Compute']}/_local"
+        run(tmp_path, "fire", "--state", state, "tick")
+        pause, deadline = threading.Event(), time.monotonic() + SECONDS
+        while not httpx.get(f"{url}/dead-letters", trust_env=False).json():
+            assert time.monotonic() < deadline, "nothing was given up"
+            pause.wait(0.02)
+        assert "failures" in run(tmp_path, "dead-letters", "--state", state).stdout
+        shown = json.loads(run(tmp_path, "queues", "--state", state).stdout)
+        (message,) = shown["failures"]
+        assert shown["empty"] == []
+        assert json.loads(message["body"])["requestContext"]["functionArn"].endswith("functions/f")
+
+        none = run(tmp_path, "redrive", "--state", state, "--queue", "empty")
+        unknown = run(tmp_path, "redrive", "--state", state, "--queue", "other")
+        sent = run(tmp_path, "redrive", "--state", state)
+        assert (none.returncode, none.stdout) == (0, "")
+        assert (unknown.returncode, "no queue 'other'" in unknown.stderr) == (1, True)
+        message_id, function, request_id = sent.stdout.split()
+        assert (sent.returncode, message_id, function) == (0, message["message_id"], "f")
+        deliveries = httpx.get(f"{url}/deliveries", trust_env=False).json()
+        assert request_id in {one["request_id"] for one in deliveries}
+    finally:
+        assert served.stop() == 0
+
+
+def test_a_message_that_cannot_be_sent_again_is_told(tmp_path: Path) -> None:
+    (tmp_path / "f.py").write_text(FAILING, encoding="utf-8")
+    template = tmp_path / "template.yml"
+    template.write_text(FAILING_TEMPLATE, encoding="utf-8")
+    served = Up(tmp_path / "state", "--template", str(template), "--code", str(tmp_path))
+    try:
+        store = QueueStore(tmp_path / "state" / "cloud.db", ["failures"])
+        message_id = store.send("failures", "no JSON")
+        store.close()
+        refused = run(tmp_path, "redrive", "--state", str(tmp_path / "state"))
+    finally:
+        assert served.stop() == 0
+    assert refused.returncode == 1
+    assert f"still in its queue: {message_id} of failures" in refused.stderr
+
+
+def test_a_package_needs_an_interpreter_of_its_runtime(tmp_path: Path) -> None:
+    package = tmp_path / "p.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("f.py", "")
+    other = "python3.10" if sys.version_info[:2] != (3, 10) else "python3.12"
+    for command in (("up", "--state", str(tmp_path / "state")), ("demo",)):
+        refused = run(tmp_path, *command, "--code", str(package), "--runtime", other)
+        assert refused.returncode == 1
+        assert f"is for {other}, and {sys.executable} is python" in refused.stderr
+
+
+def test_a_folder_on_an_interpreter_of_another_runtime_is_noted(tmp_path: Path) -> None:
+    other = "python3.10" if sys.version_info[:2] != (3, 10) else "python3.12"
+    up = Up(tmp_path / "state", "--runtime", other)
+    assert up.stop() == 0
+    assert [name for name in up.urls if name.startswith("note: imc-refresh-on-push is for")] != []
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,13 @@ class Folder:
             }
             for name in ("note", "waits")
         }
+        functions |= {
+            f"{name.title()}Async": {
+                "Type": "ALIYUN::FC3::AsyncInvokeConfig",
+                "Properties": {"FunctionName": name, "AsyncTask": True},
+            }
+            for name in ("note", "waits")
+        }
         document = {"ROSTemplateFormatVersion": "2015-09-01", "Resources": functions}
         (path / "template.json").write_text(json.dumps(document), encoding="utf-8")
 
@@ -123,7 +130,9 @@ def test_a_failing_event_is_tried_again_with_the_same_id_and_then_buried(folder:
         wait_until(lambda: states(cloud) == ["dead"])
         (letter,) = cloud.fc.dead_letters()
         assert folder.notes() == ["one"] * 3
-        assert {line["line"] for line in cloud.fc.logs()} == {request_id}
+        assert {line["line"] for line in cloud.fc.logs() if line["stream"] == "stdout"} == {request_id}
+        (told,) = [line["line"] for line in cloud.fc.logs() if line["stream"] == "platform"]
+        assert "given up after 3 invocations" in told
         assert (letter["attempts"], letter["payload"], letter["request_id"]) == (3, "one", request_id)
         assert letter["error"].startswith("UnhandledInvocationError")
         assert "told to fail" in letter["error"]
@@ -299,7 +308,7 @@ def test_an_event_for_a_function_that_is_gone_is_a_dead_letter(folder: Folder) -
         cloud.fc.invoke_async("note", b"one", delay_seconds=1)
         config = cloud.config
     document = json.loads(config.template.read_text(encoding="utf-8"))
-    del document["Resources"]["Note"]
+    del document["Resources"]["Note"], document["Resources"]["NoteAsync"]
     config.template.write_text(json.dumps(document), encoding="utf-8")
     with folder.cloud() as cloud:
         wait_until(lambda: states(cloud) == ["dead"])

@@ -101,7 +101,9 @@ SLOW = {"sleeps": 1}
 
 
 def template(folder: Path, handlers: list[str], runtime: str = "python3.12") -> Path:
-    resources: dict[str, Any] = {}
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": ["fc.aliyuncs.com"]}}
+    role = {"AssumeRolePolicyDocument": {"Version": "1", "Statement": [trust]}}
+    resources: dict[str, Any] = {"Role": {"Type": "ALIYUN::RAM::Role", "Properties": role}}
     for name in handlers:
         module, _, function = name.rpartition(".")
         resources[function.title().replace("_", "")] = {
@@ -112,6 +114,7 @@ def template(folder: Path, handlers: list[str], runtime: str = "python3.12") -> 
                 "Runtime": runtime,
                 "Timeout": SLOW.get(function, 30),
                 "MemorySize": 256,
+                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
                 "EnvironmentVariables": {"OWN": "yes"},
             },
         }
@@ -379,8 +382,8 @@ def test_a_rotated_key_reaches_a_warm_instance_and_the_old_one_is_revoked(tmp_pa
         key_ids = cloud.fc.rotate_role_keys()
         after = invoke_json(cloud, "surroundings")["environment"]
     assert after["FC_INSTANCE_ID"] == before["FC_INSTANCE_ID"]
-    assert after["ALIBABA_CLOUD_ACCESS_KEY_ID"] in key_ids
-    assert before["ALIBABA_CLOUD_ACCESS_KEY_ID"] not in key_ids
+    assert after["ALIBABA_CLOUD_ACCESS_KEY_ID"] == key_ids["surroundings"]
+    assert before["ALIBABA_CLOUD_ACCESS_KEY_ID"] not in key_ids.values()
     for name in ("ACCESS_KEY_SECRET", "SECURITY_TOKEN"):
         assert after[f"ALIBABA_CLOUD_{name}"] != before[f"ALIBABA_CLOUD_{name}"]
 
@@ -436,3 +439,27 @@ def test_a_control_without_a_key_may_only_look(cloud: Cloud) -> None:
             control.invoke("calls", b"")
     finally:
         control.close()
+
+
+def test_each_function_has_a_key_of_its_own(cloud: Cloud) -> None:
+    names = ("surroundings", "result")
+    expression = b"__import__('os').environ['ALIBABA_CLOUD_ACCESS_KEY_ID']"
+    keys = {
+        invoke_json(cloud, names[0])["environment"]["ALIBABA_CLOUD_ACCESS_KEY_ID"],
+        cloud.invoke(names[1], expression).payload.decode(),
+    }
+    assert len(keys) == 2
+
+
+def test_the_peak_memory_of_a_function_grows_with_what_it_holds(cloud: Cloud) -> None:
+    cloud.invoke("calls", b"")
+    cloud.invoke("result", f"str(len(b'x' * {64 << 20}))".encode())
+    peaks = cloud.peak_memory()
+    assert peaks["result"] > peaks["calls"] + 48
+
+
+def test_the_peak_memory_of_a_function_is_not_that_of_the_server(tmp_path: Path) -> None:
+    ballast = b"x" * (200 << 20)
+    with Cloud(config(tmp_path)) as cloud:
+        cloud.invoke("calls", b"")
+        assert 1 < cloud.peak_memory()["calls"] < len(ballast) >> 21

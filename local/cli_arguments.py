@@ -1,0 +1,95 @@
+"""The command line of ``python -m local``: its commands and their options. Must not know what they do."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .config import ROOT
+from .fc.specs import RUNTIMES
+
+__all__ = ["parser"]
+
+DEFAULT_STATE = Path(".local")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser; ``command`` in its result is the name of the command."""
+    top = argparse.ArgumentParser(prog="python -m local", description="The cloud on a laptop.")
+    state = argparse.ArgumentParser(add_help=False)
+    state.add_argument(
+        "--state",
+        type=Path,
+        default=DEFAULT_STATE,
+        metavar="DIR",
+        help="the folder that the servers' memory is in (%(default)s)",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
+
+    def add(name: str, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=parents)
+
+    add("demo", "Play the main job and check its story.", _code())
+    up = add("up", "Serve ECI, Function Compute and EventBridge until Ctrl-C.", state, _code())
+    up.add_argument("--port-base", type=int, metavar="N", help="use the ports from N on (any free ones)")
+    up.add_argument(
+        "--template", type=Path, default=ROOT / "template.yml", metavar="FILE", help="the ROS template"
+    )
+    up.add_argument(
+        "--fresh-process", action="store_true", help="a new process for each invocation: all starts are cold"
+    )
+    up.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_assignment,
+        dest="parameters",
+        metavar="NAME=VALUE",
+        help="a parameter of the template",
+    )
+    add("caches", "List the image caches.", state)
+    seed = add("seed", "Create image caches, or replace those with the same id.", state)
+    seed.add_argument("file", type=Path, help="a JSON object or an array of them")
+    fire = add("fire", "Fire a timer trigger now.", state)
+    fire.add_argument("trigger", help="the trigger's name")
+    send = add("send-event", "Send CloudEvents to EventBridge.", state)
+    send.add_argument("file", type=Path, help="a JSON object or an array of them")
+    logs = add("logs", "Show what the functions wrote.", state)
+    logs.add_argument("--after", type=int, default=0, metavar="N", help="from the line after number N on")
+    logs.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
+    dead = add("dead-letters", "List the events that were given up.", state)
+    dead.add_argument("--json", action="store_true", help="all that is known, as JSON")
+    queues = add("queues", "Show the messages of the queues, as JSON.", state)
+    redrive = add("redrive", "Send each failed event of a queue to its function again.", state)
+    for command in (queues, redrive):
+        command.add_argument("--queue", metavar="NAME", help="of this queue only (all)")
+    return top
+
+
+def _code() -> argparse.ArgumentParser:
+    """What runs, and on what."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--code",
+        type=Path,
+        default=ROOT / "functions",
+        metavar="PATH",
+        help="what is deployed: a folder, or a package, which then runs isolated (%(default)s)",
+    )
+    options.add_argument(
+        "--python",
+        type=Path,
+        default=Path(sys.executable),
+        metavar="FILE",
+        help="the interpreter of the functions; for a folder it must have their dependencies (this one)",
+    )
+    options.add_argument("--runtime", choices=RUNTIMES, help="the functions' runtime (the template's)")
+    return options
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"NAME=VALUE is expected, {text!r} found")
+    return name, value

@@ -1,0 +1,54 @@
+"""What a local cloud is told to serve, and how. Must not know how it is done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .access import ACCOUNT_ID
+from .fc.dispatcher import RetryPolicy
+
+__all__ = ["ROOT", "CloudConfig"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class CloudConfig:
+    """What is served, and how.
+
+    Attributes:
+        state: the folder that everything is kept in; made when it is missing.
+        template: the ROS template.
+        code: the folder that is deployed, or a package: then it is unpacked read-only, and functions can
+            import nothing beside it but the standard library.
+        parameters: of the template. The code's place in OSS, Regions and WebhookTokens need not be given.
+        environment: variables for every function, over those of the template.
+        region: of all of it.
+        account_id: that owns it.
+        interpreter: the Python of the functions. For a folder their dependencies must be in its
+            site-packages; for a package its version must be that of the runtime.
+        fresh_process: whether each invocation gets a process of its own, as at a cold start.
+        max_instances: of one function at a time.
+        timers: whether the schedules of the timer triggers are followed; without, they fire on request only.
+        retry: of asynchronous invocations.
+        key_lifetime_seconds: of the functions' access keys.
+        port_base: the first of the ports; None for any free ones.
+    """
+
+    state: Path
+    template: Path = ROOT / "template.yml"
+    code: Path = ROOT / "functions"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    region: str = "cn-hangzhou"
+    account_id: str = ACCOUNT_ID
+    interpreter: Path = Path(sys.executable)
+    fresh_process: bool = False
+    max_instances: int = 10
+    timers: bool = False
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    key_lifetime_seconds: float = 3600.0
+    port_base: int | None = None
