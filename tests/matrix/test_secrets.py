@@ -234,7 +234,7 @@ def marked(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """The environment of a function in this process, with a key that is made up and that the cloud knows."""
     values = (KEY_ID, KEY_SECRET, SECURITY_TOKEN, time.time() + 3600)
     with contextlib.closing(sqlite3.connect(world.cloud.config.state / "cloud.db", timeout=10)) as database:
-        database.execute("INSERT INTO credentials VALUES (?, ?, ?, ?)", values)
+        database.execute("INSERT INTO credentials VALUES (?, ?, ?, ?, NULL)", values)
         database.commit()
     for name, value in {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID,
