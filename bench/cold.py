@@ -21,7 +21,9 @@ from typing import Any
 
 from deploy.package.build import build_package
 from deploy.package.bytecode import find_interpreter
-from deploy.package.runtimes import RUNTIMES
+from deploy.package.lock import pins_for, read_lock, read_requirements
+from deploy.package.runtimes import RUNTIMES, Runtime
+from deploy.package.wheels import fetch_wheels
 from local.cloud import ROOT, Cloud, CloudConfig
 from local.credentials import CredentialStore
 
@@ -83,8 +85,8 @@ def measure() -> list[Row] | None:
         build_package(ROOT, runtime, package, interpreter=interpreter, allow_uncommitted=True)
         with_pyc, without_pyc, naive = (work / name for name in ("with-pyc", "without-pyc", "naive"))
         _unpack(package, with_pyc, pyc=True)
-        for folder in (without_pyc, naive):
-            _unpack(package, folder, pyc=False)
+        _unpack(package, without_pyc, pyc=False)
+        _install(runtime, naive, work / "wheels")
         shutil.copy(Path(__file__).with_name("naive_function.py"), naive / "naive_function.py")
         shutil.copy(ROOT / "schemas/acr-cloudevent.schema.json", naive / "naive-schema.json")
         cloud = stack.enter_context(Cloud(CloudConfig(work / "state", parameters={"WebhookTokens": TOKEN})))
@@ -151,6 +153,17 @@ class _Starter:
 def _unpack(package: Path, folder: Path, *, pyc: bool) -> None:
     with zipfile.ZipFile(package) as archive:
         archive.extractall(folder, [name for name in archive.namelist() if pyc or not name.endswith(".pyc")])
+
+
+def _install(runtime: Runtime, folder: Path, work: Path) -> None:
+    """Put the same dependencies into a folder whole, as ``pip install --target`` does."""
+    work.mkdir()
+    pins = pins_for(
+        read_lock(ROOT / "requirements.txt"), read_requirements(ROOT / "requirements.in"), runtime
+    )
+    for wheel in fetch_wheels(pins, runtime, work):
+        with zipfile.ZipFile(wheel.path) as archive:
+            archive.extractall(folder)
 
 
 @contextmanager

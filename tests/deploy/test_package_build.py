@@ -24,7 +24,7 @@ from tests.packages import interpreter, package
 
 ROOT = Path(__file__).parents[2]
 DOORS = ["on_follow", "on_manual", "on_push", "on_timer", "on_webhook"]
-DEPENDENCIES = ["aliyunsdkcore", "aliyunsdkeci", "cryptography", "fc2", "jsonschema", "requests", "rpds"]
+DEPENDENCIES = ["aliyunsdkcore", "aliyunsdkeci", "fc2", "jsonschema", "requests", "rpds"]
 SECONDS = 110.0
 PRELUDE = """
 import sys
@@ -250,6 +250,7 @@ try:
 except requests.exceptions.SSLError:
     print("no TLS there")
 
+import imagecache.without_rsa
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
 from aliyunsdkcore.client import AcsClient
