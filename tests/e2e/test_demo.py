@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.registry import missing_tools
+from tests.packages import interpreter, package
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +46,16 @@ def test_without_the_registrys_tools_the_notification_is_played(tmp_path: Path) 
     run = play(path=str(tmp_path))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "docker-registry, skopeo, umoci" in run.stdout
+    assert run.stdout.count("landed LANDED") == 14
+
+
+def test_the_package_tells_the_same_story(tmp_path: Path) -> None:
+    python = interpreter("python3.12")
+    if python is None:
+        pytest.skip("there is no interpreter of python3.12 on this machine")
+    code = ("--code", str(package("python3.12")), "--python", str(python), "--runtime", "python3.12")
+    run = play(*code, path=str(tmp_path))
+    assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.count("landed LANDED") == 14
 
 
