@@ -186,11 +186,16 @@ def test_instances_show_no_secret(world: World) -> None:
                 break
         assert all(order.hits for order in orders), f"{fault.name} is not at every step: {orders}"
 
-    world.clear()
-    new_cache(world)
-    world.eci.order("list", replace(FAULTS[0], hits=1000))
-    answers += through_every_door(world)
-    wait_until(world.quiet, lambda: "it does not come to an end")
+    # Nothing can be done, nor handed on: events are given up, and senders told to try again.
+    permanent, server_error = FAULTS[0], FAULTS[2]
+    for listing, hand_off in ((permanent, None), (server_error, server_error)):
+        world.clear()
+        new_cache(world)
+        world.eci.order("list", replace(listing, hits=1000))
+        if hand_off is not None:
+            world.fc.order("hand_off", replace(hand_off, hits=1000))
+        answers += through_every_door(world)
+        wait_until(world.quiet, lambda: "it does not come to an end")
     assert world.cloud.fc.dead_letters()
 
     assert len(secrets) > len({WEBHOOK_TOKEN, WRONG_TOKEN}) + 2, "no key was rotated"
