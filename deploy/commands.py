@@ -16,8 +16,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from local.cli_arguments import assignment
 from local.template import TemplateError, load_template
 
 __all__ = ["CommandsError", "Package", "Stack", "commands", "read_package", "removal", "run"]
@@ -222,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
         "--set",
         action="append",
         default=[],
-        type=_assignment,
+        type=assignment,
         dest="parameters",
         metavar="NAME=VALUE",
         help="a parameter of the template",
@@ -233,10 +233,3 @@ def _parser() -> argparse.ArgumentParser:
         help=f"with a webhook, whose tokens are in the environment variable {TOKENS_VARIABLE}",
     )
     return parser
-
-
-def _assignment(text: str) -> tuple[Any, ...]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError(f"NAME=VALUE is expected, {text!r} found")
-    return name, value

@@ -9,7 +9,7 @@ from pathlib import Path
 from .config import ROOT
 from .fc.specs import RUNTIMES
 
-__all__ = ["parser"]
+__all__ = ["assignment", "parser"]
 
 DEFAULT_STATE = Path(".local")
 
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         "--set",
         action="append",
         default=[],
-        type=_assignment,
+        type=assignment,
         dest="parameters",
         metavar="NAME=VALUE",
         help="a parameter of the template",
@@ -88,7 +88,12 @@ def _code() -> argparse.ArgumentParser:
     return options
 
 
-def _assignment(text: str) -> tuple[str, str]:
+def assignment(text: str) -> tuple[str, str]:
+    """A parameter of the template as it is given on a command line: ``NAME=VALUE``.
+
+    Raises:
+        argparse.ArgumentTypeError: it has another form.
+    """
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"NAME=VALUE is expected, {text!r} found")

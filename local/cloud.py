@@ -98,10 +98,9 @@ class Cloud:
             max_instances=config.max_instances,
             fresh=config.fresh_process,
         )
-        behaviour = Options(config.retry, config.key_lifetime_seconds, config.timers)
-        compute = stack.enter_context(
-            FunctionCompute(database, self._deployment, host, behaviour, "IMC_FC_ENDPOINT", next_port)
-        )
+        options = Options(config.retry, config.key_lifetime_seconds, config.timers)
+        server = FunctionCompute(database, self._deployment, host, options, "IMC_FC_ENDPOINT", next_port)
+        compute = stack.enter_context(server)
         bus = serve(
             bus_app(self._deployment.eventbridge_triggers, compute.deliver),
             port=next_port(),

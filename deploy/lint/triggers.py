@@ -8,7 +8,6 @@ know functions beyond their triggers.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from local.eventbridge.pattern import PatternError, parse_pattern
+from local.fc.async_config import queue_of
 from local.fc.schedule import ScheduleError, parse_schedule
 
 from .document import Document, Resource
@@ -29,7 +29,6 @@ _FUNCTION, _TRIGGER = "ALIYUN::FC3::Function", "ALIYUN::FC3::Trigger"
 _ASYNC, _QUEUE = "ALIYUN::FC3::AsyncInvokeConfig", "ALIYUN::MNS::Queue"
 _KINDS = ("http", "timer", "eventbridge")
 _FOLLOW = "on_follow"
-_DESTINATION = re.compile(r"acs:mns:[a-z0-9-]+:[0-9]+:/queues/(?P<queue>[A-Za-z0-9-]+)/messages")
 
 
 def check_triggers(document: Document, view: View, root: Path) -> Iterator[Problem]:
@@ -152,8 +151,7 @@ def _asynchronous(document: Document, view: View, triggered: set[str]) -> Iterat
         if _is_follow(document.resources[function]) and config.properties.get("AsyncTask") is not True:
             yield Problem(f"{path}.AsyncTask", "true is expected: follow tasks are told apart by their ids")
         destination = _on_failure(view.properties(config))
-        match = _DESTINATION.fullmatch(str(destination))
-        if destination is not None and (match is None or match["queue"] not in queues):
+        if destination is not None and queue_of(str(destination)) not in queues:
             place = f"{path}.DestinationConfig.OnFailure.Destination"
             expected = "acs:mns:<region>:<account>:/queues/<queue>/messages of a queue of this template"
             yield Problem(place, f"{expected} is expected, {destination!r} found")

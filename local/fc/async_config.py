@@ -14,7 +14,7 @@ from typing import Any
 from ..properties import take
 from ..template import Resource, TemplateError
 
-__all__ = ["AsyncConfig", "Destination", "read_async_configs", "read_queues"]
+__all__ = ["AsyncConfig", "Destination", "queue_of", "read_async_configs", "read_queues"]
 
 MOST_RETRIES = 8
 LONGEST_AGE_SECONDS = 604800
@@ -50,6 +50,12 @@ class AsyncConfig:
     max_age_seconds: int = 86400
     task_mode: bool = False
     on_failure: Destination | None = None
+
+
+def queue_of(resource: str) -> str | None:
+    """The name of the queue that a destination's resource is about; None when it is about none."""
+    match = _QUEUE.fullmatch(resource)
+    return None if match is None else match["queue"]
 
 
 def read_queues(resources: Iterable[Resource]) -> tuple[str, ...]:
@@ -95,11 +101,6 @@ def read_async_configs(
 
 
 def _config(path: str, properties: Mapping[str, Any], queues: Collection[str]) -> AsyncConfig:
-    qualifier = take(path, properties, "Qualifier", str, "LATEST")
-    if qualifier != "LATEST":
-        raise TemplateError(
-            f"{path}.Qualifier", f"there are no versions here: LATEST is expected, {qualifier!r} found"
-        )
     return AsyncConfig(
         retries=_number(path, properties, "MaxAsyncRetryAttempts", 0, MOST_RETRIES, AsyncConfig.retries),
         max_age_seconds=_number(
@@ -133,15 +134,15 @@ def _on_failure(path: str, config: Mapping[str, Any], queues: Collection[str]) -
         return None
     path = f"{path}.OnFailure"
     resource = take(path, take(path.rpartition(".")[0], config, "OnFailure", dict), "Destination", str)
-    match = _QUEUE.fullmatch(resource)
-    if match is None:
+    queue = queue_of(resource)
+    if queue is None:
         raise TemplateError(
             f"{path}.Destination",
             f"acs:mns:<region>:<account>:/queues/<queue>/messages is expected, {resource!r} found",
         )
-    if match["queue"] not in queues:
+    if queue not in queues:
         known = ", ".join(queues) or "none"
         raise TemplateError(
-            f"{path}.Destination", f"there is no queue {match['queue']!r} in the template; known are {known}"
+            f"{path}.Destination", f"there is no queue {queue!r} in the template; known are {known}"
         )
-    return Destination(resource, match["queue"])
+    return Destination(resource, queue)

@@ -42,7 +42,6 @@ def test_everything_can_be_said() -> None:
         AsyncTask=True,
         MaxAsyncRetryAttempts=0,
         MaxAsyncEventAgeInSeconds=604800,
-        Qualifier="LATEST",
         **to(ARN.format("failures")),
     )
     destination = Destination(ARN.format("failures"), "failures")
@@ -56,7 +55,6 @@ def test_everything_can_be_said() -> None:
     [
         pytest.param([config(FunctionName="g")], "A.Properties.FunctionName: there is no", id="function"),
         pytest.param([config(), config()], "FunctionName: a second configuration of 'f'", id="twice"),
-        pytest.param([config(Qualifier="v1")], "Qualifier: there are no versions here", id="version"),
         pytest.param([config(MaxAsyncRetryAttempts=9)], "0 to 8 is expected, 9 found", id="retries"),
         pytest.param([config(MaxAsyncRetryAttempts=-1)], "0 to 8 is expected, -1 found", id="fewer-than-0"),
         pytest.param([config(MaxAsyncRetryAttempts="3")], "int is expected, str found", id="text"),
