@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
-JOBS ?= 4
+JOBS ?= 6
 MATRIX ?= 3.10 3.11 3.12
 RUNTIME ?= python3.12
 REGION ?= cn-hangzhou
