@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, NoReturn
 
 from imagecache.caches import ImageCache
 from imagecache.documents import MAX_EVENT_BYTES, read_json
+from imagecache.economy import RecentUpdates
 from imagecache.engine import Engine
 from imagecache.event_bus import read_event_bus
 from imagecache.follow import Follower
@@ -86,6 +87,10 @@ def push_event(namespace: str, repository: str, tag: str) -> bytes:
     ).encode()
 
 
+def _no_registry() -> NoReturn:
+    raise AssertionError("no rule asks a registry")
+
+
 def measure() -> dict[str, dict[str, float]]:
     """Median and 99th percentile in milliseconds, ours and the yardstick's, for three kinds of event.
 
@@ -98,6 +103,7 @@ def measure() -> dict[str, dict[str, float]]:
     gateway = _InMemoryGateway(caches)
     settings = Settings(regions=(REGION,))
     unfollowed = FollowSettings()
+    recent = RecentUpdates()
 
     def ours(event: bytes) -> None:
         arrived = datetime.now(timezone.utc)
@@ -105,7 +111,9 @@ def measure() -> dict[str, dict[str, float]]:
         document = read_json(event, limit=MAX_EVENT_BYTES, what="event")
         items = read_event_bus(document, Delivery(arrived, "bench"))
         follower = Follower(unfollowed, arrived, None)
-        Engine(settings, recorder, arrived, lambda: gateway, listings, follower).process(items)
+        Engine(
+            settings, recorder, arrived, lambda: gateway, listings, follower, _no_registry, recent
+        ).process(items)
 
     def theirs(event: bytes) -> None:
         naive.handle(event, schema, raw)

@@ -11,7 +11,7 @@ from typing import Any
 
 from .caches import UPDATE_FAILED, ImageCache
 from .changes import CacheRequest
-from .errors import BenignError, EciError, ErrorClass, HandOffError
+from .errors import BenignError, EciError, ErrorClass, HandOffError, HeldBackError
 from .follow import Follower, Progress
 from .gateway import Accepted
 from .outcomes import Recorder, describe_decision
@@ -19,9 +19,24 @@ from .plan import Decision
 from .reasons import Reason, Result
 from .update import masked
 
-__all__ = ["Aftermath"]
+__all__ = ["Aftermath", "Sending"]
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One update that is sent.
+
+    Attributes:
+        began: when it began, with a zone; what the cache remembers.
+        started: when work on the cache began, on the monotonic clock.
+        registry_error: what registries did not answer about it.
+    """
+
+    began: datetime
+    started: float
+    registry_error: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,11 +77,20 @@ class Aftermath:
         cache: ImageCache,
         request: Mapping[str, Any],
         started: float,
+        *,
+        registry_error: str = "",
     ) -> None:
         """Record what a dry run would have sent."""
         busy = "" if cache.updatable else f"; the cache is {cache.status} now"
         for decision in wanted:
-            facts = self._facts(decision, started, request, update_calls=0, request=masked(request))
+            facts = self._facts(
+                decision,
+                started,
+                request,
+                update_calls=0,
+                request=masked(request),
+                registry_error=registry_error,
+            )
             self.recorder.record(Result.PLANNED, decision.reason, f"{decision.message}{busy}", facts)
 
     def accepted(
@@ -74,19 +98,19 @@ class Aftermath:
         wanted: Sequence[Decision],
         accepted: Accepted,
         request: Mapping[str, Any],
-        update_began: datetime,
-        started: float,
+        sending: Sending,
     ) -> None:
         """ECI accepted the update: follow it for each change, so that each is seen to land."""
         for decision in wanted:
             facts = self._facts(
                 decision,
-                started,
+                sending.started,
                 request,
                 update_calls=accepted.calls,
                 eci_request_id=accepted.request_id,
+                registry_error=sending.registry_error,
             )
-            self._follow_update(decision, facts, update_began)
+            self._follow_update(decision, facts, sending.began)
 
     def benign(
         self,
@@ -135,7 +159,11 @@ class Aftermath:
             self.gave_up(error.message, facts)
         else:
             try:
-                task_id = self.follower.store(progress, capacity=error.error_class is ErrorClass.CAPACITY)
+                task_id = self.follower.store(
+                    progress,
+                    capacity=error.error_class is ErrorClass.CAPACITY,
+                    delay_seconds=error.delay_seconds if isinstance(error, HeldBackError) else None,
+                )
             except HandOffError as problem:
                 self.recorder.eci_failure(error, {**facts, "hand_off": str(problem)})
             else:

@@ -2,6 +2,9 @@
 
 Several changes may ask for the same cache; one update serves them all, and each has its own record. A
 cache's failure is its own: the others go on.
+
+Where rules read registries, an update also brings the list to what the policies want now, and the cache
+remembers the digests that it is built with.
 """
 
 from __future__ import annotations
@@ -12,16 +15,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from .aftermath import Aftermath
+from .aftermath import Aftermath, Sending
 from .caches import ImageCache
-from .changes import CacheRequest
-from .errors import BenignError, BusyError, EciError, PermanentError
+from .changes import CacheRequest, PushEvent
+from .economy import UpdateBudget, cooldown_left
+from .errors import BenignError, BusyError, EciError, HeldBackError
 from .gateway import EciGateway
+from .noting import notes_of
 from .plan import Decision, decide
+from .promotions import entries_of
 from .reasons import Reason, Result
+from .registry_view import Current, RegistryView
+from .rules import Rules, update_parameters
 from .update import build_update
 
 __all__ = ["Applier"]
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -32,12 +42,18 @@ class Applier:
         gateway: the calls to ECI.
         aftermath: told what became of each decision.
         skew: how far the registry's clock may be off.
+        rules: policies, cooldowns and parameters.
+        view: what registries have now.
+        budget: how many updates may still be made.
         dry_run: never update, whatever the change says.
     """
 
     gateway: EciGateway
     aftermath: Aftermath
     skew: timedelta
+    rules: Rules
+    view: RegistryView
+    budget: UpdateBudget
     dry_run: bool = False
 
     def apply(self, decisions: Iterable[Decision]) -> None:
@@ -65,7 +81,7 @@ class Applier:
         if cache is None:
             self.aftermath.settled(map(self._gone, group), started)
             return
-        settled, wanted = _plan_again(cache, group, self.skew)
+        settled, wanted = self._plan_again(cache, group)
         self.aftermath.settled(settled, started)
         if wanted:
             self.update(cache, wanted, started)
@@ -79,33 +95,71 @@ class Applier:
             started: when work on the cache began, on the monotonic clock.
         """
         began = datetime.now(timezone.utc)
+        dry_run = self.dry_run or any(decision.change.dry_run for decision in wanted)
         try:
+            if not dry_run:
+                self._check_now(cache, wanted, began)
+            current = self._current(cache, wanted)
+            wanted = [replace(decision, images_after=current.images) for decision in wanted]
             request = build_update(
                 cache,
-                wanted[-1].images_after,
+                current.images,
                 [decision.change for decision in wanted],
                 began=began,
                 attempt=self.aftermath.attempt,
+                notes=notes_of(wanted, current.digests, began, self.skew, self.rules),
+                extra=self._parameters(cache, current.images),
             )
-        except PermanentError as error:
+        except EciError as error:
             self.aftermath.failed(wanted, error, started, update_calls=0)
             return
-        if self.dry_run or any(decision.change.dry_run for decision in wanted):
-            self.aftermath.planned(wanted, cache, request, started)
-        elif not cache.updatable:
-            message = f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated"
-            self.aftermath.failed(wanted, BusyError(Reason.CACHE_BUSY, message), started, update_calls=0)
+        registry_error = "; ".join(current.problems)
+        self.budget.spend(cache.image_cache_id, began, dry_run=dry_run)
+        if dry_run:
+            self.aftermath.planned(wanted, cache, request, started, registry_error=registry_error)
         else:
-            self._send(cache, wanted, request, began, started)
+            self._send(cache, wanted, request, Sending(began, started, registry_error))
+
+    def _check_now(self, cache: ImageCache, wanted: Sequence[Decision], now: datetime) -> None:
+        """Check that the update can be made now.
+
+        Raises:
+            BusyError: the cache takes no update now.
+            HeldBackError: a cooldown or a cap says that it is not to get one now.
+            EciError: what has to be known for a cap is not known.
+        """
+        if not cache.updatable:
+            message = f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated"
+            raise BusyError(Reason.CACHE_BUSY, message, calls=0)
+        # One update serves all, so the one that may go first takes the others along.
+        left = min(cooldown_left(cache, decision, now) for decision in wanted).total_seconds()
+        if left > 0:
+            message = f"the cooldown since the cache's last update has {left:.0f} s to go"
+            raise HeldBackError(Reason.COOLING_DOWN, message, delay_seconds=left)
+        self.budget.check(now)
+
+    def _current(self, cache: ImageCache, wanted: Sequence[Decision]) -> Current:
+        images = wanted[-1].images_after
+        if any(isinstance(decision.change, CacheRequest) and decision.change.images for decision in wanted):
+            return Current(images)
+        return self.view.current(cache, images)
+
+    def _parameters(self, cache: ImageCache, images: Sequence[str]) -> dict[str, Any]:
+        """What the rules of the entries add to the update, in the order of the rules."""
+        found = [
+            self.rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
+            for entry in entries_of(images, self.rules)
+        ]
+        return update_parameters(rule for rule in self.rules.rules if any(rule is each for each in found))
 
     def _send(
         self,
         cache: ImageCache,
         wanted: Sequence[Decision],
         request: Mapping[str, Any],
-        began: datetime,
-        started: float,
+        sending: Sending,
     ) -> None:
+        started = sending.started
         try:
             accepted = self.gateway.update_image_cache(request)
         except BenignError as error:
@@ -116,7 +170,7 @@ class Applier:
             else:
                 self.aftermath.failed(wanted, error, started, update_calls=error.calls, request=request)
         else:
-            self.aftermath.accepted(wanted, accepted, request, began, started)
+            self.aftermath.accepted(wanted, accepted, request, sending)
 
     def _is_gone(self, cache: ImageCache) -> bool:
         try:
@@ -137,33 +191,31 @@ class Applier:
             "the image cache was deleted, or the function's role may not see it",
         )
 
+    def _plan_again(
+        self, cache: ImageCache, group: Sequence[Decision]
+    ) -> tuple[list[Decision], list[Decision]]:
+        """Decide each change for the cache as it is now: those that end here, and those that want an update.
 
-def _plan_again(
-    cache: ImageCache, group: Sequence[Decision], skew: timedelta
-) -> tuple[list[Decision], list[Decision]]:
-    """Decide each change for the cache as it is now: those that end here, and those that want an update.
-
-    A later change is planned on the list that the earlier ones leave.
-    """
-    settled: list[Decision] = []
-    wanted: list[Decision] = []
-    images = cache.images
-    for decision in group:
-        again = decide(replace(cache, images=images), decision.change, skew)
-        if again is None:
-            message = "when the cache was read again, the change no longer concerned it"
-            settled.append(
-                Decision(
-                    decision.change,
-                    cache,
-                    Result.IGNORED,
-                    Reason.NO_LONGER_LISTED,
-                    message,
+        In the order of the pushes: a later one is planned on the list that the earlier ones leave.
+        """
+        settled: list[Decision] = []
+        wanted: list[Decision] = []
+        images = cache.images
+        for decision in sorted(group, key=_pushed_at):
+            again = decide(replace(cache, images=images), decision.change, self.skew, self.rules)
+            if again is None:
+                message = "when the cache was read again, the change no longer concerned it"
+                settled.append(
+                    Decision(decision.change, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, message)
                 )
-            )
-        elif again.result is not Result.REFRESHED:
-            settled.append(replace(again, cache=cache))
-        else:
-            images = again.images_after
-            wanted.append(replace(again, cache=cache))
-    return settled, wanted
+            elif again.result is not Result.REFRESHED:
+                settled.append(replace(again, cache=cache))
+            else:
+                images = again.images_after
+                wanted.append(replace(again, cache=cache))
+        return settled, wanted
+
+
+def _pushed_at(decision: Decision) -> datetime:
+    pushed_at = decision.change.pushed_at if isinstance(decision.change, PushEvent) else None
+    return pushed_at or _BEFORE_ALL

@@ -16,7 +16,10 @@ from .errors import InputError
 from .reasons import Reason, Result
 from .selectors import CacheSelector
 
-__all__ = ["CacheRequest", "Change", "Item", "Notice", "PushEvent"]
+__all__ = ["MANUAL", "CacheRequest", "Change", "Item", "Notice", "PushEvent"]
+
+MANUAL = "manual"
+"""The source of what a person asks for."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class PushEvent:
         pushed_at: the latest moment the push can have happened, with a zone; None if not told.
         region_id: the only region to look in; None for all configured ones.
         dry_run: only plan.
+        dated: whether ``pushed_at`` is what the source told, with its zone.
     """
 
     source: str
@@ -44,6 +48,7 @@ class PushEvent:
     pushed_at: datetime | None = None
     region_id: str | None = None
     dry_run: bool = False
+    dated: bool = False
 
     @property
     def image(self) -> str:
@@ -72,6 +77,8 @@ class CacheRequest:
         force: rebuild even where the wanted list is the present one.
         dry_run: only plan.
         single: the request means exactly one cache, which must exist.
+        reads_registries: also rebuild what registries have newer images for, where rules ask them.
+        why: what the record says of it, where the reason code does not say all.
     """
 
     source: str
@@ -85,6 +92,8 @@ class CacheRequest:
     force: bool = False
     dry_run: bool = False
     single: bool = False
+    reads_registries: bool = False
+    why: str = ""
 
     @cached_property
     def change_id(self) -> str:

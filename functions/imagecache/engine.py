@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from .aftermath import Aftermath
 from .apply import Applier
-from .caches import Listing
+from .caches import ImageCache, Listing
 from .changes import CacheRequest, Change, Item, Notice, PushEvent
+from .economy import RecentUpdates, UpdateBudget
 from .errors import CredentialsError, EciError, ErrorClass
 from .follow import Follower, Progress
 from .follow_look import FollowLook
@@ -18,6 +19,9 @@ from .listings import Listings
 from .outcomes import Recorder, describe_change
 from .plan import Decision, plan
 from .reasons import Reason
+from .registry_reader import RegistryReader
+from .registry_sweep import sweep_registries
+from .registry_view import RegistryView
 from .settings import Settings
 
 __all__ = ["Engine"]
@@ -34,6 +38,8 @@ class Engine:
         open_gateway: makes the gateway; called once, and only if there is a change to process.
         listings: those that outlive the invocation.
         follower: stores follow tasks.
+        open_reader: makes the reader of registries; called only if a rule asks for one.
+        recent: the updates that this process made.
     """
 
     settings: Settings
@@ -42,6 +48,8 @@ class Engine:
     open_gateway: Callable[[], EciGateway]
     listings: Listings
     follower: Follower
+    open_reader: Callable[[], RegistryReader]
+    recent: RecentUpdates
 
     def process(self, items: Iterable[Item]) -> None:
         """Record the notices; plan and apply the changes."""
@@ -60,8 +68,11 @@ class Engine:
                 self._without_credentials(change, error)
             return
         aftermath = Aftermath(self.recorder, self.follower, began=self.arrived)
-        decisions = [decision for change in changes for decision in self._plan(gateway, change, aftermath)]
-        self._applier(gateway, aftermath).apply(decisions)
+        view = RegistryView(self.settings.rules, self.open_reader)
+        decisions: list[Decision] = []
+        for change in changes:
+            decisions += self._plan(gateway, change, aftermath, view)
+        self._applier(gateway, aftermath, view).apply(decisions)
 
     def follow(self, progress: Progress) -> None:
         """Take the next look at a change, for a follow task."""
@@ -78,15 +89,28 @@ class Engine:
         except CredentialsError as error:
             self._without_credentials(progress.change, error)
             return
-        applier = self._applier(gateway, aftermath)
+        view = RegistryView(self.settings.rules, self.open_reader)
+        applier = self._applier(gateway, aftermath, view)
         if progress.image_cache_id:
             FollowLook(applier, progress, self.follower.settings.rebuilds).take()
         else:
-            applier.apply(self._plan(gateway, progress.change, aftermath, progress.region_id))
+            applier.apply(self._plan(gateway, progress.change, aftermath, view, progress.region_id))
 
-    def _applier(self, gateway: EciGateway, aftermath: Aftermath) -> Applier:
-        skew = timedelta(seconds=self.settings.clock_skew_seconds)
-        return Applier(gateway, aftermath, skew, dry_run=self.settings.dry_run)
+    def _applier(self, gateway: EciGateway, aftermath: Aftermath, view: RegistryView) -> Applier:
+        settings = self.settings
+        budget = UpdateBudget(
+            settings.most_per_run,
+            settings.most_per_hour,
+            self.recent,
+            lambda: self._all_caches(gateway),
+            settings.follow.max_seconds,
+        )
+        skew = timedelta(seconds=settings.clock_skew_seconds)
+        return Applier(gateway, aftermath, skew, settings.rules, view, budget, dry_run=settings.dry_run)
+
+    def _all_caches(self, gateway: EciGateway) -> Iterable[ImageCache]:
+        for region_id in self.settings.regions:
+            yield from self._listed(gateway, region_id, since=None).caches
 
     def _without_credentials(self, change: Change, error: CredentialsError) -> None:
         self.recorder.failure(
@@ -101,6 +125,7 @@ class Engine:
         gateway: EciGateway,
         change: Change,
         aftermath: Aftermath,
+        view: RegistryView,
         only_region: str = "",
     ) -> Sequence[Decision]:
         """Decide a change over its regions; a region that cannot be listed has its own record."""
@@ -111,7 +136,14 @@ class Engine:
                 listings.append(self._listing(gateway, region_id, change))
             except EciError as error:
                 failures[region_id] = error
-        decisions = plan(listings, change, timedelta(seconds=self.settings.clock_skew_seconds))
+        skew = timedelta(seconds=self.settings.clock_skew_seconds)
+        decisions = plan(listings, change, skew, self.settings.rules)
+        if (
+            isinstance(change, CacheRequest)
+            and change.reads_registries
+            and self.settings.rules.read_registries
+        ):
+            decisions = sweep_registries(listings, change, decisions, view, self.recorder)
         if not failures:
             return decisions
         found = [decision for decision in decisions if decision.cache is not None]
@@ -157,11 +189,15 @@ class Engine:
                 for image_cache_id in change.selector.ids
             ]
             return Listing(region_id, tuple(cache for cache in found if cache), self.arrived)
+        since = change.pushed_at if isinstance(change, PushEvent) else None
+        return self._listed(gateway, region_id, since=since)
+
+    def _listed(self, gateway: EciGateway, region_id: str, *, since: datetime | None) -> Listing:
         return self.listings.current(
             gateway,
             region_id,
             endpoint=self.settings.eci_endpoint,
             now=self.arrived,
-            since=change.pushed_at if isinstance(change, PushEvent) else None,
+            since=since,
             skew=timedelta(seconds=self.settings.clock_skew_seconds),
         )

@@ -7,10 +7,12 @@
     ├── SettingsError           environment variables that are wrong; holds all problems
     ├── CredentialsError        the function has no credentials
     ├── HandOffError            a follow task is not known to be stored
+    ├── RegistryError           a registry, or the login to one, had no good answer
     ├── EciError                a call to ECI had no good answer
     │   ├── BusyError           the cache is being created or updated
     │   ├── TransientError      throttled, 5xx, timeout, connection fault, unreadable answer
     │   ├── CapacityError       quota, stock or addresses: passes, but not soon
+    │   ├── HeldBackError       a cooldown or a cap of ours: not now
     │   ├── BenignError         an error code that says that all is well
     │   └── PermanentError      account, permission, configuration
     └── DoorError               what an entry point raises, so that the sender or the platform acts
@@ -36,10 +38,12 @@ __all__ = [
     "EciError",
     "ErrorClass",
     "HandOffError",
+    "HeldBackError",
     "ImageCacheError",
     "InputError",
     "PermanentDoorError",
     "PermanentError",
+    "RegistryError",
     "RetryableDoorError",
     "SettingsError",
     "TransientError",
@@ -114,6 +118,10 @@ class HandOffError(ImageCacheError):
     """Raised when Function Compute is not known to have stored a follow task."""
 
 
+class RegistryError(ImageCacheError):
+    """Raised when a registry had no good answer; the text holds no secret."""
+
+
 class EciError(ImageCacheError):
     """Base of the failures of a call to ECI.
 
@@ -163,6 +171,22 @@ class CapacityError(EciError):
     """Raised when quota, stock or addresses are used up."""
 
     error_class = ErrorClass.CAPACITY
+
+
+class HeldBackError(EciError):
+    """Raised when a cooldown or a cap says that an update is not to be made now; no call was made.
+
+    Args:
+        reason: the reason code of the record.
+        message: one sentence.
+        delay_seconds: when it is worth another look; the usual delay if None.
+    """
+
+    error_class = ErrorClass.BUSY
+
+    def __init__(self, reason: Reason, message: str, *, delay_seconds: float | None = None) -> None:
+        super().__init__(reason, message, calls=0)
+        self.delay_seconds = delay_seconds
 
 
 class BenignError(EciError):

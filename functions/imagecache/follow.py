@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +24,9 @@ from .settings import FollowSettings
 __all__ = ["Follower", "Progress", "TaskStore", "message_document", "read_message"]
 
 VERSION = 1
+LONGEST_DELAY_SECONDS = 3600
+"""The longest delay of an asynchronous invocation (documentation of Function Compute)."""
+
 DUPLICATE_WINDOW_SECONDS = 300
 """Deliveries of one change in one such window share their follow tasks."""
 
@@ -83,12 +87,13 @@ class Follower:
         """Whether the change is to be given up."""
         return self.now - progress.began >= timedelta(seconds=self.settings.give_up_seconds)
 
-    def store(self, progress: Progress, *, capacity: bool = False) -> str:
+    def store(self, progress: Progress, *, capacity: bool = False, delay_seconds: float | None = None) -> str:
         """Store the next look.
 
         Args:
             progress: where the change is now; the stored message has the next attempt.
             capacity: wait the longest delay at once: stock and quota do not come back in seconds.
+            delay_seconds: the delay, bounded by what the platform takes; the usual one if None.
 
         Returns:
             The task's id, the same for the same change, cache, attempt and update.
@@ -104,6 +109,8 @@ class Follower:
         payload = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
         task_id = _task_id(document, progress)
         delay = self.settings.max_seconds if capacity else self._delay(progress.attempt)
+        if delay_seconds is not None:
+            delay = min(max(1, math.ceil(delay_seconds)), LONGEST_DELAY_SECONDS)
         self._opened[0].store(payload, task_id=task_id, delay_seconds=delay)
         return task_id
 

@@ -84,10 +84,14 @@ class FollowLook:
 
     def _covered_since(self, cache: ImageCache) -> datetime | None:
         """When the update began that has the change and is running or Ready, or None."""
-        covering = covering_update(cache, self.progress.change, self.applier.skew)
+        covering = covering_update(
+            cache, self.progress.change, self.applier.skew, self.applier.rules
+        )
         if covering is not None:
             return covering.began
-        certain = cache.status in {_RUNNING, _DONE} and has_wanted_list(cache, self.progress.change)
+        certain = cache.status in {_RUNNING, _DONE} and has_wanted_list(
+            cache, self.progress.change, self.applier.rules
+        )
         return self.progress.update_began if certain else None
 
     def _superseded(self, cache: ImageCache) -> bool:
@@ -129,7 +133,7 @@ class FollowLook:
         )
 
     def _act(self, cache: ImageCache, started: float) -> None:
-        decision = decide(cache, self.progress.change, self.applier.skew)
+        decision = decide(cache, self.progress.change, self.applier.skew, self.applier.rules)
         if decision is None:
             message = "when the cache was read again, the change no longer concerned it"
             decision = Decision(

@@ -1,6 +1,6 @@
 """The frame around every entry point: settings, records, the engine, and what becomes of errors.
 
-What a warm instance keeps between invocations (connections and listings) lives here. The frame never lets
+What a warm instance keeps between invocations is in ``warm``. The frame never lets
 a fault end in success: whatever goes wrong is recorded and then raised, or answered with a 5xx.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .changes import Item, Notice
 from .credentials import Credentials, read_credentials
@@ -29,14 +29,12 @@ from .errors import (
 )
 from .follow import Follower, Progress, TaskStore
 from .gateway import EciGateway
-from .listings import Listings
 from .outcomes import RETRIED, Outcome, Recorder
 from .reasons import Reason, Result
+from .registry_reader import RegistryReader
+from .rules_loading import read_rules
 from .settings import Settings, read_settings
-
-if TYPE_CHECKING:
-    from .eci_connections import Connections
-    from .handoff import TaskConnections
+from .warm import Warm
 
 __all__ = ["Invocation", "event_answer", "run", "run_follow"]
 
@@ -46,32 +44,7 @@ _MOST_NAMED = 10
 _logger = logging.getLogger(__name__)
 
 
-class _Warm:
-    """What outlives an invocation while the instance is warm."""
-
-    def __init__(self) -> None:
-        self.listings = Listings()
-        self._connections: Connections | None = None
-        self._task_connections: TaskConnections | None = None
-
-    def connections(self) -> Connections:
-        # The SDK is imported with the first call to ECI: an ignored event must not pay for it.
-        from .eci_connections import Connections  # noqa: PLC0415
-
-        if self._connections is None:
-            self._connections = Connections()
-        return self._connections
-
-    def task_connections(self) -> TaskConnections:
-        # Likewise fc2, with the first hand-off.
-        from .handoff import TaskConnections  # noqa: PLC0415
-
-        if self._task_connections is None:
-            self._task_connections = TaskConnections()
-        return self._task_connections
-
-
-_warm = _Warm()
+_warm = Warm()
 
 
 @dataclass(frozen=True)
@@ -97,7 +70,7 @@ class Invocation:
         Raises:
             SettingsError: when the environment is wrong.
         """
-        settings = read_settings(os.environ)
+        settings = read_settings(os.environ, read_rules)
         logging.getLogger(__package__).setLevel(settings.log_level)
         return settings
 
@@ -128,18 +101,33 @@ class Invocation:
             self._open_gateway,
             _warm.listings,
             follower,
+            self._open_reader,
+            _warm.recent,
         )
 
     def _open_gateway(self) -> EciGateway:
         credentials = self.credentials
         connections = _warm.connections()
-        from .eci_sdk import SdkGateway  # noqa: PLC0415 - see _Warm.connections
+        from .eci_sdk import SdkGateway  # noqa: PLC0415 - see Warm
 
         return SdkGateway(self.settings.eci_endpoint, credentials, self.deadline, connections)
 
+    def _open_reader(self) -> RegistryReader:
+        connections = _warm.registry_connections()
+        from .oci_client import OciReader  # noqa: PLC0415 - see Warm
+        from .registry_accounts import RegistryAccounts  # noqa: PLC0415 - see Warm
+
+        reading = Deadline(self.settings.registry_seconds)
+
+        def remaining() -> float:
+            return min(reading.remaining(), self.deadline.remaining())
+
+        accounts = RegistryAccounts(self.settings, lambda: self.credentials, remaining)
+        return OciReader(accounts.account, remaining, connections)
+
     def _open_store(self) -> TaskStore:
         connections = _warm.task_connections()
-        from .handoff import FcTaskStore  # noqa: PLC0415 - see _Warm.task_connections
+        from .handoff import FcTaskStore  # noqa: PLC0415 - see Warm
 
         follow = self.settings.follow
         return FcTaskStore(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .changes import CacheRequest, Item, PushEvent
+from .changes import MANUAL, CacheRequest, Item, PushEvent
 from .errors import InputError
 from .invocation import Invocation
 from .reasons import Reason
@@ -15,8 +15,6 @@ from .schema import validate
 from .selectors import CacheSelector, read_selector
 
 __all__ = ["read_manual"]
-
-SOURCE = "manual"
 
 
 def read_manual(document: Any, invocation: Invocation) -> list[Item]:
@@ -33,7 +31,7 @@ def read_manual(document: Any, invocation: Invocation) -> list[Item]:
         parse_reference(image)
     selector, single = _selector(document)
     request = CacheRequest(
-        source=SOURCE,
+        source=MANUAL,
         event_id=invocation.request_id,
         reason=Reason.LIST_CHANGED if images else Reason.REBUILD_REQUESTED,
         selector=selector,
@@ -57,7 +55,7 @@ def _push(document: Mapping[str, Any], invocation: Invocation) -> PushEvent:
             found=str(reference),
         )
     return PushEvent(
-        source=SOURCE,
+        source=MANUAL,
         event_id=invocation.request_id,
         registry=registry_identity(reference.host),
         repository=reference.repository,

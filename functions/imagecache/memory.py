@@ -12,15 +12,18 @@ value may have allow.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from .caches import UPDATE_FAILED, ImageCache
+from .caches import UPDATE_FAILED, ImageCache, cache_entries
 from .changes import CacheRequest, Change, PushEvent
+from .notes import DIGESTS_TAG, NO_NOTES, PUSHED_TAG, Notes, note_tags
+from .rules import NO_RULES, Rules
 
 __all__ = [
     "MEMORY_TAG",
+    "OWN_TAGS",
     "LastUpdate",
     "carries",
     "covering_update",
@@ -30,6 +33,9 @@ __all__ = [
 ]
 
 MEMORY_TAG = "imc-refresh"
+OWN_TAGS = frozenset({MEMORY_TAG, DIGESTS_TAG, PUSHED_TAG})
+"""The keys of the ECI tags that this application writes."""
+
 MOST_TAGS = 20
 """The most ECI tags that a cache has (API documentation of UpdateImageCache)."""
 
@@ -71,7 +77,9 @@ def last_update(cache: ImageCache) -> LastUpdate | None:
     return LastUpdate(began, int(match["rebuilds"]), tuple(filter(None, match["ids"].split("."))))
 
 
-def covering_update(cache: ImageCache, change: Change, skew: timedelta) -> LastUpdate | None:
+def covering_update(
+    cache: ImageCache, change: Change, skew: timedelta, rules: Rules = NO_RULES
+) -> LastUpdate | None:
     """The update that certainly has what a change asks for, or None.
 
     Certain is: the update is running or ended Ready, and it carries the change's id (a duplicate delivery),
@@ -81,9 +89,10 @@ def covering_update(cache: ImageCache, change: Change, skew: timedelta) -> LastU
         cache: the cache as described.
         change: the change.
         skew: how far the clocks of the registry and of this function may be apart.
+        rules: tell which hosts are one registry.
     """
     last = last_update(cache)
-    if last is None or cache.status not in _CERTAIN or not has_wanted_list(cache, change):
+    if last is None or cache.status not in _CERTAIN or not has_wanted_list(cache, change, rules):
         return None
     if carries(last, change):
         return last
@@ -96,17 +105,34 @@ def carries(update: LastUpdate, change: Change) -> bool:
     return _short(change) in update.change_ids
 
 
-def has_wanted_list(cache: ImageCache, change: Change) -> bool:
-    """Whether the cache has the list that the change sets; true for a change that sets none."""
-    wanted = change.images if isinstance(change, CacheRequest) else None
-    return wanted is None or wanted == cache.images
+def has_wanted_list(cache: ImageCache, change: Change, rules: Rules = NO_RULES) -> bool:
+    """Whether the cache's list is one that the change can have landed in.
+
+    For a request, the list that it sets, if it sets one; for a push, a list with the pushed tag.
+    """
+    if isinstance(change, CacheRequest):
+        return change.images is None or change.images == cache.images
+    registry = rules.identity(change.registry)
+    return any(
+        rules.identity(host) == registry
+        and (entry.repository, entry.effective_tag, entry.digest) == (change.repository, change.tag, None)
+        for host, entry in cache_entries(cache)
+    )
 
 
-def with_memory(cache: ImageCache, changes: Iterable[Change], began: datetime) -> tuple[tuple[str, str], ...]:
+def with_memory(
+    cache: ImageCache, changes: Iterable[Change], began: datetime, notes: Notes = NO_NOTES
+) -> tuple[tuple[str, str], ...]:
     """The cache's tags with the memory of an update that begins now.
 
     All other tags are kept, so that none is lost whether the platform merges or replaces tags. Where the
     cache has as many tags as it may have and none of them is ours, it keeps those and remembers nothing.
+
+    Args:
+        cache: the cache as described.
+        changes: what the update is for.
+        began: now, with a zone.
+        notes: what the cache is to remember of its entries.
     """
     before = last_update(cache)
     rebuilds = (before.rebuilds if before else 0) + 1 if cache.status == UPDATE_FAILED else 0
@@ -117,8 +143,22 @@ def with_memory(cache: ImageCache, changes: Iterable[Change], began: datetime) -
         if len(value) + 1 + _SHORT_ID > _LONGEST_VALUE:
             break
         value += f".{change_id}"
-    others = tuple((key, old) for key, old in cache.tags if key != MEMORY_TAG)
-    return (*others, (MEMORY_TAG, value)) if len(others) < MOST_TAGS else cache.tags
+    others = tuple((key, old) for key, old in cache.tags if key not in OWN_TAGS)
+    if len(others) >= MOST_TAGS:
+        return cache.tags
+    ours = _own_tags(cache, value, note_tags(cache, notes, began), MOST_TAGS - len(others))
+    return (*others, *ours.items())
+
+
+def _own_tags(cache: ImageCache, value: str, noted: Mapping[str, str], room: int) -> dict[str, str]:
+    """Our tags. One that is there is sent again, or there could be one too many where tags are merged."""
+    before = dict(cache.tags)
+    ours = {MEMORY_TAG: value}
+    ours |= {key: noted.get(key, before[key]) for key in (PUSHED_TAG, DIGESTS_TAG) if key in before}
+    for key, text in noted.items():
+        if key in ours or len(ours) < room:
+            ours[key] = text
+    return ours
 
 
 def _short(change: Change) -> str:

@@ -41,7 +41,7 @@ DEAD_LETTERED = "dead_lettered"
 _LONGEST_ID = 250
 _LONGEST = {
     **dict.fromkeys(("message", "image", "digest", "images_before", "images_after"), 1000),
-    **dict.fromkeys(("cache_event", "hand_off"), 1000),
+    **dict.fromkeys(("cache_event", "hand_off", "registry_error"), 1000),
     **dict.fromkeys(("region_id", "cache_status"), 60),
     "eci_request_id": 120,
 }
@@ -174,6 +174,8 @@ def describe_decision(decision: Decision) -> dict[str, Any]:
             images_before=list(cache.images),
             cache_event=cache.last_warning if cache.status == UPDATE_FAILED else None,
         )
+    if decision.rule is not None:
+        facts["rule"] = decision.rule.name
     if decision.covered_by:
         facts["covered_by"] = decision.covered_by.began.isoformat()
     if decision.images_after:

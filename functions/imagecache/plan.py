@@ -1,21 +1,27 @@
 """The plan: what a change asks of each image cache. Pure; no I/O, no environment, no clock.
 
-For a push, policy ``exact``: a cache that lists the pushed tag is rebuilt with its full list; one that
-lists another tag of the repository, or pins it by digest, is left alone and the record says so.
+For a push: a cache that lists the pushed tag is rebuilt with its full list; one that lists another tag of the
+repository gets the pushed one if a rule's policy lets it in, and is else left alone, as is one that pins the
+repository by digest; the record says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from .caches import ImageCache, Listing, cache_entries
-from .changes import CacheRequest, Change, PushEvent
+from .caches import ImageCache, Listing
+from .changes import MANUAL, CacheRequest, Change, PushEvent
 from .memory import LastUpdate, covering_update, last_update
+from .notes import had_digest, promoted_at
+from .promotions import Entry, entries_of, promote
 from .reasons import Reason, Result
+from .rules import NO_RULES, Rule, Rules
 
 __all__ = ["Decision", "decide", "plan"]
+
+_DONE = "Ready"
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Decision:
         images_after: the list that the update sends.
         caches_seen: how many caches were looked through.
         covered_by: the update that already has the change.
+        rule: the rule for the pushed tag in this cache, if there is one.
     """
 
     change: Change
@@ -41,15 +48,19 @@ class Decision:
     images_after: tuple[str, ...] = ()
     caches_seen: int | None = None
     covered_by: LastUpdate | None = None
+    rule: Rule | None = None
 
 
-def plan(listings: Sequence[Listing], change: Change, skew: timedelta) -> list[Decision]:
+def plan(
+    listings: Sequence[Listing], change: Change, skew: timedelta, rules: Rules = NO_RULES
+) -> list[Decision]:
     """Decide one change over all caches of the listed regions.
 
     Args:
         listings: the caches of each region.
         change: the change.
         skew: how far the registry's clock may be off.
+        rules: the policies of entries.
 
     Returns:
         At least one decision: where no cache is concerned, one that says so.
@@ -57,8 +68,8 @@ def plan(listings: Sequence[Listing], change: Change, skew: timedelta) -> list[D
     decisions = [
         decision
         for listing in listings
-        for cache in _candidates(listing, change)
-        if (decision := decide(cache, change, skew)) is not None
+        for cache in _candidates(listing, change, rules)
+        if (decision := decide(cache, change, skew, rules)) is not None
     ]
     if isinstance(change, CacheRequest) and change.single and len(decisions) > 1:
         ids = ", ".join(decision.cache.image_cache_id for decision in decisions if decision.cache)
@@ -74,45 +85,83 @@ def plan(listings: Sequence[Listing], change: Change, skew: timedelta) -> list[D
     return decisions or [_nothing(listings, change)]
 
 
-def decide(cache: ImageCache, change: Change, skew: timedelta) -> Decision | None:
+def decide(cache: ImageCache, change: Change, skew: timedelta, rules: Rules = NO_RULES) -> Decision | None:
     """Decide one change for one cache as it is described.
 
     Returns:
         The decision, or None where the change does not concern the cache.
     """
-    wanted = _decide_push(cache, change) if isinstance(change, PushEvent) else _decide_request(cache, change)
+    if isinstance(change, PushEvent):
+        wanted = _decide_push(cache, change, rules)
+    else:
+        wanted = _decide_request(cache, change)
     if wanted is None or wanted.result is not Result.REFRESHED:
         return wanted
-    covering = covering_update(cache, change, skew)
-    if covering is None:
-        return wanted
-    state = "ended Ready" if cache.updatable else "is running"
-    message = f"an update that began at {covering.began.isoformat()} has it and {state}"
-    return Decision(change, cache, Result.UNCHANGED, Reason.COVERED, message, covered_by=covering)
+    covering = covering_update(cache, change, skew, rules)
+    if covering is not None:
+        state = "ended Ready" if cache.updatable else "is running"
+        message = f"an update that began at {covering.began.isoformat()} has it and {state}"
+        return Decision(change, cache, Result.UNCHANGED, Reason.COVERED, message, covered_by=covering)
+    if isinstance(change, PushEvent) and _has_digest(cache, change, rules):
+        message = f"{change.tag} was built with this digest by the last update"
+        return Decision(change, cache, Result.UNCHANGED, Reason.SAME_DIGEST, message, rule=wanted.rule)
+    return wanted
 
 
-def _decide_push(cache: ImageCache, push: PushEvent) -> Decision | None:
-    listed = [
-        reference
-        for registry, reference in cache_entries(cache)
-        if registry == push.registry and reference.repository == push.repository
-    ]
+def _decide_push(cache: ImageCache, push: PushEvent, rules: Rules) -> Decision | None:
+    listed = _listed(cache, push, rules)
     if not listed:
         return None
-    tags = [reference.effective_tag for reference in listed if reference.digest is None]
+    tags = [entry.tag for entry in listed if not entry.pinned]
+    registry = rules.identity(push.registry)
+    rule = rules.rule_for(cache, registry, push.repository, push.tag)
     if push.tag in tags:
-        return _update(
-            cache,
-            push,
-            Reason.TAG_REPUSHED,
-            f"{push.image} is in the list",
-            cache.images,
-        )
-    if tags:
-        held = f"the cache lists {', '.join(tags)}; {push.tag} does not replace it"
-        return Decision(push, cache, Result.IGNORED, Reason.POLICY_HOLDS, held)
-    pinned = f"the cache lists {push.repository} by digest only"
-    return Decision(push, cache, Result.IGNORED, Reason.PINNED_BY_DIGEST, pinned)
+        listed_tag = f"{push.image} is in the list"
+        return replace(_update(cache, push, Reason.TAG_REPUSHED, listed_tag, cache.images), rule=rule)
+    if not tags:
+        pinned = f"the cache lists {push.repository} by digest only"
+        return Decision(push, cache, Result.IGNORED, Reason.PINNED_BY_DIGEST, pinned, rule=rule)
+    images = promote(cache, cache.images, (registry, push.repository), push.tag, rules)
+    later = _promoted_later(cache, push, rule, registry)
+    if rule is not None and images != cache.images and later is None:
+        promoted = f"policy {rule.policy.type} of rule {rule.name} takes {push.tag} beside {', '.join(tags)}"
+        return replace(_update(cache, push, Reason.TAG_PROMOTED, promoted, images), rule=rule)
+    held = f"the cache lists {', '.join(tags)}; {_why_held(push.tag, rule, later)}"
+    return Decision(push, cache, Result.IGNORED, Reason.POLICY_HOLDS, held, rule=rule)
+
+
+def _listed(cache: ImageCache, push: PushEvent, rules: Rules) -> list[Entry]:
+    repository = (rules.identity(push.registry), push.repository)
+    return [
+        entry for entry in entries_of(cache.images, rules) if (entry.registry, entry.repository) == repository
+    ]
+
+
+def _promoted_later(cache: ImageCache, push: PushEvent, rule: Rule | None, registry: str) -> datetime | None:
+    """When the tag was pushed that has the place, if tags do not tell their order and it came later."""
+    if rule is None or rule.policy.ordered or push.pushed_at is None:
+        return None
+    latest = promoted_at(cache, registry, push.repository)
+    return latest if latest is not None and push.pushed_at < latest else None
+
+
+def _why_held(tag: str, rule: Rule | None, later: datetime | None) -> str:
+    if rule is None:
+        return f"{tag} does not replace it"
+    if later is not None:
+        return f"by rule {rule.name}, a tag that was pushed later, at {later.isoformat()}, has its place"
+    return f"by rule {rule.name}, policy {rule.policy.type} does not let {tag} in"
+
+
+def _has_digest(cache: ImageCache, push: PushEvent, rules: Rules) -> bool:
+    """Whether the cache certainly has the pushed digest already. Who asks by hand is not told so."""
+    last = last_update(cache)
+    if push.digest is None or push.source == MANUAL or last is None or cache.status != _DONE:
+        return False
+    texts = [
+        entry.text for entry in _listed(cache, push, rules) if entry.tag == push.tag and not entry.pinned
+    ]
+    return bool(texts) and all(had_digest(cache, last.began, text, push.digest) for text in texts)
 
 
 def _decide_request(cache: ImageCache, request: CacheRequest) -> Decision | None:
@@ -125,10 +174,10 @@ def _decide_request(cache: ImageCache, request: CacheRequest) -> Decision | None
         quiet = f"its last update began at {last.began.isoformat()} and is being followed"
         return Decision(request, cache, Result.IGNORED, Reason.FOLLOW_RUNNING, quiet)
     images = request.images or cache.images
-    if request.images == cache.images and not request.force and cache.status == "Ready":
+    if request.images == cache.images and not request.force and cache.status == _DONE:
         same = "the cache has this list already; force rebuilds it"
         return Decision(request, cache, Result.UNCHANGED, Reason.LIST_UNCHANGED, same)
-    return _update(cache, request, request.reason, f"asked for by {request.source}", images)
+    return _update(cache, request, request.reason, request.why or f"asked for by {request.source}", images)
 
 
 def _update(
@@ -141,10 +190,15 @@ def _update(
     return Decision(change, cache, Result.REFRESHED, reason, message, images)
 
 
-def _candidates(listing: Listing, change: Change) -> Iterable[ImageCache]:
-    if isinstance(change, PushEvent):
-        return listing.by_repository.get((change.registry, change.repository), ())
-    return listing.caches
+def _candidates(listing: Listing, change: Change, rules: Rules) -> Iterable[ImageCache]:
+    if not isinstance(change, PushEvent):
+        return listing.caches
+    found = (
+        cache
+        for registry in rules.names_of(change.registry)
+        for cache in listing.by_repository.get((registry, change.repository), ())
+    )
+    return {cache.image_cache_id: cache for cache in found}.values()
 
 
 def _nothing(listings: Sequence[Listing], change: Change) -> Decision:

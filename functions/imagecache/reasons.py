@@ -29,6 +29,8 @@ class Reason(str, Enum):
     """Why it became so: stable codes to search and alert on."""
 
     TAG_REPUSHED = "TAG_REPUSHED"
+    TAG_PROMOTED = "TAG_PROMOTED"
+    REGISTRY_NEWER = "REGISTRY_NEWER"
     LIST_CHANGED = "LIST_CHANGED"
     REBUILD_REQUESTED = "REBUILD_REQUESTED"
     REFRESH_SCHEDULED = "REFRESH_SCHEDULED"
@@ -38,6 +40,7 @@ class Reason(str, Enum):
     LIST_UNCHANGED = "LIST_UNCHANGED"
     DRY_RUN_OPERATION = "DRY_RUN_OPERATION"
     COVERED = "COVERED"
+    SAME_DIGEST = "SAME_DIGEST"
     LANDED = "LANDED"
 
     NO_MATCH = "NO_MATCH"
@@ -76,6 +79,9 @@ class Reason(str, Enum):
     GAVE_UP = "GAVE_UP"
     HAND_OFF_FAILED = "HAND_OFF_FAILED"
     CACHE_BUSY = "CACHE_BUSY"
+    COOLING_DOWN = "COOLING_DOWN"
+    UPDATE_CAP = "UPDATE_CAP"
+    REGISTRY_UNREADABLE = "REGISTRY_UNREADABLE"
     THROTTLED = "THROTTLED"
     SERVER_ERROR = "SERVER_ERROR"
     TIMED_OUT = "TIMED_OUT"
@@ -132,6 +138,8 @@ REASONS: dict[Reason, Explanation] = {
     Reason.TAG_REPUSHED: _update(
         "The cache lists exactly the tag that was pushed again; its full list was sent."
     ),
+    Reason.TAG_PROMOTED: _update("A rule's policy let the pushed tag into the cache's list."),
+    Reason.REGISTRY_NEWER: _update("The registry has newer images than the cache was built with."),
     Reason.LIST_CHANGED: _update("A manual request gave the cache a new image list."),
     Reason.REBUILD_REQUESTED: _update("A manual request asked for a rebuild of the cache's list as it is."),
     Reason.REFRESH_SCHEDULED: _update("A timer's refresh action selected the cache."),
@@ -150,6 +158,9 @@ REASONS: dict[Reason, Explanation] = {
     Reason.COVERED: _only(
         Result.UNCHANGED,
         "An update that began after the push, or was for this very change, already has it.",
+    ),
+    Reason.SAME_DIGEST: _only(
+        Result.UNCHANGED, "The last update built the cache with the very digest that was pushed."
     ),
     Reason.LANDED: _only(Result.LANDED, "The cache was seen Ready after the update."),
     Reason.NO_MATCH: _ignored("No image cache lists the pushed repository."),
@@ -199,6 +210,11 @@ REASONS: dict[Reason, Explanation] = {
     ),
     Reason.CACHE_BUSY: _passing(
         "The cache is being created or updated; only Ready and UpdateFailed can be updated."
+    ),
+    Reason.COOLING_DOWN: _passing("The rule's cooldown since the cache's last update is not over."),
+    Reason.UPDATE_CAP: _passing("The cap on updates per run or per hour is reached."),
+    Reason.REGISTRY_UNREADABLE: _failed(
+        "A registry that a rule asks had no good answer, so its part of the sweep was not done."
     ),
     Reason.THROTTLED: _passing("ECI throttled the call."),
     Reason.SERVER_ERROR: _passing("ECI answered with a 5xx or a code for a passing fault."),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["schema_folder", "validate"]
+__all__ = ["schema_folder", "validate", "violations"]
 
 _LONGEST_RULE = 120
 
@@ -45,6 +45,19 @@ def validate(document: Any, schema: str, *, where: str = "") -> None:
 
     error = best_match(validator.iter_errors(document))
     raise _explain(error, where)
+
+
+def violations(document: Any, schema: str) -> list[InputError]:
+    """All rules that a document breaks, in the order of their places; what ``validate`` raises the first of.
+
+    For documents that a person writes, who is helped by seeing every mistake at once.
+
+    Args:
+        document: the parsed JSON.
+        schema: the schema's file name without ``.schema.json``.
+    """
+    errors = [_explain(error, "") for error in _validator(schema).iter_errors(document)]
+    return sorted(errors, key=lambda error: (error.where, error.rule))
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any
 from .caches import ImageCache
 from .globs import glob_matches
 
-__all__ = ["CacheSelector", "read_selector"]
+__all__ = ["ALL_CACHES", "CacheSelector", "read_selector"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ class CacheSelector:
             and (not self.regions or cache.region_id in self.regions)
             and all(_has_tag(cache, key, value) for key, value in self.tags)
         )
+
+
+ALL_CACHES = CacheSelector()
+"""No criterion, so every cache is meant."""
 
 
 def read_selector(document: Mapping[str, Any]) -> CacheSelector:

@@ -3,93 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from .environment import Environment
 from .errors import SettingsError
+from .rules import NO_RULES, Rules
+from .setting_names import SETTINGS
 
 __all__ = [
-    "SETTINGS",
     "FollowSettings",
-    "Setting",
     "Settings",
     "read_settings",
 ]
 
 
-class Setting(NamedTuple):
-    """A variable, its default as shown to a reader, and what it means."""
-
-    name: str
-    default: str
-    meaning: str
-
-
-SETTINGS = (
-    Setting(
-        "IMC_REGIONS",
-        "`FC_REGION`",
-        "Regions whose image caches are looked after, comma separated.",
-    ),
-    Setting(
-        "IMC_ECI_ENDPOINT",
-        "`https://eci.{region}.aliyuncs.com`",
-        "Where ECI is. `{region}` is replaced. Plain http only to a loopback address.",
-    ),
-    Setting(
-        "IMC_WEBHOOK_TOKENS",
-        "none",
-        "Tokens that a webhook may carry, comma separated, at least 16 characters each. "
-        "Without any, every webhook is refused.",
-    ),
-    Setting(
-        "IMC_FOLLOW_FUNCTION",
-        "none",
-        "Name of the function that runs `on_follow`. Without it nothing is deferred or verified: "
-        "what is not done at once is raised, for the sender to try again.",
-    ),
-    Setting(
-        "IMC_FC_ENDPOINT",
-        "`https://{account}.{region}.fc.aliyuncs.com`",
-        "Where Function Compute is. `{account}` and `{region}` are replaced. "
-        "Plain http only to a loopback address.",
-    ),
-    Setting(
-        "IMC_FOLLOW_BASE_SECONDS",
-        "`30`",
-        "Delay of the first follow task; it doubles with each, 1 to 3600.",
-    ),
-    Setting("IMC_FOLLOW_MAX_SECONDS", "`900`", "Longest delay of a follow task, 1 to 3600."),
-    Setting(
-        "IMC_FOLLOW_GIVE_UP_SECONDS",
-        "`21600`",
-        "A change that is not done after this long has failed.",
-    ),
-    Setting(
-        "IMC_FOLLOW_REBUILDS",
-        "`3`",
-        "How many times in a row an update that ended in UpdateFailed is made again.",
-    ),
-    Setting(
-        "IMC_CLOCK_SKEW_SECONDS",
-        "`2`",
-        "How far the registry's clock may be off: an update covers a push only if it began this much later.",
-    ),
-    Setting(
-        "IMC_DRY_RUN",
-        "`false`",
-        "`true`: plan and record, but never call UpdateImageCache.",
-    ),
-    Setting("IMC_LOG_LEVEL", "`INFO`", "Level of the log: DEBUG, INFO, WARNING, ERROR."),
-)
-"""Every variable that is read; another one that begins with ``IMC_`` is a problem, as it may be a typo."""
-
 _PREFIX = "IMC_"
 _DEFAULT_ENDPOINT = "https://eci.{region}.aliyuncs.com"
 _DEFAULT_FC_ENDPOINT = "https://{account}.{region}.fc.aliyuncs.com"
+_DEFAULT_CR_ENDPOINT = "https://cr.{region}.aliyuncs.com"
 _DELAYS = range(1, 3601)
+_REGISTRY_SECONDS = range(1, 301)
+_PER_RUN, _PER_HOUR = range(1, 10001), range(100001)
 _GIVE_UP = range(60, 604801)
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}", re.ASCII)
 _REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
@@ -120,10 +55,15 @@ class FollowSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one invocation. Its text form shows no token."""
+    """The settings of one invocation. Its text form shows no token and no password."""
 
     regions: tuple[str, ...]
     eci_endpoint: str = _DEFAULT_ENDPOINT
+    cr_endpoint: str = _DEFAULT_CR_ENDPOINT
+    rules: Rules = NO_RULES
+    registry_seconds: int = 10
+    most_per_run: int = 100
+    most_per_hour: int = 0
     webhook_tokens: tuple[str, ...] = field(default=(), repr=False)
     follow: FollowSettings = FollowSettings()
     clock_skew_seconds: int = 2
@@ -131,8 +71,19 @@ class Settings:
     log_level: str = "INFO"
 
 
-def read_settings(environ: Mapping[str, str]) -> Settings:
+def _no_rules(_: Environment) -> Rules:
+    return NO_RULES
+
+
+def read_settings(
+    environ: Mapping[str, str], read_rules: Callable[[Environment], Rules] = _no_rules
+) -> Settings:
     """Read and check the environment.
+
+    Args:
+        environ: the variables.
+        read_rules: reads the rules, noting problems in the environment; they may lie in a file, which this
+            module does not open.
 
     Raises:
         SettingsError: with one line for each problem; no line shows a token.
@@ -147,11 +98,22 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     settings = Settings(
         regions=_regions(env),
         eci_endpoint=env.endpoint("IMC_ECI_ENDPOINT", _DEFAULT_ENDPOINT, {"region"}),
+        cr_endpoint=env.endpoint("IMC_CR_ENDPOINT", _DEFAULT_CR_ENDPOINT, {"region"}),
+        rules=read_rules(env),
+        registry_seconds=env.whole("IMC_REGISTRY_SECONDS", 10, _REGISTRY_SECONDS),
+        most_per_run=env.whole("IMC_MAX_UPDATES_PER_RUN", 100, _PER_RUN),
+        most_per_hour=env.whole("IMC_MAX_UPDATES_PER_HOUR", 0, _PER_HOUR),
         webhook_tokens=_tokens(env),
         follow=_follow(env),
         clock_skew_seconds=env.whole("IMC_CLOCK_SKEW_SECONDS", 2, range(3601)),
         dry_run=env.flag("IMC_DRY_RUN"),
         log_level=env.choice("IMC_LOG_LEVEL", "INFO", _LEVELS),
+    )
+    env.problems.extend(
+        f"rule {rule.name}: its cooldown of {rule.cooldown_seconds} s is not shorter than "
+        f"IMC_FOLLOW_GIVE_UP_SECONDS ({settings.follow.give_up_seconds} s), so updates would be given up"
+        for rule in settings.rules.rules
+        if rule.cooldown_seconds >= settings.follow.give_up_seconds
     )
     if env.problems:
         raise SettingsError(env.problems)

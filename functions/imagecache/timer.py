@@ -44,6 +44,7 @@ def read_timer(document: Any, invocation: Invocation) -> list[Item]:
         selector=selector,
         statuses=frozenset({UPDATE_FAILED}) if sweep else None,
         quiet_since=_quiet_since(invocation) if sweep else None,
+        reads_registries=sweep,
     )
     return [request]
 

@@ -15,7 +15,8 @@ from typing import Any
 from .caches import ImageCache
 from .changes import Change
 from .errors import PermanentError
-from .memory import MEMORY_TAG, with_memory
+from .memory import MEMORY_TAG, MOST_TAGS, with_memory
+from .notes import NO_NOTES, Notes
 from .reasons import Reason
 
 __all__ = ["MASK", "MOST_IMAGES", "build_update", "client_token", "flatten", "masked"]
@@ -58,6 +59,7 @@ def build_update(  # noqa: PLR0913 - the facts of one update, by name
     *,
     began: datetime,
     attempt: int = 0,
+    notes: Notes = NO_NOTES,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The request document, by the API's own parameter names (schema ``update-image-cache``).
@@ -68,7 +70,9 @@ def build_update(  # noqa: PLR0913 - the facts of one update, by name
         changes: what this update is for.
         began: now, with a zone; what the cache will remember as the update's start.
         attempt: of the follow task that makes it, 0 elsewhere.
-        extra: parameters from configuration; they replace what the description says.
+        notes: what the cache is to remember of its entries.
+        extra: parameters from configuration; they replace what the description says. Tags are joined to those
+            that the cache has, as many as there is room for.
 
     Raises:
         PermanentError: ``INVALID_UPDATE_REQUEST`` when the list is empty or too long.
@@ -85,17 +89,29 @@ def build_update(  # noqa: PLR0913 - the facts of one update, by name
         "ClientToken": client_token(cache, images, [change.change_id for change in changes], attempt),
         "Image": list(images),
     }
+    given = dict(extra or {})
     described: dict[str, Any] = {
         "ImageCacheName": cache.name,
         "ResourceGroupId": cache.resource_group_id,
         "EliminationStrategy": cache.elimination_strategy,
-        "Tag": [{"Key": key, "Value": value} for key, value in with_memory(cache, changes, began)],
+        "Tag": _tags(with_memory(cache, changes, began, notes), given.pop("Tag", ())),
         "ImageCacheSize": _sendable_size(cache.size_gib),
         "Flash": cache.flash,
     }
     request.update({key: value for key, value in described.items() if value})
-    request.update(extra or {})
+    request.update(given)
     return request
+
+
+def _tags(tags: Iterable[tuple[str, str]], given: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    rows = [{"Key": key, "Value": value} for key, value in tags]
+    for tag in given:
+        same = [row for row in rows if row["Key"] == tag["Key"]]
+        for row in same:
+            row["Value"] = tag["Value"]
+        if not same and len(rows) < MOST_TAGS:
+            rows.append(dict(tag))
+    return rows
 
 
 def _sendable_size(gib: int | None) -> int | None:

@@ -22,6 +22,11 @@ NO_SKEW = timedelta(0)
 SKEW = timedelta(seconds=2)
 MOST_IDS = 8
 VALUE = re.compile(r"[0-9]{8}T[0-9]{12}Z\.[0-9]+(\.[0-9a-f]{12})*")
+IMAGES = (
+    "nginx:1",
+    "registry.cn-hangzhou.aliyuncs.com/prod/web",
+    "registry.cn-hangzhou.aliyuncs.com/prod/web:v1",
+)
 STATUSES = ("Preparing", "Creating", "Ready", "Failed", "Updating", "UpdateFailed")
 CERTAIN = ("Ready", "Updating")
 
@@ -60,7 +65,7 @@ unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 
 
 def cache(status: str = "Ready", tags: Iterable[tuple[str, str]] = ()) -> ImageCache:
-    return ImageCache("cn-hangzhou", "imc-1", "web", status, ("nginx:1",), tuple(tags))
+    return ImageCache("cn-hangzhou", "imc-1", "web", status, IMAGES, tuple(tags))
 
 
 def push(event_id: str = "e-1", pushed_at: datetime | None = BEGAN) -> PushEvent:

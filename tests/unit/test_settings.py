@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.environment import is_loopback
+from imagecache.environment import Environment, is_loopback
 from imagecache.errors import SettingsError
-from imagecache.settings import SETTINGS, FollowSettings, Settings, read_settings
+from imagecache.rules import Rule, Rules
+from imagecache.setting_names import SETTINGS
+from imagecache.settings import FollowSettings, Settings, read_settings
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "Tr0ub4dor-and-3-more"
@@ -57,12 +59,30 @@ def test_every_setting_is_read() -> None:
         "IMC_FOLLOW_GIVE_UP_SECONDS": "7200",
         "IMC_FOLLOW_REBUILDS": "5",
         "IMC_CLOCK_SKEW_SECONDS": "10",
+        "IMC_RULES": "the rules",
+        "IMC_RULES_FILE": "",
+        "IMC_REGISTRY_SECONDS": "20",
+        "IMC_CR_ENDPOINT": "https://cr-vpc.{region}.aliyuncs.com/",
+        "IMC_MAX_UPDATES_PER_RUN": "7",
+        "IMC_MAX_UPDATES_PER_HOUR": "70",
         "IMC_DRY_RUN": "true",
         "IMC_LOG_LEVEL": "debug",
     }
+    rules = Rules((Rule("web"),))
     assert set(environ) == {setting.name for setting in SETTINGS}
     platform = {"FC_ACCOUNT_ID": "1234567890123456", "FC_REGION": "cn-beijing"}
-    assert read_settings({**platform, **environ}) == Settings(
+    given: list[str] = []
+
+    def read_rules(env: Environment) -> Rules:
+        given.append(env.text("IMC_RULES"))
+        return rules
+
+    assert read_settings({**platform, **environ}, read_rules) == Settings(
+        cr_endpoint="https://cr-vpc.{region}.aliyuncs.com",
+        rules=rules,
+        registry_seconds=20,
+        most_per_run=7,
+        most_per_hour=70,
         regions=("cn-hangzhou", "cn-shanghai"),
         eci_endpoint="https://eci-vpc.{region}.aliyuncs.com",
         webhook_tokens=(TOKEN, OTHER_TOKEN),
@@ -78,6 +98,7 @@ def test_every_setting_is_read() -> None:
         dry_run=True,
         log_level="DEBUG",
     )
+    assert given == ["the rules"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,165 @@
+"""Tag policies: which pushed tag may take a listed tag's place, and which of two is the newer one. Pure.
+
+A tag that a policy understands has a rank: a variant and a key. Tags are compared inside one variant only,
+and there the keys are totally ordered; two tags with one key (``v1.0.0`` and ``1.0.0``) are ordered by their
+text. A tag without a rank is left alone by the policy.
+
+::
+
+    exact          understands none: a cache is only rebuilt for the tags that it lists
+    semver         [v]X[.Y[.Z]][-prerelease][-variant] inside a range
+    numerical      a whole number or a decimal one, compared as a number, digit by digit
+    alphabetical   any text, compared by Unicode code points
+    any            every tag; the one pushed last is the newest
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+__all__ = ["EXACT", "KEY_GROUP", "Policy", "Rank", "check_range", "newest_first"]
+
+KEY_GROUP = "key"
+"""The group of a policy's pattern that holds what is compared."""
+
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_PART = r"(?:0|[1-9][0-9]*)"
+_VERSION = re.compile(
+    rf"v?(?P<numbers>{_PART}(?:\.{_PART}){{0,2}})(?:-(?P<suffix>[0-9A-Za-z._-]+))?", re.ASCII
+)
+_WORDS = r"alpha|beta|rc|pre|preview|dev|snapshot|canary|nightly|next|ea|cr|milestone|m|a|b"
+_PRERELEASE = re.compile(
+    rf"(?:{_WORDS})(?:[.]?[0-9]+)*(?:\.[0-9a-z]+)*|[0-9]+(?:\.[0-9]+)*", re.ASCII | re.IGNORECASE
+)
+_IDENTIFIER = re.compile(r"0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*", re.ASCII)
+_COMPONENTS = 3
+
+_Key: TypeAlias = tuple[Any, ...]
+
+
+class Rank(NamedTuple):
+    """Where a tag stands.
+
+    Attributes:
+        variant: tags of different variants are not compared.
+        key: greater is newer; comparable with the keys of the same policy and variant.
+    """
+
+    variant: str
+    key: _Key
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy.
+
+    Attributes:
+        type: exact, semver, numerical, alphabetical or any.
+        keep: how many of the newest tags stay listed.
+        range: of semver: an npm-style range.
+        pattern: of numerical and alphabetical: a regular expression for the whole tag, with a group ``key``;
+            without it the whole tag is the key.
+    """
+
+    type: str = "exact"
+    keep: int = 1
+    range: str = "*"
+    pattern: str | None = None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether tags tell by themselves which is the newer one."""
+        return self.type in {"semver", "numerical", "alphabetical"}
+
+    def rank(self, tag: str) -> Rank | None:
+        """The tag's rank, or None if the policy does not understand it."""
+        return _rank(self, tag)
+
+
+EXACT = Policy()
+"""The policy where no rule says another."""
+
+
+def newest_first(policy: Policy, tags: set[str]) -> list[str]:
+    """Tags of one variant, the newest first.
+
+    Args:
+        policy: one that is ordered.
+        tags: tags that it understands.
+    """
+    ranks = {tag: rank for tag in tags if (rank := policy.rank(tag)) is not None}
+    return sorted(ranks, key=lambda tag: (ranks[tag].key, tag), reverse=True)
+
+
+def check_range(text: str) -> None:
+    """Check an npm-style range.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    _parse_range(text)
+
+
+@lru_cache(maxsize=65536)
+def _rank(policy: Policy, tag: str) -> Rank | None:
+    if policy.type == "exact":
+        return None
+    if policy.type == "any":
+        return Rank("", ())
+    if policy.type == "semver":
+        return _version_rank(policy.range, tag)
+    key = _pattern_key(policy.pattern, tag)
+    if policy.type == "alphabetical" or key is None:
+        return None if key is None else Rank("", (key,))
+    return Rank("", (Decimal(key),)) if _NUMBER.fullmatch(key) else None
+
+
+def _pattern_key(pattern: str | None, tag: str) -> str | None:
+    if pattern is None:
+        return tag
+    match = re.fullmatch(pattern, tag)
+    return match[KEY_GROUP] if match else None
+
+
+def _version_rank(text: str, tag: str) -> Rank | None:
+    """The rank of a version in a range.
+
+    Behind the numbers, parts between dashes that read like a prerelease (``rc.1``, ``beta``, digits) are the
+    prerelease; from the first other part on (``alpine``, ``slim``) it is the variant. How many numbers a tag
+    has is part of the variant too: ``1.27`` moves with every release of it, ``1.27.1`` stands still.
+    """
+    match = _VERSION.fullmatch(tag)
+    if match is None:
+        return None
+    prerelease, variant = _suffix(match["suffix"] or "")
+    if any(not _IDENTIFIER.fullmatch(identifier) for identifier in prerelease):
+        return None
+    numbers = match["numbers"].split(".")
+    full = ".".join([*numbers, "0", "0"][:_COMPONENTS]) + ("-" + ".".join(prerelease) if prerelease else "")
+    from semantic_version import Version  # noqa: PLC0415 - 30 ms at a cold start, for semver rules only
+
+    version = Version(full)
+    if version not in _parse_range(text):
+        return None
+    return Rank(f"{len(numbers)}-{variant}", (version.precedence_key,))
+
+
+def _suffix(suffix: str) -> tuple[list[str], str]:
+    """The identifiers of the prerelease, and the variant."""
+    parts = suffix.split("-") if suffix else []
+    count = 0
+    while count < len(parts) and _PRERELEASE.fullmatch(parts[count]):
+        count += 1
+    identifiers = [identifier for part in parts[:count] for identifier in part.split(".")]
+    return identifiers, "-".join(parts[count:])
+
+
+@lru_cache(maxsize=256)
+def _parse_range(text: str) -> Any:
+    from semantic_version import NpmSpec  # noqa: PLC0415 - see _version_rank
+
+    return NpmSpec(text)

@@ -1,0 +1,208 @@
+"""Promotions: what a new tag does to the entries of a list that a policy governs. Pure.
+
+The entries of one repository that are written with the same host, have the same rule, and whose tags are of
+one variant, share slots: the places that they have in the list. The newest ``keep`` tags fill these slots,
+the newest first; where there are more of them than slots, the others follow right behind the last slot, and
+slots that are left over go. Every other entry stays as and where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from .caches import ImageCache
+from .errors import InputError
+from .policies import newest_first
+from .reference import ImageRef, parse_reference
+from .registry import registry_identity
+from .rules import Rule, Rules
+from .update import MOST_IMAGES
+
+__all__ = ["Entry", "Slots", "bring_up_to_date", "entries_of", "governed", "place", "promote"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of an image list that is a reference.
+
+    Attributes:
+        position: in the list, from 0.
+        text: as written.
+        registry: the registry's identity, aliases resolved.
+        reference: the parsed text.
+    """
+
+    position: int
+    text: str
+    registry: str
+    reference: ImageRef
+
+    @property
+    def repository(self) -> str:
+        """The repository path."""
+        return self.reference.repository
+
+    @property
+    def tag(self) -> str:
+        """The tag that a puller gets."""
+        return self.reference.effective_tag
+
+    @property
+    def pinned(self) -> bool:
+        """Whether a digest says what is pulled, whatever the tag."""
+        return self.reference.digest is not None
+
+    @property
+    def stem(self) -> str:
+        """The text without its tag."""
+        return self.text.removesuffix(f":{self.reference.tag}") if self.reference.tag else self.text
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The entries that compete with each other, in the order of the list."""
+
+    rule: Rule
+    variant: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def repository(self) -> tuple[str, str]:
+        """Registry identity and repository path."""
+        return self.entries[0].registry, self.entries[0].repository
+
+    @property
+    def tags(self) -> list[str]:
+        """The listed tags, in order."""
+        return [entry.tag for entry in self.entries]
+
+
+def entries_of(images: Sequence[str], rules: Rules) -> list[Entry]:
+    """The entries of a list; what is no reference is left out, and thereby left alone."""
+    entries = []
+    for position, text in enumerate(images):
+        try:
+            reference = parse_reference(text)
+            registry = rules.identity(registry_identity(reference.host))
+        except InputError:
+            continue
+        entries.append(Entry(position, text, registry, reference))
+    return entries
+
+
+def governed(cache: ImageCache, images: Sequence[str], rules: Rules) -> list[Slots]:
+    """The entries of a list that policies govern.
+
+    Args:
+        cache: the cache, which rules may select.
+        images: its list, or the one that it is to get.
+        rules: the rules.
+    """
+    groups: dict[tuple[str, str, str, str], tuple[Rule, str, list[Entry]]] = {}
+    for entry in entries_of(images, rules):
+        if entry.pinned:
+            continue
+        rule = rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
+        rank = rule.policy.rank(entry.tag) if rule else None
+        if rule is None or rank is None:
+            continue
+        key = (entry.registry, entry.stem, str(rules.rules.index(rule)), rank.variant)
+        groups.setdefault(key, (rule, rank.variant, []))[2].append(entry)
+    return [Slots(rule, variant, tuple(entries)) for rule, variant, entries in groups.values()]
+
+
+def promote(
+    cache: ImageCache,
+    images: tuple[str, ...],
+    repository: tuple[str, str],
+    tag: str,
+    rules: Rules,
+) -> tuple[str, ...]:
+    """The list that a pushed tag leads to; the same one where no policy lets it in.
+
+    Args:
+        cache: the cache.
+        images: its list.
+        repository: registry identity, aliases resolved, and repository path of the push.
+        tag: the pushed tag.
+        rules: the rules.
+    """
+    rule = rules.rule_for(cache, *repository, tag)
+    rank = rule.policy.rank(tag) if rule else None
+    if rule is None or rank is None:
+        return images
+    stems = [slots.entries[0].stem for slots in governed(cache, images, rules)]
+    for stem in dict.fromkeys(stems):
+        # Placing tags moves what stands behind them, so the slots are found anew for each form of the name.
+        for slots in governed(cache, images, rules):
+            alike = slots.repository == repository and slots.rule is rule and slots.variant == rank.variant
+            if alike and slots.entries[0].stem == stem:
+                images = place(images, slots, _with(slots, tag))
+                break
+    return images
+
+
+def bring_up_to_date(
+    cache: ImageCache,
+    images: tuple[str, ...],
+    available: Mapping[tuple[str, str], AbstractSet[str]],
+    rules: Rules,
+) -> tuple[str, ...]:
+    """The list that policies want, given the tags that registries have.
+
+    Args:
+        cache: the cache.
+        images: its list.
+        available: (registry identity, repository path) -> tags; what is not in it stays as it is.
+        rules: the rules.
+    """
+    for number in range(len(governed(cache, images, rules))):
+        slots = governed(cache, images, rules)[number]
+        registry, repository = slots.repository
+        if not (slots.rule.reads_registry and slots.rule.policy.ordered):
+            continue
+        eligible = {
+            tag
+            for tag in available.get(slots.repository, ())
+            if (rank := slots.rule.policy.rank(tag)) is not None
+            and rank.variant == slots.variant
+            and rules.rule_for(cache, registry, repository, tag) is slots.rule
+        }
+        if eligible:
+            images = place(images, slots, newest_first(slots.rule.policy, eligible))
+    return images
+
+
+def place(images: tuple[str, ...], slots: Slots, candidates: Sequence[str]) -> tuple[str, ...]:
+    """Fill slots with the newest candidates.
+
+    Args:
+        images: the list that has the slots.
+        slots: the slots.
+        candidates: different tags, the newest first, at least one; as many as the rule keeps are taken,
+            fewer where the list would get longer than a cache takes.
+    """
+    others = len(images) - len(slots.entries)
+    room = max(1, MOST_IMAGES - others)
+    kept = list(candidates[: min(slots.rule.policy.keep, room)])
+    written = {entry.tag: entry.text for entry in slots.entries}
+    texts = [written.get(tag) or f"{slots.entries[0].stem}:{tag}" for tag in kept]
+    positions = [entry.position for entry in slots.entries]
+    placed: list[str] = []
+    for position, text in enumerate(images):
+        if position not in positions:
+            placed.append(text)
+        elif position == positions[-1]:
+            placed += texts
+        elif texts:
+            placed.append(texts.pop(0))
+    return tuple(placed)
+
+
+def _with(slots: Slots, tag: str) -> list[str]:
+    """The tags of slots and a pushed one, the newest first; without an order the pushed one is the newest."""
+    if slots.rule.policy.ordered:
+        return newest_first(slots.rule.policy, {*slots.tags, tag})
+    return list(dict.fromkeys([tag, *slots.tags]))

@@ -1,0 +1,90 @@
+"""The sweep's second half: caches that are Ready, but older than what their registries have.
+
+This is what repairs an event that was never delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from .caches import ImageCache, Listing
+from .changes import CacheRequest
+from .errors import ErrorClass
+from .outcomes import Recorder, describe_decision
+from .plan import Decision
+from .reasons import Reason, Result
+from .registry_view import RegistryView, what_is_newer
+from .selectors import CacheSelector
+
+__all__ = ["sweep_registries"]
+
+_DONE = "Ready"
+
+
+def sweep_registries(
+    listings: Sequence[Listing],
+    sweep: CacheRequest,
+    decisions: Sequence[Decision],
+    view: RegistryView,
+    recorder: Recorder,
+) -> list[Decision]:
+    """The decisions of a sweep, with one more for each cache that registries have newer images for.
+
+    Args:
+        listings: the regions that could be listed.
+        sweep: the sweep.
+        decisions: what it does without asking registries.
+        view: asks registries.
+        recorder: gets a record for each cache about which a registry did not answer; it is a failure that the
+            platform's retry of the tick may mend.
+
+    Returns:
+        The decision that says that there is nothing to repair only where that is known.
+    """
+    found = [decision for decision in decisions if decision.cache is not None]
+    seen = {decision.cache.image_cache_id for decision in found if decision.cache}
+    unread = False
+    for cache in _ready(listings, sweep, seen):
+        current = view.current(cache, cache.images)
+        why = what_is_newer(cache, current)
+        if why:
+            found.append(_repair(sweep, cache, why, current.images))
+        elif current.unread:
+            unread = True
+            facts = describe_decision(Decision(sweep, cache, Result.FAILED, Reason.REGISTRY_UNREADABLE, ""))
+            recorder.failure(
+                Reason.REGISTRY_UNREADABLE,
+                "; ".join(current.problems),
+                facts,
+                error_class=ErrorClass.TRANSIENT,
+            )
+    return found if found or unread else list(decisions)
+
+
+def _repair(sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str, ...]) -> Decision:
+    """A change of its own, so that a deferred repair is done whatever the cache's status is by then."""
+    change = replace(
+        sweep,
+        reason=Reason.REGISTRY_NEWER,
+        selector=CacheSelector(ids=(cache.image_cache_id,)),
+        statuses=None,
+        quiet_since=None,
+        region_id=cache.region_id,
+        reads_registries=False,
+        why=why,
+    )
+    return Decision(change, cache, Result.REFRESHED, change.reason, why, images)
+
+
+def _ready(listings: Sequence[Listing], sweep: CacheRequest, seen: Collection[str]) -> Iterator[ImageCache]:
+    """The selected caches that are Ready, each tick from another one on: time may be too short for all."""
+    caches = [
+        cache
+        for listing in listings
+        for cache in listing.caches
+        if cache.status == _DONE and cache.image_cache_id not in seen and sweep.selector.matches(cache)
+    ]
+    first = int(sweep.change_id, 16) % len(caches) if caches else 0
+    yield from caches[first:]
+    yield from caches[:first]

@@ -1,0 +1,54 @@
+"""What a warm instance keeps between invocations: connections, listings, the updates that it made.
+
+Modules that open connections import an SDK or an HTTP client, which a cold start pays for; so each is
+imported when its first connection is wanted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .economy import RecentUpdates
+from .listings import Listings
+
+if TYPE_CHECKING:
+    from .eci_connections import Connections
+    from .handoff import TaskConnections
+    from .oci_client import RegistryConnections
+
+__all__ = ["Warm"]
+
+
+class Warm:
+    """Kept by the process, never by an invocation; holds no credentials of the role."""
+
+    def __init__(self) -> None:
+        self.listings = Listings()
+        self.recent = RecentUpdates()
+        self._connections: Connections | None = None
+        self._task_connections: TaskConnections | None = None
+        self._registry_connections: RegistryConnections | None = None
+
+    def connections(self) -> Connections:
+        """Connections to ECI."""
+        from .eci_connections import Connections  # noqa: PLC0415 - an ignored event must not pay for it
+
+        if self._connections is None:
+            self._connections = Connections()
+        return self._connections
+
+    def task_connections(self) -> TaskConnections:
+        """Connections to Function Compute."""
+        from .handoff import TaskConnections  # noqa: PLC0415 - likewise
+
+        if self._task_connections is None:
+            self._task_connections = TaskConnections()
+        return self._task_connections
+
+    def registry_connections(self) -> RegistryConnections:
+        """Connections to registries."""
+        from .oci_client import RegistryConnections  # noqa: PLC0415 - likewise
+
+        if self._registry_connections is None:
+            self._registry_connections = RegistryConnections()
+        return self._registry_connections
