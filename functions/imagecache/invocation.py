@@ -18,6 +18,7 @@ from typing import Any
 from .changes import Item, Notice
 from .credentials import Credentials, read_credentials
 from .deadline import HAND_OFF_SECONDS, Deadline
+from .dry_run import plan_part
 from .engine import Engine
 from .errors import (
     DoorError,
@@ -72,6 +73,7 @@ class Invocation:
         """
         settings = read_settings(os.environ, read_rules)
         logging.getLogger(__package__).setLevel(settings.log_level)
+        self.recorder.dry_run = settings.dry_run
         return settings
 
     @cached_property
@@ -102,7 +104,7 @@ class Invocation:
             _warm.listings,
             follower,
             self._open_reader,
-            _warm.recent,
+            _warm.recent(self.settings.eci_endpoint),
         )
 
     def _open_gateway(self) -> EciGateway:
@@ -196,7 +198,7 @@ def _framed(door: str, context: Any, work: Callable[[Invocation], None]) -> list
 
 
 def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) -> dict[str, Any]:
-    """The answer to a trigger that is not HTTP.
+    """The answer to a trigger that is not HTTP: the records, and of a dry run the plan.
 
     Args:
         outcomes: the records.
@@ -211,7 +213,7 @@ def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) 
         failed += [outcome for outcome in outcomes if outcome["result"] == Result.REJECTED.value]
     if failed:
         raise _failure(failed, len(outcomes))
-    return {"outcomes": list(outcomes)}
+    return {"outcomes": list(outcomes), **plan_part(outcomes)}
 
 
 def _failure(failed: Sequence[Outcome], total: int) -> DoorError:

@@ -62,6 +62,8 @@ class Recorder:
         self._door = door
         self._request_id = request_id
         self._stream = stream
+        self.dry_run = False
+        """Whether the settings say that nothing is rebuilt; then every record says so."""
         self.outcomes: list[Outcome] = []
         """All records so far, in order."""
 
@@ -75,6 +77,8 @@ class Recorder:
             "reason": reason.value,
             "message": message,
         }
+        if self.dry_run:
+            outcome["dry_run"] = True
         outcome.update((key, value) for key, value in facts.items() if value is not None and value != "")
         outcome = {key: _bounded(key, value) for key, value in outcome.items()}
         if len(outcome.get("images_after", ())) > MOST_IMAGES:
@@ -153,6 +157,7 @@ def describe_change(change: Change) -> dict[str, Any]:
         "event_id": change.event_id,
         "change_id": change.change_id,
         "region_id": change.region_id,
+        "dry_run": change.dry_run or None,
     }
     if isinstance(change, PushEvent):
         pushed_at = change.pushed_at.isoformat() if change.pushed_at else None

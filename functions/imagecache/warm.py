@@ -24,10 +24,14 @@ class Warm:
 
     def __init__(self) -> None:
         self.listings = Listings()
-        self.recent = RecentUpdates()
+        self._recent: dict[str, RecentUpdates] = {}
         self._connections: Connections | None = None
         self._task_connections: TaskConnections | None = None
         self._registry_connections: RegistryConnections | None = None
+
+    def recent(self, endpoint: str) -> RecentUpdates:
+        """The updates that were sent to an endpoint; another endpoint is another account's caches."""
+        return self._recent.setdefault(endpoint, RecentUpdates())
 
     def connections(self) -> Connections:
         """Connections to ECI."""

@@ -205,6 +205,7 @@ class Told:
         outcomes: its records.
         status: of its answer, where that has one.
         error: what it raised instead of answering.
+        plan: of a dry run, by what would become of each cache.
         text: all of what left the function: records, answer, error, stderr, log.
     """
 
@@ -212,6 +213,7 @@ class Told:
     status: int | None
     error: DoorError | None
     text: str
+    plan: dict[str, list[dict[str, Any]]]
 
     @property
     def results(self) -> list[tuple[str, str]]:
@@ -306,7 +308,7 @@ class Doors:
         for secret in self.secrets:
             for form in (secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe="")):
                 assert form not in told
-        return Told(records, answer.get("statusCode"), error, told)
+        return Told(records, answer.get("statusCode"), error, told, _plan(answer))
 
     def _log(self) -> list[str]:
         # The server has a thread of its own, and its log lines are no part of the function's.
@@ -405,9 +407,16 @@ def _records(out: str, door: str, request_id: str) -> list[dict[str, Any]]:
     return records
 
 
+def _plan(answer: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    body = json.loads(answer["body"]) if "body" in answer else answer
+    plan: dict[str, list[dict[str, Any]]] = body.get("plan", {})
+    return plan
+
+
 def _outcomes(answer: Mapping[str, Any]) -> Any:
     if "body" not in answer:
-        assert set(answer) <= {"statusCode", "outcomes"}
+        assert set(answer) <= {"statusCode", "outcomes", "plan"}
+        assert ("plan" in answer) is any("dry_run" in outcome for outcome in answer["outcomes"])
         return answer["outcomes"]
     assert answer["body"].isascii()
     body = json.loads(answer["body"])
@@ -415,6 +424,7 @@ def _outcomes(answer: Mapping[str, Any]) -> Any:
         "statusCode": answer["statusCode"],
         "headers": {"Content-Type": "application/json"},
         "isBase64Encoded": False,
-        "body": {"outcomes": body["outcomes"]},
+        "body": {key: body[key] for key in ("outcomes", "plan") if key in body},
     }
+    assert ("plan" in body) is any("dry_run" in outcome for outcome in body["outcomes"])
     return body["outcomes"]
