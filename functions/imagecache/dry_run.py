@@ -38,9 +38,9 @@ _TOLD = (
 def plan_part(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The member ``plan`` of an answer, or nothing where the records are of no dry run.
 
-    ``would_refresh`` and ``busy`` (would be deferred, as the cache takes no update now) have the exact request,
-    passwords masked; ``up_to_date``, ``held_by_policy`` and ``no_match`` say why nothing would be done. What was
-    refused or failed is among the records only.
+    ``would_refresh`` and ``busy`` (would be deferred, as the cache takes no update now) have the exact
+    request, passwords masked; ``up_to_date``, ``held_by_policy`` and ``no_match`` say why nothing would be
+    done. What was refused or failed is among the records only.
 
     Args:
         outcomes: the records.

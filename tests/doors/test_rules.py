@@ -1,4 +1,4 @@
-"""Rules through the entry points: what a pushed tag does to a cache's list, and what goes with its updates."""
+"""Rules through the entry points: what a pushed tag does to a list, and what goes with updates."""
 
 from __future__ import annotations
 

@@ -1,0 +1,240 @@
+"""Rules with a real registry: its own notifications in any order, and what it says when it is asked."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagecache.errors import RetryableDoorError
+from local.registry import LocalRegistry, missing_tools
+
+pytestmark = pytest.mark.skipif(
+    bool(missing_tools()), reason=f"no real registry here: missing {', '.join(missing_tools())}"
+)
+
+TAGS = ["v1.0.1", "v1.1.0", "v2.0.0", "v1.0.2"]
+KEPT = ["v1.1.0", "v1.0.2"]
+POLICY = {"type": "semver", "range": ">=1.0 <2", "keep": 2}
+NEWER = ("refreshed", "REGISTRY_NEWER")
+NOTHING = ("ignored", "NOTHING_TO_REPAIR")
+WAIT_SECONDS = 30
+
+
+def tags_in(body: bytes) -> set[str]:
+    """The tags that a notification's events name."""
+    events = json.loads(body)["events"]
+    return {event["target"]["tag"] for event in events if "tag" in event["target"]}
+
+
+class Notified:
+    """The notifications that a registry sent."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self._arrived = threading.Condition()
+
+    def add(self, body: bytes) -> None:
+        with self._arrived:
+            self.bodies.append(body)
+            self._arrived.notify_all()
+
+    def tags(self) -> set[str]:
+        return {tag for body in self.bodies for tag in tags_in(body)}
+
+    def wait_for(self, tags: set[str]) -> None:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: self.tags() >= tags, timeout=WAIT_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def notified() -> Iterator[tuple[Notified, str]]:
+    """What was notified, and the URL that takes it."""
+    received = Notified()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.add(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments: Any) -> None:
+            """Keep stderr free of access lines."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield received, f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory, notified: Any) -> Iterator[LocalRegistry]:
+    """A registry in which four versions were pushed one after the other."""
+    received, url = notified
+    with LocalRegistry(tmp_path_factory.mktemp("registry"), {"collector": url}) as running:
+        running.push("prod/web", "v1.0.0", content="first")
+        for tag in TAGS:
+            running.push("prod/web", tag, content=tag)
+        received.wait_for({"v1.0.0", *TAGS})
+        yield running
+
+
+@pytest.fixture
+def rules(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def put(*documents: dict[str, Any]) -> None:
+        monkeypatch.setenv("IMC_RULES", json.dumps({"rules": list(documents)}))
+
+    return put
+
+
+TICKS = itertools.count(10)
+
+
+def sweep(doors: Any) -> Any:
+    """A tick of its own."""
+    return doors.timer(triggerTime=f"2026-03-02T02:{next(TICKS)}:00Z")
+
+
+def end_updates(deployed: Any) -> None:
+    for cache in deployed.control.caches():
+        if cache["status"] == "Updating":
+            deployed.control.force(cache["image_cache_id"], "Ready")
+
+
+def listed(deployed: Any, identifier: str) -> list[str]:
+    return [image.rpartition(":")[2] for image in deployed.control.cache(identifier)["images"]]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("reads", [False, True], ids=["events only", "registry read"])
+def test_the_newest_two_stay_whatever_the_order_and_number_of_deliveries(
+    deployed: Any, doors: Any, rules: Any, registry: LocalRegistry, notified: Any, seed: int, reads: bool
+) -> None:
+    rules({"policy": POLICY} | ({"registry": "read"} if reads else {}))
+    identifier = deployed.cache(f"{registry.host}/prod/web:v1.0.0")
+    chance = random.Random(seed)
+    bodies = [body for body in notified[0].bodies if tags_in(body) & set(TAGS)]
+    assert len(bodies) >= len(TAGS)
+    deliveries = bodies + chance.choices(bodies, k=chance.randrange(6))
+    chance.shuffle(deliveries)
+    for body in deliveries:
+        told = doors.webhook("distribution", body.decode())
+        assert told.status == 200, told.text
+        end_updates(deployed)
+    assert listed(deployed, identifier) == KEPT
+
+
+def test_a_sweep_repairs_what_was_never_delivered_with_one_update(
+    deployed: Any, doors: Any, rules: Any, registry: LocalRegistry
+) -> None:
+    rules({"images": {"repositories": ["prod/**"]}, "policy": POLICY, "registry": "read"})
+    identifier = deployed.cache("redis:7", f"{registry.host}/prod/web:v1.0.0", image_cache_name="web")
+    told = sweep(doors)
+    assert told.results == [NEWER]
+    assert all(tag in told.only["message"] for tag in KEPT)
+    web = f"{registry.host}/prod/web"
+    assert deployed.updated() == {identifier: ["redis:7", *(f"{web}:{tag}" for tag in KEPT)]}
+    end_updates(deployed)
+    assert sweep(doors).results == [NOTHING]
+    assert len(deployed.updates()) == 1
+
+
+def test_a_sweep_notices_another_image_under_the_same_tag(
+    deployed: Any, doors: Any, rules: Any, registry: LocalRegistry
+) -> None:
+    rules({"registry": "read"})
+    registry.push("prod/moving", "latest", content="one")
+    deployed.cache(f"{registry.host}/prod/moving:latest")
+    first = sweep(doors)
+    assert first.results == [NEWER]
+    assert "not known" in first.only["message"]
+    end_updates(deployed)
+    assert sweep(doors).results == [NOTHING]
+    registry.push("prod/moving", "latest", content="two")
+    told = sweep(doors)
+    assert told.results == [NEWER]
+    assert "prod/moving:latest" in told.only["message"]
+    end_updates(deployed)
+    assert sweep(doors).results == [NOTHING]
+    assert len(deployed.updates()) == 2
+
+
+def test_a_repeated_push_of_the_digest_that_was_built_changes_nothing(
+    deployed: Any, doors: Any, rules: Any, events: Any, registry: LocalRegistry
+) -> None:
+    rules({"registry": "read"})
+    digest = registry.push("prod/again", "latest", content="one")
+    deployed.cache(f"{registry.host}/prod/again:latest")
+
+    def pushed(found: str) -> Any:
+        envelope = events.distribution(registry.host, repository="prod/again")
+        (event,) = envelope["events"]
+        event["timestamp"] = events.now()
+        event["target"]["digest"] = found
+        return doors.webhook("distribution", envelope)
+
+    assert pushed(digest).results == [("refreshed", "TAG_REPUSHED")]
+    end_updates(deployed)
+    assert pushed(digest).results == [("unchanged", "SAME_DIGEST")]
+    assert len(deployed.updates()) == 1
+
+
+def test_a_refresh_brings_the_list_to_what_the_policy_wants_now(
+    deployed: Any, doors: Any, rules: Any, registry: LocalRegistry
+) -> None:
+    rules({"policy": POLICY, "registry": "read"})
+    identifier = deployed.cache(f"{registry.host}/prod/web:v1.0.0")
+    assert doors.manual(imageCacheId=identifier).results == [("refreshed", "REBUILD_REQUESTED")]
+    assert deployed.updated() == {identifier: [f"{registry.host}/prod/web:{tag}" for tag in KEPT]}
+
+
+def test_a_list_that_a_person_sets_is_sent_as_it_is(
+    deployed: Any, doors: Any, rules: Any, registry: LocalRegistry
+) -> None:
+    rules({"policy": POLICY, "registry": "read"})
+    identifier = deployed.cache(f"{registry.host}/prod/web:v1.0.0")
+    wanted = [f"{registry.host}/prod/web:v1.0.1"]
+    assert doors.manual(imageCacheId=identifier, images=wanted).results == [("refreshed", "LIST_CHANGED")]
+    assert deployed.updated() == {identifier: wanted}
+
+
+def test_a_registry_that_does_not_answer_never_blocks_the_refresh_of_an_event(
+    deployed: Any, doors: Any, rules: Any, events: Any, tmp_path: Path
+) -> None:
+    with LocalRegistry(tmp_path / "gone", {}) as gone:
+        host = gone.host
+    rules({"registry": "read"})
+    identifier = deployed.cache(f"{host}/prod/web:latest", "redis:7")
+    started = time.monotonic()
+    told = doors.webhook("distribution", events.distribution(host))
+    assert time.monotonic() - started < WAIT_SECONDS
+    assert told.results == [("refreshed", "TAG_REPUSHED")]
+    assert host in told.only["registry_error"]
+    assert deployed.updated() == {identifier: [f"{host}/prod/web:latest", "redis:7"]}
+
+
+def test_a_sweep_that_could_not_ask_is_tried_again(
+    deployed: Any, doors: Any, rules: Any, tmp_path: Path
+) -> None:
+    with LocalRegistry(tmp_path / "gone", {}) as gone:
+        host = gone.host
+    rules({"registry": "read", "images": {"repositories": ["prod/**"]}})
+    deployed.cache(f"{host}/prod/web:latest")
+    broken = deployed.cache("redis:7", status="UpdateFailed")
+    told = sweep(doors)
+    assert sorted(told.results) == [("failed", "REGISTRY_UNREADABLE"), ("refreshed", "SWEEP_REPAIR")]
+    assert isinstance(told.error, RetryableDoorError)
+    assert list(deployed.updated()) == [broken]

@@ -1,0 +1,155 @@
+"""Promotions followed through: busy caches, bursts over several repositories, caps and cooldowns."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.registry import LocalRegistry, missing_tools
+
+HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
+WEB = f"{HOST}/prod/web"
+SEMVER = {"type": "semver", "range": ">=1.0 <2"}
+MOST_TAKEN_TO_LAND = 10_000.0
+
+
+def set_rules(world: Any, *rules: dict[str, Any]) -> None:
+    world.setenv("IMC_RULES", json.dumps({"rules": list(rules)}))
+
+
+def images(world: Any, identifier: str) -> list[str]:
+    found: list[str] = world.eci.cache(identifier)["images"]
+    return found
+
+
+def test_a_promotion_for_a_busy_cache_is_made_once_it_is_ready(world: Any) -> None:
+    set_rules(world, {"policy": SEMVER})
+    identifier = world.cache(f"{WEB}:v1.0.0")
+    assert world.push(world.event(tag="v1.0.1")).said == [("refreshed", "TAG_PROMOTED")]
+    assert world.push(world.event(tag="v1.0.2")).said == [("deferred", "CACHE_BUSY")]
+    visits = world.settle()
+    assert images(world, identifier) == [f"{WEB}:v1.0.2"]
+    assert [update["images"] for update in world.updates()] == [[f"{WEB}:v1.0.1"], [f"{WEB}:v1.0.2"]]
+    said = Counter(entry for visit in visits for entry in visit.said)
+    # The first tag was replaced while its update ran: nothing is left to see of it.
+    assert said["landed", "LANDED"] + said["ignored", "POLICY_HOLDS"] == 2
+    assert not said["failed", "GAVE_UP"]
+
+
+def test_an_older_promotion_that_waited_takes_nothing_back(world: Any) -> None:
+    set_rules(world, {"policy": SEMVER})
+    identifier = world.cache(f"{WEB}:v1.0.0")
+    world.push(world.event(tag="v1.0.1"))
+    assert world.push(world.event(tag="v1.0.2")).said == [("deferred", "CACHE_BUSY")]
+    assert world.push(world.event(tag="v1.0.3")).said == [("deferred", "CACHE_BUSY")]
+    waiting = [task for task in iter(world.tasks.take, None)]
+    for task in reversed(waiting):
+        world.eci.force(identifier, "Ready") if images(world, identifier) else None
+        world.follow(task.document)
+    world.settle()
+    assert images(world, identifier) == [f"{WEB}:v1.0.3"]
+
+
+def test_of_tags_without_an_order_a_retry_takes_no_later_one_back(world: Any) -> None:
+    set_rules(world, {"policy": {"type": "any"}})
+    identifier = world.cache(f"{WEB}:blue")
+    world.push(world.event(tag="green", age_seconds=30))
+    assert world.push(world.event(tag="red", age_seconds=20)).said == [("deferred", "CACHE_BUSY")]
+    assert world.push(world.event(tag="black", age_seconds=10)).said == [("deferred", "CACHE_BUSY")]
+    first, *others = sorted(iter(world.tasks.take, None), key=lambda task: -task.delay_seconds)
+    by_tag = {task.document["change"]["tag"]: task for task in (first, *others)}
+    world.eci.force(identifier, "Ready")
+    world.follow(by_tag["black"].document)
+    assert images(world, identifier) == [f"{WEB}:black"]
+    world.eci.force(identifier, "Ready")
+    assert world.follow(by_tag["red"].document).said == [("ignored", "POLICY_HOLDS")]
+    world.settle()
+    assert images(world, identifier) == [f"{WEB}:black"]
+
+
+def test_a_promotion_that_ended_in_a_failed_update_is_made_again(world: Any) -> None:
+    set_rules(world, {"policy": SEMVER})
+    identifier = world.cache(f"{WEB}:v1.0.0")
+    world.push(world.event(tag="v1.0.1"))
+    world.eci.force(identifier, "UpdateFailed", "pull failed")
+    said = [entry for visit in world.settle() for entry in visit.said]
+    assert said[-1] == ("landed", "LANDED")
+    assert images(world, identifier) == [f"{WEB}:v1.0.1"]
+    assert len(world.updates()) == 2
+
+
+def test_a_cooldown_defers_until_it_is_over_and_one_update_serves_all(world: Any) -> None:
+    set_rules(world, {"cooldownSeconds": 900})
+    world.cache()
+    assert world.push().said == [("refreshed", "TAG_REPUSHED")]
+    for task in iter(world.tasks.take, None):
+        world.clock.now = max(world.clock.now, task.due + 100)
+        world.follow(task.document)
+    for _ in range(5):
+        visit = world.push()
+        assert visit.said == [("deferred", "COOLING_DOWN")]
+    assert all(800 < delay <= 900 for delay in world.tasks.delays)
+    assert len(world.updates()) == 1
+
+
+def test_beyond_the_cap_per_run_updates_are_deferred_and_then_made(world: Any) -> None:
+    world.setenv("IMC_MAX_UPDATES_PER_RUN", "2")
+    identifiers = {world.cache(image_cache_name=f"web-{number}") for number in range(5)}
+    told = world.push()
+    assert Counter(told.said) == {("refreshed", "TAG_REPUSHED"): 2, ("deferred", "UPDATE_CAP"): 3}
+    world.settle()
+    assert {update["image_cache_id"] for update in world.updates()} == identifiers
+    assert len(world.updates()) == len(identifiers)
+
+
+def test_the_cap_per_hour_holds_for_follow_tasks_too(world: Any) -> None:
+    world.setenv("IMC_MAX_UPDATES_PER_HOUR", "2")
+    world.setenv("IMC_FOLLOW_GIVE_UP_SECONDS", "604800")
+    for number in range(4):
+        world.cache(image_cache_name=f"web-{number}")
+    assert Counter(world.push().said)["deferred", "UPDATE_CAP"] == 2
+    tasks = list(iter(world.tasks.take, None))
+    said = [entry for task in tasks for entry in world.follow(task.document).said]
+    # The functions' own clock is the real one: the hour is not over.
+    assert Counter(said)["deferred", "UPDATE_CAP"] == 2
+    assert len(world.updates()) == 2
+
+
+@pytest.mark.skipif(bool(missing_tools()), reason=f"no real registry: missing {', '.join(missing_tools())}")
+def test_a_burst_of_promotions_over_ten_repositories_costs_two_updates(world: Any, tmp_path: Path) -> None:
+    repositories = [f"prod/app-{number}" for number in range(10)]
+    set_rules(world, {"policy": SEMVER, "registry": "read"})
+    with LocalRegistry(tmp_path / "registry", {}) as registry:
+        identifier = world.cache(*(f"{registry.host}/{repository}:v1.0.0" for repository in repositories))
+
+        def pushed(repository: str) -> Any:
+            registry.push(repository, "v1.0.1", content=repository)
+            event = {
+                "id": f"event-{repository}",
+                "timestamp": world.event()["time"],
+                "action": "push",
+                "target": {"repository": repository, "tag": "v1.0.1", "digest": None, "mediaType": None},
+                "request": {"host": registry.host},
+            }
+            event["target"] = {key: value for key, value in event["target"].items() if value}
+            visit = world.http(
+                "on_webhook",
+                "/webhooks/distribution",
+                {"events": [event]},
+                token="token-0123456789abcdef",
+            )
+            return visit.said
+
+        assert pushed(repositories[0]) == [("refreshed", "TAG_PROMOTED")]
+        for repository in repositories[1:]:
+            assert pushed(repository) == [("deferred", "CACHE_BUSY")]
+        said = Counter(entry for visit in world.settle() for entry in visit.said)
+    assert len(world.updates()) == 2
+    assert images(world, identifier) == [
+        f"{registry.host}/{repository}:v1.0.1" for repository in repositories
+    ]
+    assert said["landed", "LANDED"] == len(repositories)
