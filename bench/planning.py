@@ -1,7 +1,7 @@
 """Planning one push over many image caches, in a warm instance: how it grows with their number.
 
-Two times: with a listing that was planned on before (it keeps an index by repository), and with one that was just
-read, whose index has to be made first. No network; reading a listing is not part of it.
+Two times: with a listing that was planned on before (it keeps an index by repository), and with one that was
+just read, whose index has to be made first. No network; reading a listing is not part of it.
 """
 
 from __future__ import annotations

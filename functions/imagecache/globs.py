@@ -15,6 +15,7 @@ __all__ = ["glob_matches"]
 _PART = re.compile(r"\*\*|.", re.DOTALL)
 
 
+@lru_cache(maxsize=8192)
 def glob_matches(pattern: str, text: str) -> bool:
     """Whether the whole text matches the glob. Every other character means itself."""
     parts = _parts(pattern)

@@ -124,7 +124,7 @@ class Invocation:
         def remaining() -> float:
             return min(reading.remaining(), self.deadline.remaining())
 
-        accounts = RegistryAccounts(self.settings, lambda: self.credentials, remaining)
+        accounts = RegistryAccounts(self.settings, lambda: self.credentials, remaining, _warm.acr_connections)
         return OciReader(accounts.account, remaining, connections)
 
     def _open_store(self) -> TaskStore:

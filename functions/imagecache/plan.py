@@ -131,10 +131,7 @@ def _decide_push(cache: ImageCache, push: PushEvent, rules: Rules) -> Decision |
 
 
 def _listed(cache: ImageCache, push: PushEvent, rules: Rules) -> list[Entry]:
-    repository = (rules.identity(push.registry), push.repository)
-    return [
-        entry for entry in entries_of(cache.images, rules) if (entry.registry, entry.repository) == repository
-    ]
+    return entries_of(cache.images, rules, (rules.identity(push.registry), push.repository))
 
 
 def _promoted_later(cache: ImageCache, push: PushEvent, rule: Rule | None, registry: str) -> datetime | None:

@@ -79,29 +79,43 @@ class Slots:
         return [entry.tag for entry in self.entries]
 
 
-def entries_of(images: Sequence[str], rules: Rules) -> list[Entry]:
-    """The entries of a list; what is no reference is left out, and thereby left alone."""
+def entries_of(images: Sequence[str], rules: Rules, repository: tuple[str, str] | None = None) -> list[Entry]:
+    """The entries of a list; what is no reference is left out, and thereby left alone.
+
+    Args:
+        images: the list.
+        rules: tell which hosts are one registry.
+        repository: only entries of this one: registry identity, aliases resolved, and path.
+    """
     entries = []
+    # The last component is in every form of a repository's name, and most entries are of another one.
+    name = repository[1].rpartition("/")[2] if repository else ""
     for position, text in enumerate(images):
+        if name not in text:
+            continue
         try:
             reference = parse_reference(text)
             registry = rules.identity(registry_identity(reference.host))
         except InputError:
             continue
-        entries.append(Entry(position, text, registry, reference))
+        if repository in {None, (registry, reference.repository)}:
+            entries.append(Entry(position, text, registry, reference))
     return entries
 
 
-def governed(cache: ImageCache, images: Sequence[str], rules: Rules) -> list[Slots]:
+def governed(
+    cache: ImageCache, images: Sequence[str], rules: Rules, repository: tuple[str, str] | None = None
+) -> list[Slots]:
     """The entries of a list that policies govern.
 
     Args:
         cache: the cache, which rules may select.
         images: its list, or the one that it is to get.
         rules: the rules.
+        repository: only entries of this one, see ``entries_of``.
     """
     groups: dict[tuple[str, str, str, str], tuple[Rule, str, list[Entry]]] = {}
-    for entry in entries_of(images, rules):
+    for entry in entries_of(images, rules, repository):
         if entry.pinned:
             continue
         rule = rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
@@ -133,15 +147,26 @@ def promote(
     rank = rule.policy.rank(tag) if rule else None
     if rule is None or rank is None:
         return images
-    stems = [slots.entries[0].stem for slots in governed(cache, images, rules)]
-    for stem in dict.fromkeys(stems):
-        # Placing tags moves what stands behind them, so the slots are found anew for each form of the name.
-        for slots in governed(cache, images, rules):
-            alike = slots.repository == repository and slots.rule is rule and slots.variant == rank.variant
-            if alike and slots.entries[0].stem == stem:
-                images = place(images, slots, _with(slots, tag))
-                break
+    alike = _alike(cache, images, repository, rule, rank.variant, rules)
+    for number in range(len(alike)):
+        images = place(images, alike[number], _with(alike[number], tag))
+        if number + 1 < len(alike):
+            # Placing tags moves what stands behind them.
+            alike = _alike(cache, images, repository, rule, rank.variant, rules)
     return images
+
+
+def _alike(  # noqa: PLR0913, PLR0917 - what makes slots those of a tag
+    cache: ImageCache,
+    images: Sequence[str],
+    repository: tuple[str, str],
+    rule: Rule,
+    variant: str,
+    rules: Rules,
+) -> list[Slots]:
+    """The slots that a tag competes for: one for each form of the repository's name."""
+    found = governed(cache, images, rules, repository)
+    return [slots for slots in found if slots.rule is rule and slots.variant == variant]
 
 
 def bring_up_to_date(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .acr_login import AcrLogin
+from .acr_login import AcrConnections, AcrLogin
 from .credentials import Credentials
 from .errors import InputError
 from .registry import enterprise_host, personal_host, registry_identity, registry_region
@@ -26,12 +26,18 @@ class RegistryAccounts:
         settings: of this invocation.
         credentials: gives those of this invocation; asked when a temporary account is needed.
         remaining: seconds that are left for asking registries.
+        connections: gives those that outlive the invocation; asked likewise.
     """
 
     def __init__(
-        self, settings: Settings, credentials: Callable[[], Credentials], remaining: Callable[[], float]
+        self,
+        settings: Settings,
+        credentials: Callable[[], Credentials],
+        remaining: Callable[[], float],
+        connections: Callable[[], AcrConnections],
     ) -> None:
         self._settings = settings
+        self._connections = connections
         self._credentials = credentials
         self._remaining = remaining
         self._login: AcrLogin | None = None
@@ -63,7 +69,9 @@ class RegistryAccounts:
 
     def _acr(self) -> AcrLogin:
         if self._login is None:
-            self._login = AcrLogin(self._settings.cr_endpoint, self._credentials(), self._remaining)
+            self._login = AcrLogin(
+                self._settings.cr_endpoint, self._credentials(), self._remaining, self._connections()
+            )
         return self._login
 
 

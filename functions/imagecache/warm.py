@@ -12,6 +12,7 @@ from .economy import RecentUpdates
 from .listings import Listings
 
 if TYPE_CHECKING:
+    from .acr_login import AcrConnections
     from .eci_connections import Connections
     from .handoff import TaskConnections
     from .oci_client import RegistryConnections
@@ -28,6 +29,7 @@ class Warm:
         self._connections: Connections | None = None
         self._task_connections: TaskConnections | None = None
         self._registry_connections: RegistryConnections | None = None
+        self._acr_connections: AcrConnections | None = None
 
     def recent(self, endpoint: str) -> RecentUpdates:
         """The updates that were sent to an endpoint; another endpoint is another account's caches."""
@@ -56,3 +58,11 @@ class Warm:
         if self._registry_connections is None:
             self._registry_connections = RegistryConnections()
         return self._registry_connections
+
+    def acr_connections(self) -> AcrConnections:
+        """Connections to Container Registry's API, with the temporary accounts that it gave."""
+        from .acr_login import AcrConnections  # noqa: PLC0415 - likewise
+
+        if self._acr_connections is None:
+            self._acr_connections = AcrConnections()
+        return self._acr_connections

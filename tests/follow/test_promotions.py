@@ -14,7 +14,6 @@ from local.registry import LocalRegistry, missing_tools
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 WEB = f"{HOST}/prod/web"
 SEMVER = {"type": "semver", "range": ">=1.0 <2"}
-MOST_TAKEN_TO_LAND = 10_000.0
 
 
 def set_rules(world: Any, *rules: dict[str, Any]) -> None:
@@ -46,9 +45,8 @@ def test_an_older_promotion_that_waited_takes_nothing_back(world: Any) -> None:
     world.push(world.event(tag="v1.0.1"))
     assert world.push(world.event(tag="v1.0.2")).said == [("deferred", "CACHE_BUSY")]
     assert world.push(world.event(tag="v1.0.3")).said == [("deferred", "CACHE_BUSY")]
-    waiting = [task for task in iter(world.tasks.take, None)]
-    for task in reversed(waiting):
-        world.eci.force(identifier, "Ready") if images(world, identifier) else None
+    for task in reversed(list(iter(world.tasks.take, None))):
+        world.eci.force(identifier, "Ready")
         world.follow(task.document)
     world.settle()
     assert images(world, identifier) == [f"{WEB}:v1.0.3"]
