@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .documents import MAX_BODY_BYTES
+from .dry_run import plan_part
 from .errors import InputError
 from .outcomes import RETRIED, Outcome
 from .reasons import Reason, Result
@@ -37,6 +38,8 @@ class HttpRequest:
         query: parameters; may hold secrets, so it is not in the text form.
         raw_body: as the event has it.
         is_base64: whether the body is encoded.
+        headers: names in lower case; may hold secrets as well. Several values of one name, in whatever case
+            it was written, are joined by commas, as the platform joins them.
     """
 
     method: str
@@ -44,6 +47,7 @@ class HttpRequest:
     query: Mapping[str, str]
     raw_body: str
     is_base64: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"HttpRequest({self.method} {self.path})"
@@ -90,16 +94,17 @@ def read_http_event(document: Any) -> HttpRequest:
         query=document.get("queryParameters") or {},
         raw_body=document.get("body") or "",
         is_base64=bool(document.get("isBase64Encoded")),
+        headers=_by_lower_case_name(document["headers"]),
     )
 
 
 def http_answer(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The HTTP answer that tells the outcomes."""
+    """The HTTP answer that tells the outcomes, and of a dry run the plan."""
     return {
         "statusCode": status_code(outcomes),
         "headers": {"Content-Type": "application/json"},
         "isBase64Encoded": False,
-        "body": json.dumps({"outcomes": list(outcomes)}, ensure_ascii=True),
+        "body": json.dumps({"outcomes": list(outcomes), **plan_part(outcomes)}, ensure_ascii=True),
     }
 
 
@@ -117,6 +122,14 @@ def status_code(outcomes: Sequence[Outcome]) -> int:
     if results == {Result.REJECTED.value}:
         return _STATUS_OF_REJECTION.get(Reason(outcomes[0]["reason"]), _BAD_REQUEST)
     return 200
+
+
+def _by_lower_case_name(headers: Mapping[str, str]) -> Mapping[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        joined[key] = f"{joined[key]},{value}" if key in joined else value
+    return joined
 
 
 def _too_large(found: str) -> InputError:

@@ -157,8 +157,9 @@ def describe_change(change: Change) -> dict[str, Any]:
         "event_id": change.event_id,
         "change_id": change.change_id,
         "region_id": change.region_id,
-        "dry_run": change.dry_run or None,
     }
+    if change.dry_run:
+        facts["dry_run"] = True
     if isinstance(change, PushEvent):
         pushed_at = change.pushed_at.isoformat() if change.pushed_at else None
         facts.update(image=change.image, digest=change.digest, pushed_at=pushed_at)

@@ -196,7 +196,7 @@ REASONS: dict[Reason, Explanation] = {
     Reason.INVALID_REFERENCE: _rejected("A name, tag or digest is none by the OCI reference grammar."),
     Reason.UNKNOWN_REGISTRY: _rejected("The payload does not tell from which registry it comes."),
     Reason.REGISTRY_MISMATCH: _rejected("The registry parameter names another region than the payload."),
-    Reason.UNAUTHORIZED: _rejected("The request's token is missing or wrong."),
+    Reason.UNAUTHORIZED: _rejected("The request's token or signature is missing or wrong."),
     Reason.NO_TOKEN_CONFIGURED: _rejected("No webhook token is configured, so every webhook is refused."),
     Reason.UNKNOWN_SOURCE: _rejected("The path names no known webhook source; the message lists them."),
     Reason.METHOD_NOT_ALLOWED: _rejected("The HTTP method is not POST."),

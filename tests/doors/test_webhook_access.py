@@ -71,9 +71,13 @@ def test_without_a_configured_token_every_webhook_is_refused(
     assert fleet.calls() == []
 
 
-def test_a_token_is_taken_from_the_query_only(fleet: Any, doors: Any, events: Any) -> None:
+def test_a_token_is_taken_from_neither_the_body_nor_any_other_header(
+    fleet: Any, doors: Any, events: Any
+) -> None:
     event = doors.http("/webhooks/acr", {**events.acr(), "token": TOKEN}, token=None)
-    event["headers"].update(Authorization=f"Bearer {TOKEN}", Token=TOKEN)
+    event["headers"].update(
+        {"Token": TOKEN, "Cookie": f"token={TOKEN}", "X-Authorization": f"Bearer {TOKEN}"}
+    )
     assert doors.call("on_webhook", event).status == 401
 
 

@@ -75,14 +75,18 @@ def test_an_event_is_read() -> None:
     read = read_http_event(
         event(body="e30=", isBase64Encoded=True, requestContext={"http": {"method": "post"}})
     )
-    assert read == HttpRequest("POST", "/webhooks/acr", {"token": TOKEN}, "e30=", is_base64=True)
+    headers = {"content-type": "application/json"}
+    assert read == HttpRequest(
+        "POST", "/webhooks/acr", {"token": TOKEN}, "e30=", is_base64=True, headers=headers
+    )
     assert read.body() == b"{}"
 
 
 @pytest.mark.parametrize("absent", [..., None], ids=["left out", "null"])
 def test_query_body_and_encoding_may_be_absent(absent: Any) -> None:
     read = read_http_event(event(queryParameters=absent, body=absent, isBase64Encoded=absent))
-    assert read == HttpRequest("POST", "/webhooks/acr", {}, "", is_base64=False)
+    headers = {"content-type": "application/json"}
+    assert read == HttpRequest("POST", "/webhooks/acr", {}, "", is_base64=False, headers=headers)
     assert read.body() == b""
 
 
@@ -115,8 +119,23 @@ def test_an_event_of_another_shape_is_refused(document: Any, where: str) -> None
     assert TOKEN not in f"{refused.value.message} {refused.value.found}"
 
 
-def test_the_text_form_of_a_request_shows_neither_query_nor_body() -> None:
-    read = read_http_event(event(body=TOKEN))
+@pytest.mark.parametrize(
+    ("headers", "read"),
+    [
+        pytest.param({}, {}, id="none"),
+        pytest.param({"Content-Type": "a/b"}, {"content-type": "a/b"}, id="canonical case"),
+        pytest.param({"X-HUB-signature-256": "s"}, {"x-hub-signature-256": "s"}, id="any case"),
+        pytest.param({"Accept": "a,b"}, {"accept": "a,b"}, id="values that the platform joined"),
+        pytest.param({"Accept": "a", "accept": "b"}, {"accept": "a,b"}, id="one name in two cases"),
+        pytest.param({"A": "1", "B": "2", "a": "3"}, {"a": "1,3", "b": "2"}, id="beside another name"),
+    ],
+)
+def test_headers_are_read_by_their_names_in_lower_case(headers: dict[str, str], read: dict[str, str]) -> None:
+    assert read_http_event(event(headers=headers)).headers == read
+
+
+def test_the_text_form_of_a_request_shows_neither_query_nor_body_nor_headers() -> None:
+    read = read_http_event(event(body=TOKEN, headers={"Authorization": TOKEN}))
     assert repr(read) == "HttpRequest(POST /webhooks/acr)"
 
 

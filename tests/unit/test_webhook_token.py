@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import io
 import os
 from datetime import datetime, timezone
@@ -17,7 +19,7 @@ from imagecache.http_trigger import HttpRequest
 from imagecache.invocation import Invocation
 from imagecache.outcomes import Recorder
 from imagecache.reasons import Reason
-from imagecache.webhook import check_token, read_webhook
+from imagecache.webhook import check_signature, check_token, read_webhook
 
 TOKEN = "correct-horse-battery"
 OTHER_TOKEN = "staple+and/more=signs%41"
@@ -92,12 +94,31 @@ def test_a_refusal_tells_what_is_wrong_and_not_what_was_given(query: dict[str, s
     assert error.found == ""
 
 
+@pytest.mark.parametrize("path", ["/webhooks/acr", "/webhooks/github", "/webhooks/harbor"])
 @pytest.mark.parametrize("query", [{}, {"token": ""}, {"token": TOKEN}, {"token": "None"}])
-def test_without_configured_tokens_nobody_is_let_in(query: dict[str, str]) -> None:
+def test_without_configured_tokens_nobody_is_let_in(
+    query: dict[str, str], path: str, invocation: Invocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMC_WEBHOOK_TOKENS", "")
     with pytest.raises(InputError) as refused:
-        check_token(query, ())
+        read_webhook(request(query, path=path), invocation)
     assert refused.value.reason is Reason.NO_TOKEN_CONFIGURED
     assert "IMC_WEBHOOK_TOKENS" in refused.value.message
+
+
+@given(st.binary(max_size=200), tokens, st.lists(tokens, max_size=3))
+def test_the_signature_of_each_configured_token_is_let_in(body: bytes, token: str, others: list[str]) -> None:
+    signature = hmac.new(token.encode(), body, hashlib.sha256).hexdigest()
+    check_signature(f"sha256={signature}", body, (*others, token))
+
+
+@given(st.text(max_size=80), st.binary(max_size=80))
+def test_no_other_signature_is_let_in(signature: str, body: bytes) -> None:
+    with pytest.raises(InputError) as refused:
+        check_signature(signature, body, TOKENS)
+    assert refused.value.reason is Reason.UNAUTHORIZED
+    told = "the signature is wrong" if signature else "the X-Hub-Signature-256 header is missing"
+    assert (refused.value.message, refused.value.found) == (told, "")
 
 
 def test_a_request_with_a_token_is_read(invocation: Invocation) -> None:
@@ -148,7 +169,7 @@ def test_any_other_path_is_answered_with_the_known_sources(path: str, invocation
     with pytest.raises(InputError) as refused:
         read_webhook(request({"token": TOKEN}, path=path), invocation)
     assert refused.value.reason is Reason.UNKNOWN_SOURCE
-    assert refused.value.rule == "acr, distribution"
+    assert refused.value.rule == "acr, azure, distribution, dockerhub, github, harbor, native, quay"
 
 
 @pytest.mark.parametrize("registry", ["acme-registry.cn-hangzhou.cr.aliyuncs.com", "r.example.com:5000"])

@@ -30,7 +30,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         InputError: when the document breaks its schema, a name is invalid, or the ``registry`` parameter
             names a registry of another region than the payload.
     """
-    validate(document, "acr-webhook")
+    validate(document, "acr-webhook", where=delivery.where)
     pushed, repository = document["push_data"], document["repository"]
     host = delivery.registry or shared_host(repository["region"])
     _check_region(host, repository["region"])

@@ -17,7 +17,7 @@ from ..schema import validate
 from .delivery import Delivery
 from .push import image_push
 
-__all__ = ["read"]
+__all__ = ["SOURCE", "read"]
 
 SOURCE = "acs.cr"
 
@@ -25,18 +25,13 @@ _PUSH_TYPES = frozenset({"cr:Artifact:PushCompleted", "cr:Artifact:BuildComplete
 _PERSONAL = "crpi-"
 
 
-def read(document: Any, delivery: Delivery, *, where: str = "") -> list[Item]:
+def read(document: Any, delivery: Delivery) -> list[Item]:
     """The push that one CloudEvents object reports, or the notice that says why it reports none.
-
-    Args:
-        document: the parsed JSON.
-        delivery: how it came.
-        where: a JSON pointer to it, for error messages.
 
     Raises:
         InputError: when it breaks its schema, a name is invalid, or the registry cannot be told.
     """
-    validate(document, "acr-cloudevent", where=where)
+    validate(document, "acr-cloudevent", where=delivery.where)
     if document["source"] != SOURCE or document["type"] not in _PUSH_TYPES:
         return [
             _ignored(
@@ -53,7 +48,7 @@ def read(document: Any, delivery: Delivery, *, where: str = "") -> list[Item]:
         delivery,
         source=SOURCE,
         event_id=document["id"],
-        host=_host(document, where),
+        host=_host(document, delivery.where),
         repository=f"{data['RepoNamespaceName']}/{data['RepoName']}",
         tag=data["Tag"],
         digest=data.get("Digest"),

@@ -28,8 +28,9 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     Raises:
         InputError: when the document is no envelope. A bad event inside one is a notice of its own.
     """
-    validate(document, "distribution-envelope")
-    return [_read_one(event, delivery, f"/events/{index}") for index, event in enumerate(document["events"])]
+    validate(document, "distribution-envelope", where=delivery.where)
+    inside = f"{delivery.where}/events"
+    return [_read_one(event, delivery, f"{inside}/{index}") for index, event in enumerate(document["events"])]
 
 
 def _read_one(event: Any, delivery: Delivery, where: str) -> Item:
