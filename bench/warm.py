@@ -112,7 +112,15 @@ def measure() -> dict[str, dict[str, float]]:
         items = read_event_bus(document, Delivery(arrived, "bench"))
         follower = Follower(unfollowed, arrived, None)
         Engine(
-            settings, recorder, arrived, lambda: gateway, listings, follower, _no_registry, recent
+            settings,
+            recorder,
+            arrived,
+            lambda: gateway,
+            listings,
+            follower,
+            _no_registry,
+            _no_registry,
+            recent,
         ).process(items)
 
     def theirs(event: bytes) -> None:

@@ -18,15 +18,15 @@ from typing import Any
 from .aftermath import Aftermath, Sending
 from .caches import ImageCache
 from .changes import CacheRequest, PushEvent
+from .composition import parameters_of, wanted_now
 from .economy import UpdateBudget, cooldown_left
-from .errors import BenignError, BusyError, EciError, HeldBackError
+from .errors import BenignError, BusyError, EciError, HeldBackError, TransientError
 from .gateway import EciGateway
 from .noting import notes_of
 from .plan import Decision, decide
-from .promotions import entries_of
 from .reasons import Reason, Result
-from .registry_view import Current, RegistryView
-from .rules import Rules, update_parameters
+from .registry_view import Current, RegistryView, what_is_newer
+from .rules import Rules
 from .update import build_update
 
 __all__ = ["Applier"]
@@ -99,7 +99,11 @@ class Applier:
         try:
             if not dry_run:
                 self._check_now(cache, wanted, began)
-            current = self._current(cache, wanted)
+            current = wanted_now(cache, wanted, self.view)
+            repairs = all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted)
+            if repairs and not what_is_newer(cache, current):
+                self._repaired_already(cache, wanted, current, started)
+                return
             wanted = [replace(decision, images_after=current.images) for decision in wanted]
             request = build_update(
                 cache,
@@ -108,7 +112,7 @@ class Applier:
                 began=began,
                 attempt=self.aftermath.attempt,
                 notes=notes_of(wanted, current.digests, began, self.skew, self.rules),
-                extra=self._parameters(cache, current.images),
+                extra=parameters_of(cache, current.images, self.rules),
             )
         except EciError as error:
             self.aftermath.failed(wanted, error, started, update_calls=0)
@@ -138,19 +142,31 @@ class Applier:
             raise HeldBackError(Reason.COOLING_DOWN, message, delay_seconds=left)
         self.budget.check(now)
 
-    def _current(self, cache: ImageCache, wanted: Sequence[Decision]) -> Current:
-        images = wanted[-1].images_after
-        if any(isinstance(decision.change, CacheRequest) and decision.change.images for decision in wanted):
-            return Current(images)
-        return self.view.current(cache, images)
+    def _repaired_already(
+        self, cache: ImageCache, wanted: Sequence[Decision], current: Current, started: float
+    ) -> None:
+        """A repair by what registries have, for which they give no reason any more.
 
-    def _parameters(self, cache: ImageCache, images: Sequence[str]) -> dict[str, Any]:
-        """What the rules of the entries add to the update, in the order of the rules."""
-        found = [
-            self.rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
-            for entry in entries_of(images, self.rules)
-        ]
-        return update_parameters(rule for rule in self.rules.rules if any(rule is each for each in found))
+        Raises:
+            TransientError: they did not answer, so it is not known.
+        """
+        if current.unread:
+            raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
+        message = "registries have nothing newer than what the cache was built with"
+        self.aftermath.settled(
+            [
+                replace(
+                    decision,
+                    result=Result.UNCHANGED,
+                    reason=Reason.COVERED,
+                    message=message,
+                    cache=cache,
+                    images_after=(),
+                )
+                for decision in wanted
+            ],
+            started,
+        )
 
     def _send(
         self,

@@ -39,6 +39,7 @@ class Engine:
         listings: those that outlive the invocation.
         follower: stores follow tasks.
         open_reader: makes the reader of registries; called only if a rule asks for one.
+        reading_time: seconds that are left for asking registries.
         recent: the updates that this process made.
     """
 
@@ -49,6 +50,7 @@ class Engine:
     listings: Listings
     follower: Follower
     open_reader: Callable[[], RegistryReader]
+    reading_time: Callable[[], float]
     recent: RecentUpdates
 
     def process(self, items: Iterable[Item]) -> None:
@@ -68,7 +70,7 @@ class Engine:
                 self._without_credentials(change, error)
             return
         aftermath = Aftermath(self.recorder, self.follower, began=self.arrived)
-        view = RegistryView(self.settings.rules, self.open_reader)
+        view = RegistryView(self.settings.rules, self.open_reader, self.reading_time)
         decisions: list[Decision] = []
         for change in changes:
             decisions += self._plan(gateway, change, aftermath, view)
@@ -89,7 +91,7 @@ class Engine:
         except CredentialsError as error:
             self._without_credentials(progress.change, error)
             return
-        view = RegistryView(self.settings.rules, self.open_reader)
+        view = RegistryView(self.settings.rules, self.open_reader, self.reading_time)
         applier = self._applier(gateway, aftermath, view)
         if progress.image_cache_id:
             FollowLook(applier, progress, self.follower.settings.rebuilds).take()

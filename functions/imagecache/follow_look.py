@@ -84,9 +84,7 @@ class FollowLook:
 
     def _covered_since(self, cache: ImageCache) -> datetime | None:
         """When the update began that has the change and is running or Ready, or None."""
-        covering = covering_update(
-            cache, self.progress.change, self.applier.skew, self.applier.rules
-        )
+        covering = covering_update(cache, self.progress.change, self.applier.skew, self.applier.rules)
         if covering is not None:
             return covering.began
         certain = cache.status in {_RUNNING, _DONE} and has_wanted_list(

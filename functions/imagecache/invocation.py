@@ -104,6 +104,7 @@ class Invocation:
             _warm.listings,
             follower,
             self._open_reader,
+            self._reading_time,
             _warm.recent(self.settings.eci_endpoint),
         )
 
@@ -119,13 +120,18 @@ class Invocation:
         from .oci_client import OciReader  # noqa: PLC0415 - see Warm
         from .registry_accounts import RegistryAccounts  # noqa: PLC0415 - see Warm
 
-        reading = Deadline(self.settings.registry_seconds)
+        accounts = RegistryAccounts(
+            self.settings, lambda: self.credentials, self._reading_time, _warm.acr_connections
+        )
+        return OciReader(accounts.account, self._reading_time, connections)
 
-        def remaining() -> float:
-            return min(reading.remaining(), self.deadline.remaining())
+    @cached_property
+    def _reading(self) -> Deadline:
+        """The end of asking registries; begins when it is first asked for."""
+        return Deadline(self.settings.registry_seconds)
 
-        accounts = RegistryAccounts(self.settings, lambda: self.credentials, remaining, _warm.acr_connections)
-        return OciReader(accounts.account, remaining, connections)
+    def _reading_time(self) -> float:
+        return min(self._reading.remaining(), self.deadline.remaining())
 
     def _open_store(self) -> TaskStore:
         connections = _warm.task_connections()

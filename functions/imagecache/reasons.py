@@ -49,6 +49,7 @@ class Reason(str, Enum):
     NO_LONGER_LISTED = "NO_LONGER_LISTED"
     CACHE_GONE = "CACHE_GONE"
     FOLLOW_RUNNING = "FOLLOW_RUNNING"
+    SWEEP_UNFINISHED = "SWEEP_UNFINISHED"
     SUPERSEDED = "SUPERSEDED"
     NOTHING_SELECTED = "NOTHING_SELECTED"
     NOTHING_TO_REPAIR = "NOTHING_TO_REPAIR"
@@ -173,6 +174,9 @@ REASONS: dict[Reason, Explanation] = {
     Reason.NO_LONGER_LISTED: _ignored("When the cache was read again, the change no longer concerned it."),
     Reason.CACHE_GONE: _ignored("The cache was deleted, or is no longer visible to the function's role."),
     Reason.FOLLOW_RUNNING: _ignored("The sweep leaves the cache to the follow task of its last update."),
+    Reason.SWEEP_UNFINISHED: _ignored(
+        "The sweep had no time to ask registries about every cache; the next one begins with others."
+    ),
     Reason.SUPERSEDED: _ignored("The cache has got another list since the requested one was asked for."),
     Reason.NOTHING_SELECTED: _ignored("The refresh's selector matches no image cache."),
     Reason.NOTHING_TO_REPAIR: _ignored("The sweep found no selected cache in UpdateFailed."),
@@ -213,8 +217,8 @@ REASONS: dict[Reason, Explanation] = {
     ),
     Reason.COOLING_DOWN: _passing("The rule's cooldown since the cache's last update is not over."),
     Reason.UPDATE_CAP: _passing("The cap on updates per run or per hour is reached."),
-    Reason.REGISTRY_UNREADABLE: _failed(
-        "A registry that a rule asks had no good answer, so its part of the sweep was not done."
+    Reason.REGISTRY_UNREADABLE: _passing(
+        "A registry that a rule asks had no good answer, so a repair by what it has was not made."
     ),
     Reason.THROTTLED: _passing("ECI throttled the call."),
     Reason.SERVER_ERROR: _passing("ECI answered with a 5xx or a code for a passing fault."),

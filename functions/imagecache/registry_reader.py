@@ -5,10 +5,13 @@ The seam between deciding and reading: nothing here knows HTTP, tokens or the ve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Account", "RegistryReader"]
+from .errors import RegistryError
+
+__all__ = ["Account", "RegistryReader", "RememberingReader"]
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,39 @@ class RegistryReader(Protocol):
         Raises:
             RegistryError: when neither is known.
         """
+
+
+class RememberingReader:
+    """A reader that asks another one each question once, and gives its answer, or its failure, again.
+
+    Args:
+        reader: is asked.
+    """
+
+    def __init__(self, reader: RegistryReader) -> None:
+        self._reader = reader
+        self._answers: dict[tuple[str, ...], frozenset[str] | str | RegistryError | None] = {}
+
+    def tags(self, registry: str, repository: str) -> frozenset[str]:
+        """See ``RegistryReader``."""
+        answer = self._answer((registry, repository), lambda: self._reader.tags(registry, repository))
+        return answer if isinstance(answer, frozenset) else frozenset()
+
+    def digest(self, registry: str, repository: str, tag: str) -> str | None:
+        """See ``RegistryReader``."""
+        key = (registry, repository, tag)
+        answer = self._answer(key, lambda: self._reader.digest(registry, repository, tag))
+        return answer if isinstance(answer, str) else None
+
+    def _answer(
+        self, key: tuple[str, ...], ask: Callable[[], frozenset[str] | str | None]
+    ) -> frozenset[str] | str | None:
+        if key not in self._answers:
+            try:
+                self._answers[key] = ask()
+            except RegistryError as error:
+                self._answers[key] = error
+        answer = self._answers[key]
+        if isinstance(answer, RegistryError):
+            raise RegistryError(str(answer))
+        return answer

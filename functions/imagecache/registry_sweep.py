@@ -5,13 +5,13 @@ This is what repairs an event that was never delivered.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from .caches import ImageCache, Listing
 from .changes import CacheRequest
 from .errors import ErrorClass
-from .outcomes import Recorder, describe_decision
+from .outcomes import Recorder, describe_change, describe_decision
 from .plan import Decision
 from .reasons import Reason, Result
 from .registry_view import RegistryView, what_is_newer
@@ -20,6 +20,7 @@ from .selectors import CacheSelector
 __all__ = ["sweep_registries"]
 
 _DONE = "Ready"
+_SHARE = 0.5
 
 
 def sweep_registries(
@@ -44,14 +45,27 @@ def sweep_registries(
     """
     found = [decision for decision in decisions if decision.cache is not None]
     seen = {decision.cache.image_cache_id for decision in found if decision.cache}
-    unread = False
-    for cache in _ready(listings, sweep, seen):
-        current = view.current(cache, cache.images)
+    caches = _ready(listings, sweep, seen)
+    # The other half is for the updates, which ask again: what was read before one began may be old by then.
+    until = view.remaining() * _SHARE
+    survey = view.survey()
+    told = False
+    for number, cache in enumerate(caches):
+        current = survey.current(cache, cache.images)
         why = what_is_newer(cache, current)
+        if view.remaining() <= until and not why:
+            recorder.record(
+                Result.IGNORED,
+                Reason.SWEEP_UNFINISHED,
+                f"there was time to ask registries about {number} of {len(caches)} image caches",
+                describe_change(sweep),
+            )
+            told = True
+            break
         if why:
             found.append(_repair(sweep, cache, why, current.images))
         elif current.unread:
-            unread = True
+            told = True
             facts = describe_decision(Decision(sweep, cache, Result.FAILED, Reason.REGISTRY_UNREADABLE, ""))
             recorder.failure(
                 Reason.REGISTRY_UNREADABLE,
@@ -59,7 +73,7 @@ def sweep_registries(
                 facts,
                 error_class=ErrorClass.TRANSIENT,
             )
-    return found if found or unread else list(decisions)
+    return found if found or told else list(decisions)
 
 
 def _repair(sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str, ...]) -> Decision:
@@ -77,7 +91,7 @@ def _repair(sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str,
     return Decision(change, cache, Result.REFRESHED, change.reason, why, images)
 
 
-def _ready(listings: Sequence[Listing], sweep: CacheRequest, seen: Collection[str]) -> Iterator[ImageCache]:
+def _ready(listings: Sequence[Listing], sweep: CacheRequest, seen: Collection[str]) -> list[ImageCache]:
     """The selected caches that are Ready, each tick from another one on: time may be too short for all."""
     caches = [
         cache
@@ -86,5 +100,4 @@ def _ready(listings: Sequence[Listing], sweep: CacheRequest, seen: Collection[st
         if cache.status == _DONE and cache.image_cache_id not in seen and sweep.selector.matches(cache)
     ]
     first = int(sweep.change_id, 16) % len(caches) if caches else 0
-    yield from caches[first:]
-    yield from caches[:first]
+    return caches[first:] + caches[:first]

@@ -14,7 +14,7 @@ from .errors import RegistryError
 from .memory import MOST_TAGS, OWN_TAGS, last_update
 from .notes import had_digest, remembers_digests
 from .promotions import Entry, bring_up_to_date, entries_of, governed
-from .registry_reader import RegistryReader
+from .registry_reader import RegistryReader, RememberingReader
 from .rules import Rules
 
 __all__ = ["Current", "RegistryView", "what_is_newer"]
@@ -45,12 +45,24 @@ class RegistryView:
     Args:
         rules: the rules.
         open_reader: makes the reader; called when something is to be read for the first time.
+        remaining: seconds that are left for reading.
     """
 
-    def __init__(self, rules: Rules, open_reader: Callable[[], RegistryReader]) -> None:
+    def __init__(
+        self, rules: Rules, open_reader: Callable[[], RegistryReader], remaining: Callable[[], float]
+    ) -> None:
         self._rules = rules
         self._open_reader = open_reader
+        self._remaining = remaining
         self._reader: RegistryReader | None = None
+
+    def survey(self) -> RegistryView:
+        """A view that asks each thing once, for comparing many caches; what it knows may be old by then."""
+        return RegistryView(self._rules, lambda: RememberingReader(self._open()), self._remaining)
+
+    def remaining(self) -> float:
+        """Seconds that are left for reading."""
+        return self._remaining()
 
     def current(self, cache: ImageCache, images: tuple[str, ...]) -> Current:
         """Ask for what concerns a cache; nothing is asked where no rule says so.
@@ -121,8 +133,11 @@ def what_is_newer(cache: ImageCache, current: Current) -> str:
     """
     if current.images != cache.images:
         added = [image for image in current.images if image not in cache.images]
+        gone = [image for image in cache.images if image not in current.images]
+        if added:
+            return f"the registry has {', '.join(added)}"
         return (
-            f"the registry has {', '.join(added)}" if added else "the registry has lost tags that are listed"
+            f"by what the registry has, {', '.join(gone)} is to go" if gone else "the tags are out of order"
         )
     last = last_update(cache)
     if last is None or not remembers_digests(cache, last.began):

@@ -238,3 +238,36 @@ def test_a_sweep_that_could_not_ask_is_tried_again(
     assert sorted(told.results) == [("failed", "REGISTRY_UNREADABLE"), ("refreshed", "SWEEP_REPAIR")]
     assert isinstance(told.error, RetryableDoorError)
     assert list(deployed.updated()) == [broken]
+
+
+class Slow(BaseHTTPRequestHandler):
+    """A registry that takes its time, and has nothing."""
+
+    def do_HEAD(self) -> None:
+        threading.Event().wait(0.3)
+        self.send_response(503)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        """Keep stderr free of access lines."""
+
+
+def test_a_sweep_without_time_for_all_says_so_and_is_no_failure(
+    deployed: Any, doors: Any, rules: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules({"registry": "read"})
+    monkeypatch.setenv("IMC_REGISTRY_SECONDS", "1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    for number in range(6):
+        deployed.cache(f"127.0.0.1:{server.server_port}/prod/app-{number}:latest")
+    told = sweep(doors)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    assert told.results[-1] == ("ignored", "SWEEP_UNFINISHED")
+    assert "of 6 image caches" in told.outcomes[-1]["message"]
+    assert deployed.updates() == []

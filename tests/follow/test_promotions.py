@@ -151,3 +151,49 @@ def test_a_burst_of_promotions_over_ten_repositories_costs_two_updates(world: An
         f"{registry.host}/{repository}:v1.0.1" for repository in repositories
     ]
     assert said["landed", "LANDED"] == len(repositories)
+
+
+@pytest.fixture
+def behind(world: Any, tmp_path: Path) -> Any:
+    """A cache that is behind its registry, and a sweep whose repair was throttled and waits in a follow task."""
+    if missing := missing_tools():
+        pytest.skip(f"no real registry: missing {', '.join(missing)}")
+    set_rules(world, {"policy": SEMVER, "registry": "read"})
+    with LocalRegistry(tmp_path / "registry", {}) as registry:
+        for tag in ("v1.0.0", "v1.0.1"):
+            registry.push("prod/web", tag, content=tag)
+        identifier = world.cache(f"{registry.host}/prod/web:v1.0.0")
+        world.eci.inject("error", action="UpdateImageCache", code="Throttling", count=3)
+        assert world.timer().said == [("deferred", "THROTTLED")]
+        assert world.eci.faults() == []
+        yield identifier, registry
+
+
+def test_a_deferred_repair_is_made_by_what_the_registry_has_then(world: Any, behind: Any) -> None:
+    identifier, registry = behind
+    registry.push("prod/web", "v1.0.2", content="newest")
+    said = [entry for visit in world.settle() for entry in visit.said]
+    assert said[0] == ("refreshed", "REGISTRY_NEWER")
+    assert said[-1] == ("landed", "LANDED")
+    assert images(world, identifier) == [f"{registry.host}/prod/web:v1.0.2"]
+
+
+def test_a_repair_that_something_else_made_in_the_meantime_is_not_made_again(world: Any, behind: Any) -> None:
+    identifier, registry = behind
+    world.manual(imageCacheId=identifier)
+    world.eci.force(identifier, "Ready")
+    said = {entry for visit in world.settle() for entry in visit.said}
+    assert said == {("landed", "LANDED"), ("unchanged", "COVERED")}
+    assert images(world, identifier) == [f"{registry.host}/prod/web:v1.0.1"]
+    assert len(world.updates()) == 1
+
+
+def test_a_repair_waits_for_a_registry_that_does_not_answer(world: Any, behind: Any) -> None:
+    identifier, registry = behind
+    registry.stop()
+    visit = world.run_next()
+    assert visit.said == [("deferred", "REGISTRY_UNREADABLE")]
+    assert world.updates() == []
+    registry.start()
+    world.settle()
+    assert images(world, identifier) == [f"{registry.host}/prod/web:v1.0.1"]

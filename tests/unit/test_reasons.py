@@ -49,6 +49,7 @@ def test_what_passes_by_itself_is_deferred_or_failed_and_nothing_else_is() -> No
         Reason.CACHE_BUSY,
         Reason.COOLING_DOWN,
         Reason.UPDATE_CAP,
+        Reason.REGISTRY_UNREADABLE,
         Reason.THROTTLED,
         Reason.SERVER_ERROR,
         Reason.TIMED_OUT,
