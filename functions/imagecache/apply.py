@@ -13,21 +13,23 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .aftermath import Aftermath, Sending
 from .caches import ImageCache
 from .changes import CacheRequest, PushEvent
-from .composition import parameters_of, wanted_now
+from .composition import Current, parameters_of, wanted_now, what_is_newer
 from .economy import UpdateBudget, cooldown_left
 from .errors import BenignError, BusyError, EciError, HeldBackError, TransientError
 from .gateway import EciGateway
 from .noting import notes_of
 from .plan import Decision, decide
 from .reasons import Reason, Result
-from .registry_view import Current, RegistryView, what_is_newer
 from .rules import Rules
 from .update import build_update
+
+if TYPE_CHECKING:
+    from .registry_view import RegistryView
 
 __all__ = ["Applier"]
 
@@ -43,7 +45,7 @@ class Applier:
         aftermath: told what became of each decision.
         skew: how far the registry's clock may be off.
         rules: policies, cooldowns and parameters.
-        view: what registries have now.
+        view: what registries have now; None where no rule asks them.
         budget: how many updates may still be made.
         dry_run: never update, whatever the change says.
     """
@@ -52,7 +54,7 @@ class Applier:
     aftermath: Aftermath
     skew: timedelta
     rules: Rules
-    view: RegistryView
+    view: RegistryView | None
     budget: UpdateBudget
     dry_run: bool = False
 

@@ -1,21 +1,42 @@
-"""What an update is made of: the list that is wanted now, and the parameters that rules add."""
+"""What an update is made of, and whether registries give a reason for one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .caches import ImageCache
 from .changes import CacheRequest
+from .entries import entries_of
+from .memory import MOST_TAGS, OWN_TAGS, last_update
+from .notes import had_digest, remembers_digests
 from .plan import Decision
-from .promotions import entries_of
-from .registry_view import Current, RegistryView
 from .rules import Rules, update_parameters
 
-__all__ = ["parameters_of", "wanted_now"]
+if TYPE_CHECKING:
+    from .registry_view import RegistryView
+
+__all__ = ["Current", "parameters_of", "wanted_now", "what_is_newer"]
 
 
-def wanted_now(cache: ImageCache, wanted: Sequence[Decision], view: RegistryView) -> Current:
+class Current(NamedTuple):
+    """What is wanted of a cache now.
+
+    Attributes:
+        images: the list that the policies want.
+        digests: entry of that list -> the digest that its tag has; only entries that are known.
+        problems: what was not answered, or not there, one sentence each.
+        unread: whether a registry had no good answer.
+    """
+
+    images: tuple[str, ...]
+    digests: Mapping[str, str] = MappingProxyType({})
+    problems: tuple[str, ...] = ()
+    unread: bool = False
+
+
+def wanted_now(cache: ImageCache, wanted: Sequence[Decision], view: RegistryView | None) -> Current:
     """The list of an update, brought to what the policies want of what registries have.
 
     A list that a request sets is sent as it is.
@@ -23,10 +44,11 @@ def wanted_now(cache: ImageCache, wanted: Sequence[Decision], view: RegistryView
     Args:
         cache: the cache as just described.
         wanted: the decisions that it serves; each was planned on the list that the one before it leaves.
-        view: asks registries.
+        view: asks registries; None where no rule wants that.
     """
     images = wanted[-1].images_after
-    if any(isinstance(decision.change, CacheRequest) and decision.change.images for decision in wanted):
+    given = any(isinstance(decision.change, CacheRequest) and decision.change.images for decision in wanted)
+    if view is None or given:
         return Current(images)
     return view.current(cache, images)
 
@@ -39,8 +61,33 @@ def parameters_of(cache: ImageCache, images: Sequence[str], rules: Rules) -> dic
         images: its new list.
         rules: the rules.
     """
+    if not rules.rules:
+        return {}
     found = [
         rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
         for entry in entries_of(images, rules)
     ]
     return update_parameters(rule for rule in rules.rules if any(rule is each for each in found))
+
+
+def what_is_newer(cache: ImageCache, current: Current) -> str:
+    """What the registries have that the cache was not built with, in words; empty if there is nothing.
+
+    A cache that remembers no digests is taken for older, once: with its next update it remembers.
+    """
+    if current.images != cache.images:
+        added = [image for image in current.images if image not in cache.images]
+        gone = [image for image in cache.images if image not in current.images]
+        if added:
+            return f"the registry has {', '.join(added)}"
+        return (
+            f"by what the registry has, {', '.join(gone)} is to go" if gone else "the tags are out of order"
+        )
+    last = last_update(cache)
+    if last is None or not remembers_digests(cache, last.began):
+        room = len([key for key, _ in cache.tags if key not in OWN_TAGS]) <= MOST_TAGS - len(OWN_TAGS)
+        return "it is not known which images the cache was built with" if current.digests and room else ""
+    changed = [
+        entry for entry, digest in current.digests.items() if not had_digest(cache, last.began, entry, digest)
+    ]
+    return f"the registry has other images under {', '.join(changed)}" if changed else ""

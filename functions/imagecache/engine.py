@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from .aftermath import Aftermath
 from .apply import Applier
@@ -19,10 +20,11 @@ from .listings import Listings
 from .outcomes import Recorder, describe_change
 from .plan import Decision, plan
 from .reasons import Reason
-from .registry_reader import RegistryReader
-from .registry_sweep import sweep_registries
-from .registry_view import RegistryView
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .registry_reader import RegistryReader
+    from .registry_view import RegistryView
 
 __all__ = ["Engine"]
 
@@ -70,7 +72,7 @@ class Engine:
                 self._without_credentials(change, error)
             return
         aftermath = Aftermath(self.recorder, self.follower, began=self.arrived)
-        view = RegistryView(self.settings.rules, self.open_reader, self.reading_time)
+        view = self._view()
         decisions: list[Decision] = []
         for change in changes:
             decisions += self._plan(gateway, change, aftermath, view)
@@ -91,14 +93,21 @@ class Engine:
         except CredentialsError as error:
             self._without_credentials(progress.change, error)
             return
-        view = RegistryView(self.settings.rules, self.open_reader, self.reading_time)
+        view = self._view()
         applier = self._applier(gateway, aftermath, view)
         if progress.image_cache_id:
             FollowLook(applier, progress, self.follower.settings.rebuilds).take()
         else:
             applier.apply(self._plan(gateway, progress.change, aftermath, view, progress.region_id))
 
-    def _applier(self, gateway: EciGateway, aftermath: Aftermath, view: RegistryView) -> Applier:
+    def _view(self) -> RegistryView | None:
+        if not self.settings.rules.read_registries:
+            return None
+        from .registry_view import RegistryView  # noqa: PLC0415 - most rules ask no registry
+
+        return RegistryView(self.settings.rules, self.open_reader, self.reading_time)
+
+    def _applier(self, gateway: EciGateway, aftermath: Aftermath, view: RegistryView | None) -> Applier:
         settings = self.settings
         budget = UpdateBudget(
             settings.most_per_run,
@@ -127,7 +136,7 @@ class Engine:
         gateway: EciGateway,
         change: Change,
         aftermath: Aftermath,
-        view: RegistryView,
+        view: RegistryView | None,
         only_region: str = "",
     ) -> Sequence[Decision]:
         """Decide a change over its regions; a region that cannot be listed has its own record."""
@@ -140,11 +149,9 @@ class Engine:
                 failures[region_id] = error
         skew = timedelta(seconds=self.settings.clock_skew_seconds)
         decisions = plan(listings, change, skew, self.settings.rules)
-        if (
-            isinstance(change, CacheRequest)
-            and change.reads_registries
-            and self.settings.rules.read_registries
-        ):
+        if isinstance(change, CacheRequest) and change.reads_registries and view is not None:
+            from .registry_sweep import sweep_registries  # noqa: PLC0415 - see _view
+
             decisions = sweep_registries(listings, change, decisions, view, self.recorder)
         if not failures:
             return decisions

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .changes import Item, Notice
 from .credentials import Credentials, read_credentials
@@ -32,10 +32,12 @@ from .follow import Follower, Progress, TaskStore
 from .gateway import EciGateway
 from .outcomes import RETRIED, Outcome, Recorder
 from .reasons import Reason, Result
-from .registry_reader import RegistryReader
 from .rules_loading import read_rules
 from .settings import Settings, read_settings
 from .warm import Warm
+
+if TYPE_CHECKING:
+    from .registry_reader import RegistryReader
 
 __all__ = ["Invocation", "event_answer", "run", "run_follow"]
 

@@ -126,7 +126,8 @@ def with_memory(
     """The cache's tags with the memory of an update that begins now.
 
     All other tags are kept, so that none is lost whether the platform merges or replaces tags. Where the
-    cache has as many tags as it may have and none of them is ours, it keeps those and remembers nothing.
+    cache has as many tags as it may have and none of them is the memory, it keeps those and remembers
+    nothing.
 
     Args:
         cache: the cache as described.
@@ -144,7 +145,7 @@ def with_memory(
             break
         value += f".{change_id}"
     others = tuple((key, old) for key, old in cache.tags if key not in OWN_TAGS)
-    if len(others) >= MOST_TAGS:
+    if len(others) >= MOST_TAGS or (len(cache.tags) >= MOST_TAGS and MEMORY_TAG not in dict(cache.tags)):
         return cache.tags
     ours = _own_tags(cache, value, note_tags(cache, notes, began), MOST_TAGS - len(others))
     return (*others, *ours.items())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -38,6 +39,7 @@ _REPOSITORY = 8
 _DIGITS = 14
 """So many digits of milliseconds last until the year 5138."""
 
+_PUSHED_PART = re.compile(rf"([0-9a-f]{{{_REPOSITORY}}})-([0-9]{{1,{_DIGITS}}})", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -105,14 +107,8 @@ def _digests(cache: ImageCache) -> str:
 def _read_pushed(cache: ImageCache) -> dict[str, datetime]:
     found: dict[str, datetime] = {}
     for part in dict(cache.tags).get(PUSHED_TAG, "").split("."):
-        repository, _, digits = part.partition("-")
-        if (
-            len(repository) == _REPOSITORY
-            and digits.isascii()
-            and digits.isdigit()
-            and len(digits) <= _DIGITS
-        ):
-            found[repository] = _EPOCH + timedelta(milliseconds=int(digits))
+        if match := _PUSHED_PART.fullmatch(part):
+            found[match[1]] = _EPOCH + timedelta(milliseconds=int(match[2]))
     return found
 
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from .changes import PushEvent
+from .entries import entries_of
 from .notes import Notes
 from .plan import Decision
-from .promotions import entries_of
 from .rules import Rules
 
 __all__ = ["notes_of"]

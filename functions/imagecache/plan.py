@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from .caches import ImageCache, Listing
 from .changes import MANUAL, CacheRequest, Change, PushEvent
+from .entries import Entry, entries_of
 from .memory import LastUpdate, covering_update, last_update
 from .notes import had_digest, promoted_at
-from .promotions import Entry, entries_of, promote
 from .reasons import Reason, Result
 from .rules import NO_RULES, Rule, Rules
 
@@ -95,7 +95,8 @@ def decide(cache: ImageCache, change: Change, skew: timedelta, rules: Rules = NO
         wanted = _decide_push(cache, change, rules)
     else:
         wanted = _decide_request(cache, change)
-    if wanted is None or wanted.result is not Result.REFRESHED:
+    if wanted is None or wanted.result is not Result.REFRESHED or wanted.reason is Reason.TAG_PROMOTED:
+        # The list that a promotion leads to is another one than any update has made.
         return wanted
     covering = covering_update(cache, change, skew, rules)
     if covering is not None:
@@ -109,29 +110,43 @@ def decide(cache: ImageCache, change: Change, skew: timedelta, rules: Rules = NO
 
 
 def _decide_push(cache: ImageCache, push: PushEvent, rules: Rules) -> Decision | None:
-    listed = _listed(cache, push, rules)
+    listed = _listed(cache.images, push, rules)
     if not listed:
         return None
     tags = [entry.tag for entry in listed if not entry.pinned]
     registry = rules.identity(push.registry)
     rule = rules.rule_for(cache, registry, push.repository, push.tag)
-    if push.tag in tags:
-        listed_tag = f"{push.image} is in the list"
-        return replace(_update(cache, push, Reason.TAG_REPUSHED, listed_tag, cache.images), rule=rule)
     if not tags:
         pinned = f"the cache lists {push.repository} by digest only"
         return Decision(push, cache, Result.IGNORED, Reason.PINNED_BY_DIGEST, pinned, rule=rule)
-    images = promote(cache, cache.images, (registry, push.repository), push.tag, rules)
+    images = _promoted(cache, (registry, push.repository), push.tag, rules) if rule else cache.images
     later = _promoted_later(cache, push, rule, registry)
-    if rule is not None and images != cache.images and later is None:
+    # Another list that has the pushed tag nowhere else is the old one put in order, not worth a rebuild.
+    taken = _forms(images, push, rules) - _forms(cache.images, push, rules)
+    if rule is not None and later is None and taken:
         promoted = f"policy {rule.policy.type} of rule {rule.name} takes {push.tag} beside {', '.join(tags)}"
         return replace(_update(cache, push, Reason.TAG_PROMOTED, promoted, images), rule=rule)
+    if push.tag in tags:
+        listed_tag = f"{push.image} is in the list"
+        return replace(_update(cache, push, Reason.TAG_REPUSHED, listed_tag, cache.images), rule=rule)
     held = f"the cache lists {', '.join(tags)}; {_why_held(push.tag, rule, later)}"
     return Decision(push, cache, Result.IGNORED, Reason.POLICY_HOLDS, held, rule=rule)
 
 
-def _listed(cache: ImageCache, push: PushEvent, rules: Rules) -> list[Entry]:
-    return entries_of(cache.images, rules, (rules.identity(push.registry), push.repository))
+def _promoted(cache: ImageCache, repository: tuple[str, str], tag: str, rules: Rules) -> tuple[str, ...]:
+    from .promotions import promote  # noqa: PLC0415 - a cold start without rules need not pay for it
+
+    return promote(cache, cache.images, repository, tag, rules)
+
+
+def _listed(images: Sequence[str], push: PushEvent, rules: Rules) -> list[Entry]:
+    return entries_of(images, rules, (rules.identity(push.registry), push.repository))
+
+
+def _forms(images: Sequence[str], push: PushEvent, rules: Rules) -> set[str]:
+    """The entries that are the pushed tag, each as it is written."""
+    found = _listed(images, push, rules)
+    return {entry.text for entry in found if entry.tag == push.tag and not entry.pinned}
 
 
 def _promoted_later(cache: ImageCache, push: PushEvent, rule: Rule | None, registry: str) -> datetime | None:
@@ -156,7 +171,9 @@ def _has_digest(cache: ImageCache, push: PushEvent, rules: Rules) -> bool:
     if push.digest is None or push.source == MANUAL or last is None or cache.status != _DONE:
         return False
     texts = [
-        entry.text for entry in _listed(cache, push, rules) if entry.tag == push.tag and not entry.pinned
+        entry.text
+        for entry in _listed(cache.images, push, rules)
+        if entry.tag == push.tag and not entry.pinned
     ]
     return bool(texts) and all(had_digest(cache, last.began, text, push.digest) for text in texts)
 

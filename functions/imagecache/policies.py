@@ -21,22 +21,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["EXACT", "KEY_GROUP", "Policy", "Rank", "check_range", "newest_first"]
+__all__ = ["EXACT", "KEY_GROUP", "Policy", "Rank", "newest_first"]
 
 KEY_GROUP = "key"
 """The group of a policy's pattern that holds what is compared."""
 
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
-_PART = r"(?:0|[1-9][0-9]*)"
-_VERSION = re.compile(
-    rf"v?(?P<numbers>{_PART}(?:\.{_PART}){{0,2}})(?:-(?P<suffix>[0-9A-Za-z._-]+))?", re.ASCII
-)
-_WORDS = r"alpha|beta|rc|pre|preview|dev|snapshot|canary|nightly|next|ea|cr|milestone|m|a|b"
-_PRERELEASE = re.compile(
-    rf"(?:{_WORDS})(?:[.]?[0-9]+)*(?:\.[0-9a-z]+)*|[0-9]+(?:\.[0-9]+)*", re.ASCII | re.IGNORECASE
-)
-_IDENTIFIER = re.compile(r"0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*", re.ASCII)
-_COMPONENTS = 3
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
 _Key: TypeAlias = tuple[Any, ...]
 
@@ -95,15 +85,6 @@ def newest_first(policy: Policy, tags: set[str]) -> list[str]:
     return sorted(ranks, key=lambda tag: (ranks[tag].key, tag), reverse=True)
 
 
-def check_range(text: str) -> None:
-    """Check an npm-style range.
-
-    Raises:
-        ValueError: when it is none.
-    """
-    _parse_range(text)
-
-
 @lru_cache(maxsize=65536)
 def _rank(policy: Policy, tag: str) -> Rank | None:
     if policy.type == "exact":
@@ -111,11 +92,15 @@ def _rank(policy: Policy, tag: str) -> Rank | None:
     if policy.type == "any":
         return Rank("", ())
     if policy.type == "semver":
-        return _version_rank(policy.range, tag)
+        # With a library that takes 20 to 30 ms at a cold start.
+        from .versions import version_rank  # noqa: PLC0415 - only where a rule asks for it
+
+        found = version_rank(policy.range, tag)
+        return Rank(*found) if found else None
     key = _pattern_key(policy.pattern, tag)
     if policy.type == "alphabetical" or key is None:
         return None if key is None else Rank("", (key,))
-    return Rank("", (Decimal(key),)) if _NUMBER.fullmatch(key) else None
+    return Rank("", (Decimal(key),)) if re.fullmatch(_NUMBER, key, re.ASCII) else None
 
 
 def _pattern_key(pattern: str | None, tag: str) -> str | None:
@@ -123,43 +108,3 @@ def _pattern_key(pattern: str | None, tag: str) -> str | None:
         return tag
     match = re.fullmatch(pattern, tag)
     return match[KEY_GROUP] if match else None
-
-
-def _version_rank(text: str, tag: str) -> Rank | None:
-    """The rank of a version in a range.
-
-    Behind the numbers, parts between dashes that read like a prerelease (``rc.1``, ``beta``, digits) are the
-    prerelease; from the first other part on (``alpine``, ``slim``) it is the variant. How many numbers a tag
-    has is part of the variant too: ``1.27`` moves with every release of it, ``1.27.1`` stands still.
-    """
-    match = _VERSION.fullmatch(tag)
-    if match is None:
-        return None
-    prerelease, variant = _suffix(match["suffix"] or "")
-    if any(not _IDENTIFIER.fullmatch(identifier) for identifier in prerelease):
-        return None
-    numbers = match["numbers"].split(".")
-    full = ".".join([*numbers, "0", "0"][:_COMPONENTS]) + ("-" + ".".join(prerelease) if prerelease else "")
-    from semantic_version import Version  # noqa: PLC0415 - 30 ms at a cold start, for semver rules only
-
-    version = Version(full)
-    if version not in _parse_range(text):
-        return None
-    return Rank(f"{len(numbers)}-{variant}", (version.precedence_key,))
-
-
-def _suffix(suffix: str) -> tuple[list[str], str]:
-    """The identifiers of the prerelease, and the variant."""
-    parts = suffix.split("-") if suffix else []
-    count = 0
-    while count < len(parts) and _PRERELEASE.fullmatch(parts[count]):
-        count += 1
-    identifiers = [identifier for part in parts[:count] for identifier in part.split(".")]
-    return identifiers, "-".join(parts[count:])
-
-
-@lru_cache(maxsize=256)
-def _parse_range(text: str) -> Any:
-    from semantic_version import NpmSpec  # noqa: PLC0415 - see _version_rank
-
-    return NpmSpec(text)

@@ -13,51 +13,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from .caches import ImageCache
-from .errors import InputError
+from .entries import Entry, entries_of
 from .policies import newest_first
-from .reference import ImageRef, parse_reference
-from .registry import registry_identity
 from .rules import Rule, Rules
 from .update import MOST_IMAGES
 
-__all__ = ["Entry", "Slots", "bring_up_to_date", "entries_of", "governed", "place", "promote"]
+__all__ = ["Slots", "bring_up_to_date", "governed", "place", "promote"]
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of an image list that is a reference.
-
-    Attributes:
-        position: in the list, from 0.
-        text: as written.
-        registry: the registry's identity, aliases resolved.
-        reference: the parsed text.
-    """
-
-    position: int
-    text: str
-    registry: str
-    reference: ImageRef
-
-    @property
-    def repository(self) -> str:
-        """The repository path."""
-        return self.reference.repository
-
-    @property
-    def tag(self) -> str:
-        """The tag that a puller gets."""
-        return self.reference.effective_tag
-
-    @property
-    def pinned(self) -> bool:
-        """Whether a digest says what is pulled, whatever the tag."""
-        return self.reference.digest is not None
-
-    @property
-    def stem(self) -> str:
-        """The text without its tag."""
-        return self.text.removesuffix(f":{self.reference.tag}") if self.reference.tag else self.text
+_SHRINK_FIRST = (False, True)
+"""Whether slots grow that are filled now: what the others leave is room for these, in a list of any order."""
 
 
 @dataclass(frozen=True)
@@ -77,30 +41,6 @@ class Slots:
     def tags(self) -> list[str]:
         """The listed tags, in order."""
         return [entry.tag for entry in self.entries]
-
-
-def entries_of(images: Sequence[str], rules: Rules, repository: tuple[str, str] | None = None) -> list[Entry]:
-    """The entries of a list; what is no reference is left out, and thereby left alone.
-
-    Args:
-        images: the list.
-        rules: tell which hosts are one registry.
-        repository: only entries of this one: registry identity, aliases resolved, and path.
-    """
-    entries = []
-    # The last component is in every form of a repository's name, and most entries are of another one.
-    name = repository[1].rpartition("/")[2] if repository else ""
-    for position, text in enumerate(images):
-        if name not in text:
-            continue
-        try:
-            reference = parse_reference(text)
-            registry = rules.identity(registry_identity(reference.host))
-        except InputError:
-            continue
-        if repository in {None, (registry, reference.repository)}:
-            entries.append(Entry(position, text, registry, reference))
-    return entries
 
 
 def governed(
@@ -148,11 +88,14 @@ def promote(
     if rule is None or rank is None:
         return images
     alike = _alike(cache, images, repository, rule, rank.variant, rules)
-    for number in range(len(alike)):
-        images = place(images, alike[number], _with(alike[number], tag))
-        if number + 1 < len(alike):
-            # Placing tags moves what stands behind them.
-            alike = _alike(cache, images, repository, rule, rank.variant, rules)
+    for growing in _SHRINK_FIRST:
+        for number in range(len(alike)):
+            candidates = _with(alike[number], tag)
+            if _grows(alike[number], candidates) is growing:
+                images = place(images, alike[number], candidates)
+                if len(alike) > 1:
+                    # Placing tags moves what stands behind them.
+                    alike = _alike(cache, images, repository, rule, rank.variant, rules)
     return images
 
 
@@ -183,21 +126,29 @@ def bring_up_to_date(
         available: (registry identity, repository path) -> tags; what is not in it stays as it is.
         rules: the rules.
     """
-    for number in range(len(governed(cache, images, rules))):
-        slots = governed(cache, images, rules)[number]
-        registry, repository = slots.repository
-        if not (slots.rule.reads_registry and slots.rule.policy.ordered):
-            continue
-        eligible = {
-            tag
-            for tag in available.get(slots.repository, ())
-            if (rank := slots.rule.policy.rank(tag)) is not None
-            and rank.variant == slots.variant
-            and rules.rule_for(cache, registry, repository, tag) is slots.rule
-        }
-        if eligible:
-            images = place(images, slots, newest_first(slots.rule.policy, eligible))
+    for growing in _SHRINK_FIRST:
+        for number in range(len(governed(cache, images, rules))):
+            slots = governed(cache, images, rules)[number]
+            if not (slots.rule.reads_registry and slots.rule.policy.ordered):
+                continue
+            candidates = _eligible(cache, slots, available.get(slots.repository, frozenset()), rules)
+            if candidates and _grows(slots, candidates) is growing:
+                images = place(images, slots, candidates)
     return images
+
+
+def _eligible(cache: ImageCache, slots: Slots, available: AbstractSet[str], rules: Rules) -> list[str]:
+    """The tags that may have the slots, the newest first."""
+    registry, repository = slots.repository
+    policy = slots.rule.policy
+    eligible = {
+        tag
+        for tag in available
+        if (rank := policy.rank(tag)) is not None
+        and rank.variant == slots.variant
+        and rules.rule_for(cache, registry, repository, tag) is slots.rule
+    }
+    return newest_first(policy, eligible)
 
 
 def place(images: tuple[str, ...], slots: Slots, candidates: Sequence[str]) -> tuple[str, ...]:
@@ -224,6 +175,10 @@ def place(images: tuple[str, ...], slots: Slots, candidates: Sequence[str]) -> t
         elif texts:
             placed.append(texts.pop(0))
     return tuple(placed)
+
+
+def _grows(slots: Slots, candidates: Sequence[str]) -> bool:
+    return len(slots.entries) < min(slots.rule.policy.keep, len(candidates))
 
 
 def _with(slots: Slots, tag: str) -> list[str]:

@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from .caches import ImageCache, Listing
 from .changes import CacheRequest
+from .composition import what_is_newer
 from .errors import ErrorClass
 from .outcomes import Recorder, describe_change, describe_decision
 from .plan import Decision
 from .reasons import Reason, Result
-from .registry_view import RegistryView, what_is_newer
+from .registry_view import RegistryView
 from .selectors import CacheSelector
 
 __all__ = ["sweep_registries"]

@@ -6,37 +6,19 @@ A registry that does not answer leaves its repositories as they are, and says so
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from .caches import ImageCache
+from .composition import Current
+from .entries import Entry, entries_of
 from .errors import RegistryError
-from .memory import MOST_TAGS, OWN_TAGS, last_update
-from .notes import had_digest, remembers_digests
-from .promotions import Entry, bring_up_to_date, entries_of, governed
+from .promotions import bring_up_to_date, governed
 from .registry_reader import RegistryReader, RememberingReader
 from .rules import Rules
 
-__all__ = ["Current", "RegistryView", "what_is_newer"]
+__all__ = ["RegistryView"]
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Current:
-    """What is wanted of a cache now.
-
-    Attributes:
-        images: the list that the policies want.
-        digests: entry of that list -> the digest that its tag has; only entries that are known.
-        problems: what was not answered, or not there, one sentence each.
-        unread: whether a registry had no good answer.
-    """
-
-    images: tuple[str, ...]
-    digests: Mapping[str, str] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-    unread: bool = False
 
 
 class RegistryView:
@@ -124,26 +106,3 @@ class RegistryView:
         if self._reader is None:
             self._reader = self._open_reader()
         return self._reader
-
-
-def what_is_newer(cache: ImageCache, current: Current) -> str:
-    """What the registries have that the cache was not built with, in words; empty if there is nothing.
-
-    A cache that remembers no digests is taken for older, once: with its next update it remembers.
-    """
-    if current.images != cache.images:
-        added = [image for image in current.images if image not in cache.images]
-        gone = [image for image in cache.images if image not in current.images]
-        if added:
-            return f"the registry has {', '.join(added)}"
-        return (
-            f"by what the registry has, {', '.join(gone)} is to go" if gone else "the tags are out of order"
-        )
-    last = last_update(cache)
-    if last is None or not remembers_digests(cache, last.began):
-        room = len([key for key, _ in cache.tags if key not in OWN_TAGS]) <= MOST_TAGS - len(OWN_TAGS)
-        return "it is not known which images the cache was built with" if current.digests and room else ""
-    changed = [
-        entry for entry, digest in current.digests.items() if not had_digest(cache, last.began, entry, digest)
-    ]
-    return f"the registry has other images under {', '.join(changed)}" if changed else ""

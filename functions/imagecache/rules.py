@@ -146,7 +146,7 @@ def read_repository_glob(text: str, aliases: Mapping[str, str]) -> RepositoryGlo
         return RepositoryGlob(first.lower(), rest, host_is_glob=True)
     host = registry_identity(first)
     host = aliases.get(host, host)
-    if host == DOCKER_HUB and "/" not in rest and "*" not in rest:
+    if host == DOCKER_HUB and "/" not in rest and "**" not in rest:
         rest = f"library/{rest}"
     return RepositoryGlob(host, rest)
 

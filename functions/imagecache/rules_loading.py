@@ -15,7 +15,7 @@ from typing import Any
 from .documents import MAX_BODY_BYTES, read_json
 from .environment import Environment
 from .errors import InputError
-from .policies import KEY_GROUP, Policy, check_range
+from .policies import KEY_GROUP, Policy
 from .registry import registry_identity
 from .rules import NO_RULES, RepositoryGlob, Rule, Rules, read_repository_glob
 from .schema import violations
@@ -148,6 +148,8 @@ def _policy(document: Mapping[str, Any], where: str, problems: list[str]) -> Pol
         except (re.error, RecursionError, OverflowError) as error:
             problems.append(f"at {where}/pattern: is no regular expression: {str(error)[:200]}")
     if policy.type == "semver":
+        from .versions import check_range  # noqa: PLC0415 - see Policy.rank
+
         try:
             check_range(policy.range)
         except ValueError as error:
