@@ -69,8 +69,8 @@ test-on-%: .venv-%/$(STAMP)
 	@touch $@
 
 .PHONY: package
-package: env ## Build the zip that is deployed (RUNTIME=python3.10: for the other runtime)
-	$(BIN)/python -m deploy package --runtime $(RUNTIME)
+package: env ## Build the zip that is deployed (RUNTIME=python3.10: for the other runtime; RULES=FILE: with rules)
+	$(BIN)/python -m deploy package --runtime $(RUNTIME) $(if $(RULES),--rules '$(RULES)')
 
 .PHONY: deploy-help
 deploy-help: env ## Print the vendor's commands that create a stack (REGION=... BUCKET=...)
@@ -84,6 +84,11 @@ demo: env ## Play the main job on local servers
 .PHONY: soak
 soak: env ## Play 2,000 pushes with faults on local servers (SEED=... repeats a story)
 	$(BIN)/python -m soak $(if $(SEED),--seed $(SEED))
+
+.PHONY: fuzz
+fuzz: env ## Play mutated payloads of every source (SEED=... COUNT=... SOURCE=... repeat or narrow it)
+	$(BIN)/python -m fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+		$(if $(SOURCE),--source $(SOURCE))
 
 .PHONY: bench
 bench: env ## Measure the functions

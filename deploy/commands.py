@@ -20,17 +20,22 @@ from pathlib import Path
 from local.cli_arguments import assignment
 from local.template import TemplateError, load_template
 
+from .rules import rules_problems
+
 __all__ = ["CommandsError", "Package", "Stack", "commands", "read_package", "removal", "run"]
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "template.yml"
 TIMEOUT_MINUTES = 20
-TOKENS_VARIABLE = "WEBHOOK_TOKENS"
+SECRETS = {
+    "WebhookTokens": ("--webhook", "WEBHOOK_TOKENS"),
+    "RegistryPassword": ("--registry-password", "REGISTRY_PASSWORD"),
+}
+"""Parameters whose values no command shows: the option that asks for each, the shell's variable with it."""
 _NO_ACCOUNT = "0000000000000000"
 _HASH_CHARACTERS = 16
 _STACK_ID_OF_ANSWER = """| sed -n 's/.*"StackId": *"\\([^"]*\\)".*/\\1/p' | head -n 1"""
 _STACK_ID_IS_THERE = ': "${STACK_ID:?the answer told none}"'
-_SHELL_TOKENS = f'"${TOKENS_VARIABLE}"'
 
 
 class CommandsError(ValueError):
@@ -45,11 +50,13 @@ class Package:
         path: the zip.
         runtime: what it was built for.
         sha256: of its bytes, in hexadecimal.
+        rules: the name of the rules in it; None when there are none.
     """
 
     path: Path
     runtime: str
     sha256: str
+    rules: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,15 +68,14 @@ class Stack:
         region: its region, such as ``cn-hangzhou``.
         bucket: the OSS bucket, in that region.
         parameters: of the template, beside those that follow from the rest.
-        webhook: whether there is one; its tokens come from an environment variable, as a command line is
-            seen by others and kept in a history.
+        secrets: those of ``SECRETS`` that are given by the shell.
     """
 
     name: str
     region: str
     bucket: str
     parameters: Mapping[str, str] = field(default_factory=dict)
-    webhook: bool = False
+    secrets: frozenset[str] = frozenset()
 
 
 def read_package(path: Path) -> Package:
@@ -82,16 +88,15 @@ def read_package(path: Path) -> Package:
     try:
         content = path.read_bytes()
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        runtime, sha256 = manifest["runtime"], manifest["sha256"]
+        runtime, sha256, rules = manifest["runtime"], manifest["sha256"], manifest.get("rules")
     except OSError as error:
         raise CommandsError(f"{error.filename}: {error.strerror}; `make package` builds it") from None
     except (ValueError, KeyError, TypeError):
-        raise CommandsError(
-            f"{manifest_path}: is no manifest of a package; `make package` writes it"
-        ) from None
+        problem = "is no manifest of a package; `make package` writes it"
+        raise CommandsError(f"{manifest_path}: {problem}") from None
     if hashlib.sha256(content).hexdigest() != sha256:
         raise CommandsError(f"{path}: is not what {manifest_path.name} describes; build it again")
-    return Package(path, runtime, sha256)
+    return Package(path, runtime, sha256, rules)
 
 
 def commands(action: str, stack: Stack, package_path: Path) -> Iterator[str]:
@@ -113,20 +118,19 @@ def commands(action: str, stack: Stack, package_path: Path) -> Iterator[str]:
     code = f"imc-refresh/{package.sha256[:_HASH_CHARACTERS]}/{package.path.name}"
     template = f"imc-refresh/{template_hash}/template.yml"
     parameters = _parameters(stack, package, code)
-    if stack.webhook:
-        yield f': "${{{TOKENS_VARIABLE}:?put the tokens of the webhook into it}}"'
+    yield from (f': "${{{SECRETS[name][1]}:?put {name} into it}}"' for name in sorted(stack.secrets))
     for source, target in ((package.path, code), (TEMPLATE, template)):
         where = f"oss://{stack.bucket}/{target}"
         yield _line(["aliyun", "oss", "cp", _shown(source), where, "--region", stack.region, "--force"])
     url = ["--TemplateURL", f"oss://{stack.bucket}/{template}?RegionId={stack.region}"]
     yield _line(["aliyun", "ros", "ValidateTemplate", *region, *url])
     create = ["aliyun", "ros", "CreateStack", *region, "--StackName", stack.name]
-    # What is not given keeps its value, the webhook's tokens among it.
+    # What is not given keeps its value, secrets among it.
     update = ["aliyun", "ros", "UpdateStack", *region, "--UsePreviousParameters", "true", "--StackId"]
     lines = [
         f"STACK_ID=$({_line(create)}" if action == "create" else f'{_line(update)} "$STACK_ID"',
         _line([*url, "--TimeoutInMinutes", str(TIMEOUT_MINUTES)]),
-        *(_parameter(number, *pair) for number, pair in enumerate(parameters.items(), start=1)),
+        *(_parameter(number, name, value) for number, (name, value) in enumerate(parameters, start=1)),
     ]
     if action == "create":
         lines.append(f"{_STACK_ID_OF_ANSWER})")
@@ -151,24 +155,32 @@ def _find(stack: Stack) -> Iterator[str]:
     yield _STACK_ID_IS_THERE
 
 
-def _parameters(stack: Stack, package: Package, code: str) -> dict[str, str]:
-    """All parameters that are not left at their default, checked against the template."""
+def _parameters(stack: Stack, package: Package, code: str) -> list[tuple[str, str]]:
+    """All parameters that are not left at their default, checked, with their values as a shell takes them."""
     own = {"Runtime": package.runtime, "CodeBucket": stack.bucket, "CodeObject": code}
+    if package.rules:
+        own["RulesFile"] = package.rules
     for name, value in own.items():
         if stack.parameters.get(name, value) != value:
             raise CommandsError(f"{name} is {value} by the package and the bucket; leave it out")
-    if "WebhookTokens" in stack.parameters:
-        raise CommandsError(f"WebhookTokens are secret: use --webhook, and put them into {TOKENS_VARIABLE}")
+    for name, (option, variable) in SECRETS.items():
+        if name in stack.parameters:
+            raise CommandsError(f"{name}: is secret; use {option}, and put the value into {variable}")
     given = {**own, **stack.parameters}
     try:
         load_template(TEMPLATE, given, region=stack.region, account_id=_NO_ACCOUNT)
     except TemplateError as error:
         raise CommandsError(str(error)) from None
-    return {**given, **({"WebhookTokens": _SHELL_TOKENS} if stack.webhook else {})}
+    if given.get("Rules"):
+        if given.get("RulesFile"):
+            raise CommandsError("Rules: do not count beside the rules in the package; leave one of them out")
+        if problems := rules_problems(given["Rules"].encode()):
+            raise CommandsError("\n".join(f"Rules: {problem}" for problem in problems))
+    secrets = [(name, f'"${SECRETS[name][1]}"') for name in sorted(stack.secrets)]
+    return [*((name, shlex.quote(value)) for name, value in given.items()), *secrets]
 
 
-def _parameter(number: int, name: str, value: str) -> str:
-    shown = value if value == _SHELL_TOKENS else shlex.quote(value)
+def _parameter(number: int, name: str, shown: str) -> str:
     prefix = f"--Parameters.{number}"
     return f"{prefix}.ParameterKey {name} {prefix}.ParameterValue {shown}"
 
@@ -188,7 +200,8 @@ def _shown(path: Path) -> str:
 def run(arguments: Sequence[str]) -> int:
     """Run ``python -m deploy commands``; returns the exit status."""
     options = _parser().parse_args(arguments)
-    stack = Stack(options.stack, options.region, options.bucket, dict(options.parameters), options.webhook)
+    secrets = frozenset(options.secrets)
+    stack = Stack(options.stack, options.region, options.bucket, dict(options.parameters), secrets)
     try:
         lines = (
             removal(stack) if options.action == "remove" else commands(options.action, stack, options.package)
@@ -207,10 +220,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("action", choices=("create", "update", "remove"))
     parser.add_argument("--region", required=True, help="such as cn-hangzhou")
-    parser.add_argument("--bucket", default="", help="an OSS bucket in that region (not needed to remove)")
-    parser.add_argument(
-        "--stack", default="imc-refresh", metavar="NAME", help="the stack's name (%(default)s)"
-    )
+    parser.add_argument("--bucket", default="", help="an OSS bucket there (not needed to remove)")
+    parser.add_argument("--stack", default="imc-refresh", metavar="NAME", help="(%(default)s)")
     parser.add_argument(
         "--package",
         type=Path,
@@ -227,9 +238,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a parameter of the template",
     )
-    parser.add_argument(
-        "--webhook",
-        action="store_true",
-        help=f"with a webhook, whose tokens are in the environment variable {TOKENS_VARIABLE}",
-    )
+    for name, (option, variable) in SECRETS.items():
+        parser.add_argument(
+            option,
+            action="append_const",
+            const=name,
+            default=[],
+            dest="secrets",
+            help=f"with {name}, whose value is in the environment variable {variable}",
+        )
     return parser

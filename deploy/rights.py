@@ -1,8 +1,8 @@
 """What each function of the deployment needs to be allowed, by its handler's module.
 
-Two kinds of rights: for the calls that a function makes itself, which a test holds against the calls that the
-functions really make on local servers; and for what Function Compute does in the role's name. Must not know
-templates.
+Three kinds of rights: for the calls that a function makes itself, which a test holds against the calls that
+the functions really make on local servers; for reading registries, which is asked for by a condition; and for
+what Function Compute does in the role's name. Must not know templates.
 """
 
 from __future__ import annotations
@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["PLATFORM_DESTINATION", "PLATFORM_LOGS", "Right", "needed_actions", "needed_rights"]
+__all__ = [
+    "PLATFORM_DESTINATION",
+    "PLATFORM_LOGS",
+    "READS_REGISTRIES",
+    "Right",
+    "needed_actions",
+    "needed_rights",
+    "registry_rights",
+]
+
+READS_REGISTRIES = "ReadsRegistries"
+"""The condition under which, and only then, functions may read registries in the account's name."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,19 @@ _CALLS: Mapping[str, tuple[Right, ...]] = dict.fromkeys(
     ("on_push", "on_webhook", "on_manual", "on_timer", "on_follow"), _ECI + _FOLLOW
 )
 
+# Reading registries: every function plans or applies, so a rule may have any of them do it. Container
+# Registry is not among the local servers, which is why these are not held against calls.
+# GetAuthorizationToken is granted for all resources or none (vendor page of this API; an older one names
+# "repository/<instance>", which "*" takes in). What the login may read is what the role may pull (vendor page
+# "RAM authentication rules"); instances may be in any region, as rules may name several.
+_REGISTRIES: Mapping[str, tuple[Right, ...]] = dict.fromkeys(
+    _CALLS,
+    (
+        Right("cr:GetAuthorizationToken", "*"),
+        Right("cr:PullRepository", "acs:cr:*:{account}:repository/*"),
+    ),
+)
+
 PLATFORM_LOGS = Right(
     "log:PostLogStoreLogs",
     "acs:log:{region}:{account}:project/{prefix}-{account}-{region}/logstore/functions",
@@ -57,18 +81,29 @@ PLATFORM_DESTINATION = Right(
 """And what failed for good into the on-failure queue (vendor page "Result callback")."""
 
 
-def needed_rights(module: str, *, has_destination: bool) -> frozenset[Right]:
+def needed_rights(module: str, *, has_destination: bool, reads_registries: bool) -> frozenset[Right]:
     """All that a function's role must allow, and nothing else may.
 
     Args:
         module: of the function's handler.
         has_destination: whether its failed events go into the queue.
+        reads_registries: whether the condition ``READS_REGISTRIES`` holds.
 
     Raises:
         KeyError: no function has this handler.
     """
     platform = {PLATFORM_LOGS} | ({PLATFORM_DESTINATION} if has_destination else set())
-    return frozenset(_CALLS[module]) | platform
+    registries = registry_rights(module) if reads_registries else frozenset()
+    return frozenset(_CALLS[module]) | platform | registries
+
+
+def registry_rights(module: str) -> frozenset[Right]:
+    """What a function needs beside to read registries in the account's name.
+
+    Raises:
+        KeyError: no function has this handler.
+    """
+    return frozenset(_REGISTRIES[module])
 
 
 def needed_actions(module: str) -> frozenset[str]:

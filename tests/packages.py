@@ -16,11 +16,11 @@ from deploy.package.runtimes import RUNTIMES
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "build" / "packages"
-MOST_KEPT = 6
+MOST_KEPT = 10
 
 
-def package(runtime: str) -> Path:
-    """The zip file for a runtime; its manifest lies beside.
+def package(runtime: str, rules: Path | None = None) -> Path:
+    """The zip file for a runtime, with rules if there are any; its manifest lies beside.
 
     It is built at most once for each content of the source tree, whichever process asks: the others wait.
     Without an interpreter of the runtime's version the modules are not compiled.
@@ -28,12 +28,12 @@ def package(runtime: str) -> Path:
     KEPT.mkdir(parents=True, exist_ok=True)
     with (KEPT / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        while not (kept := KEPT / key(runtime)).is_dir():
+        while not (kept := KEPT / key(runtime, rules)).is_dir():
             with tempfile.TemporaryDirectory(dir=KEPT, prefix=".building-") as folder:
                 output = Path(folder) / "package" / f"imc-refresh-{runtime}.zip"
-                build_package(ROOT, RUNTIMES[runtime], output, allow_uncommitted=True)
+                build_package(ROOT, RUNTIMES[runtime], output, allow_uncommitted=True, rules=rules)
                 # Somebody may have written a file meanwhile; the package is then of no known content.
-                if key(runtime) == kept.name:
+                if key(runtime, rules) == kept.name:
                     output.parent.rename(kept)
         forget_old_ones()
         return kept / f"imc-refresh-{runtime}.zip"
@@ -46,7 +46,7 @@ def interpreter(runtime: str) -> Path | None:
     return find_interpreter(ROOT, RUNTIMES[runtime])
 
 
-def key(runtime: str) -> str:
+def key(runtime: str, rules: Path | None = None) -> str:
     """What the bytes of a package depend on, as a name of a folder."""
     digest = hashlib.sha256()
     compiler = find_interpreter(ROOT, RUNTIMES[runtime])
@@ -57,8 +57,11 @@ def key(runtime: str) -> str:
         *(ROOT / "functions").rglob("*.py"),
         *(ROOT / "schemas").glob("*.json"),
         *(path for path in (ROOT / "deploy" / "package").iterdir() if path.is_file()),
+        ROOT / "deploy" / "rules.py",
         *(ROOT / name for name in ("LICENSE", "requirements.in", "requirements.txt")),
     ]
+    if rules is not None:
+        digest.update(b"with rules\n" + rules.read_bytes())
     for path in sorted(sources):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(ROOT).as_posix()} {len(content)}\n".encode() + content)

@@ -55,6 +55,6 @@ def lint_document(document: Document, root: Path) -> list[Problem]:
         *check_references(document, types, conditions_are_right=not conditions),
         *check_functions(document, view, root),
         *check_triggers(document, view, root),
-        *check_roles(document, view, with_destination(document)),
+        *check_roles(document, with_destination(document)),
     ]
     return in_document_order(problems, document.raw)

@@ -1,14 +1,17 @@
 """Checks that each function has a role of its own that allows what it needs and nothing else.
 
-What is needed is said by ``deploy.rights``. Must not know other properties of functions.
+What is needed is said by ``deploy.rights``, with and without the condition that it names. A right that is
+needed under the condition only may be denied without it, by the same statement. Must not know other
+properties of functions.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from deploy.rights import needed_rights
+from deploy.rights import READS_REGISTRIES, Right, needed_rights, registry_rights
 
 from .document import Document, Resource
 from .problems import Problem
@@ -23,12 +26,18 @@ _TRUST = [
 _STATEMENT_KEYS = {"Effect", "Action", "Resource"}
 
 
-def check_roles(document: Document, view: View, with_destination: frozenset[str]) -> Iterator[Problem]:
+class _Needs(NamedTuple):
+    """Actions with their resources: what must be allowed and nothing else may, and what may be denied."""
+
+    allowed: frozenset[tuple[str, str]]
+    deniable: frozenset[tuple[str, str]]
+
+
+def check_roles(document: Document, with_destination: frozenset[str]) -> Iterator[Problem]:
     """Check the roles of all functions.
 
     Args:
         document: the template.
-        view: one reading of it.
         with_destination: the logical ids of the functions whose failed events go into the queue.
     """
     users: dict[str, str] = {}
@@ -41,7 +50,11 @@ def check_roles(document: Document, view: View, with_destination: frozenset[str]
         if role.logical_id in users:
             yield Problem(path, f"a role of its own is expected, {users[role.logical_id]} has this one too")
         users.setdefault(role.logical_id, function.logical_id)
-        yield from _check_role(view, function, role, has_destination=function.logical_id in with_destination)
+        has_destination = function.logical_id in with_destination
+        for reads in (True, False):
+            view = View(document, first=True, but={READS_REGISTRIES: reads})
+            needs = _needs(view, function, has_destination=has_destination, reads_registries=reads)
+            yield from _check_role(view, role, needs)
     for role in document.of_type(_ROLE):
         if role.logical_id not in users:
             yield Problem(role.path, "no function has this role")
@@ -56,50 +69,54 @@ def _role(document: Document, function: Resource) -> Resource | None:
     return role if role is not None and role.type == _ROLE else None
 
 
-def _check_role(
-    view: View, function: Resource, role: Resource, *, has_destination: bool
-) -> Iterator[Problem]:
+def _needs(view: View, function: Resource, *, has_destination: bool, reads_registries: bool) -> _Needs | None:
+    """What a function needs, by its handler; None if that is none, which is told with the function."""
+    module = str(function.properties.get("Handler", "")).partition(".")[0]
+
+    def pairs(rights: frozenset[Right]) -> frozenset[tuple[str, str]]:
+        prefix = str(view.values.get("NamePrefix", ""))
+        return frozenset(right.on(region=REGION, account=ACCOUNT, prefix=prefix) for right in rights)
+
+    try:
+        allowed = needed_rights(module, has_destination=has_destination, reads_registries=reads_registries)
+        return _Needs(pairs(allowed), frozenset() if reads_registries else pairs(registry_rights(module)))
+    except KeyError:
+        return None
+
+
+def _check_role(view: View, role: Resource, needs: _Needs | None) -> Iterator[Problem]:
     path = f"{role.path}.Properties"
     properties = view.properties(role)
     if _statements(properties.get("AssumeRolePolicyDocument")) != _TRUST:
         yield Problem(f"{path}.AssumeRolePolicyDocument", "only fc.aliyuncs.com may assume this role")
     if "PolicyAttachments" in properties:
         yield Problem(f"{path}.PolicyAttachments", "allows more than the function needs")
-    module = str(function.properties.get("Handler", "")).partition(".")[0]
-    try:
-        rights = needed_rights(module, has_destination=has_destination)
-    except KeyError:
-        # A handler that is none is told with the function.
+    if needs is None:
         return
-    prefix = str(view.values.get("NamePrefix", ""))
-    needed = {right.on(region=REGION, account=ACCOUNT, prefix=prefix) for right in rights}
     granted: set[tuple[str, str]] = set()
     for place, statement in _placed_statements(f"{path}.Policies", properties.get("Policies")):
-        yield from _check_statement(place, statement, needed)
-        granted |= {
-            (action, resource)
-            for action in _listed(statement.get("Action"))
-            for resource in _listed(statement.get("Resource"))
-            if statement.get("Effect") == "Allow"
-        }
-    for action, resource in sorted(needed - granted):
+        yield from _check_statement(place, statement, needs)
+        if statement.get("Effect") == "Allow":
+            granted |= _pairs(statement)
+    for action, resource in sorted(needs.allowed - granted):
         yield Problem(f"{path}.Policies", f"a right is missing: {action} on {resource}")
 
 
-def _check_statement(
-    path: str, statement: Mapping[str, Any], needed: set[tuple[str, str]]
-) -> Iterator[Problem]:
-    if statement.get("Effect") != "Allow":
-        yield Problem(f"{path}.Effect", f"Allow is expected, {statement.get('Effect')!r} found")
+def _check_statement(path: str, statement: Mapping[str, Any], needs: _Needs) -> Iterator[Problem]:
     for key in statement:
         if key not in _STATEMENT_KEYS:
             yield Problem(f"{path}.{key}", "Effect, Action and Resource say all that is needed")
+    if statement.get("Effect") == "Deny" and _pairs(statement) <= needs.deniable:
+        return
+    if statement.get("Effect") != "Allow":
+        yield Problem(f"{path}.Effect", f"Allow is expected, {statement.get('Effect')!r} found")
     actions, resources = _listed(statement.get("Action")), _listed(statement.get("Resource"))
     for number, action in enumerate(actions):
         place = f"{path}.Action[{number}]" if isinstance(statement["Action"], list) else f"{path}.Action"
-        wanted = {resource for needed_action, resource in needed if needed_action == action}
+        wanted = {resource for needed_action, resource in needs.allowed if needed_action == action}
         if not wanted:
-            yield Problem(place, f"a right too many: the function does not need {action}")
+            unless = f" unless {READS_REGISTRIES} holds" if action in dict(needs.deniable) else ""
+            yield Problem(place, f"a right too many: the function does not need {action}{unless}")
             continue
         for position, resource in enumerate(resources):
             if resource not in wanted:
@@ -107,6 +124,11 @@ def _check_statement(
                 yield Problem(
                     f"{path}.Resource[{position}]", f"too wide or wrong for {action}: {expected} is needed"
                 )
+
+
+def _pairs(statement: Mapping[str, Any]) -> set[tuple[Any, Any]]:
+    """Each action of a statement on each of its resources."""
+    return set(itertools.product(_listed(statement.get("Action")), _listed(statement.get("Resource"))))
 
 
 def _placed_statements(path: str, policies: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -72,15 +72,21 @@ class View:
     Args:
         document: the template.
         first: whether Fn::If gives the first of its two values.
+        but: named conditions whose truth is given, whatever the others' is.
     """
 
-    def __init__(self, document: Document, *, first: bool) -> None:
+    def __init__(self, document: Document, *, first: bool, but: Mapping[str, bool] | None = None) -> None:
         self.document = document
+        given = but or {}
+
+        def holds(_path: str, condition: Any) -> bool:
+            return given.get(condition, first) if isinstance(condition, str) else first
+
         values = {name: example(name, one) for name, one in document.parameters.items()}
         values.update(pseudo_parameters(region=REGION, account_id=ACCOUNT))
         self.values = values
         declared = {name: {"Properties": one.properties} for name, one in document.resources.items()}
-        self._resolver = Resolver(declared, values, lambda _path, _condition: first)
+        self._resolver = Resolver(declared, values, holds)
 
     def properties(self, resource: Resource) -> dict[str, Any]:
         """A resource's properties, with the value of each function where it can be told."""

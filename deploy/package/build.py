@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.rules import rules_problems
+
 from .archive import check_paths, entry_time, make_archive, replace_file
 from .bytecode import compile_entries, find_interpreter, interpreter_version
 from .content import Entry, collect
@@ -24,7 +26,7 @@ from .runtimes import Runtime
 from .wheels import check_dependencies, fetch_wheels
 from .worktree import check_committed
 
-__all__ = ["MAX_BYTES", "SizeError", "build_package", "manifest_path"]
+__all__ = ["MAX_BYTES", "RulesError", "SizeError", "build_package", "manifest_path"]
 
 MAX_BYTES = 8_000_000
 """The most that a zip file may weigh; what is larger has taken in something that is not needed."""
@@ -34,6 +36,10 @@ _REQUIREMENTS, _LOCK = "requirements.in", "requirements.txt"
 
 class SizeError(PackageError):
     """Raised when the zip file is larger than ``MAX_BYTES``."""
+
+
+class RulesError(PackageError):
+    """Raised when the rules that are to go along are none that the functions would take."""
 
 
 def manifest_path(output: Path) -> Path:
@@ -49,6 +55,7 @@ def build_package(  # noqa: PLR0913 - what a package is made from, by name
     interpreter: Path | None = None,
     bytecode: bool = True,
     allow_uncommitted: bool = False,
+    rules: Path | None = None,
 ) -> Report:
     """Make a package and its manifest.
 
@@ -59,11 +66,13 @@ def build_package(  # noqa: PLR0913 - what a package is made from, by name
         interpreter: compiles the modules; None for the one of this machine that fits, if there is one.
         bytecode: whether the modules are compiled.
         allow_uncommitted: whether the requirements and their lock may have changes that are not committed.
+        rules: a file with rules that goes along; None for none.
 
     Raises:
         PackageError: no package can be made; the text says why.
         OSError: a file cannot be read or written.
     """
+    given = None if rules is None else _read_rules(rules)
     moment = entry_time(os.environ)
     requirements = read_requirements(root / _REQUIREMENTS)
     pins = read_lock(root / _LOCK)
@@ -79,7 +88,7 @@ def build_package(  # noqa: PLR0913 - what a package is made from, by name
         work = Path(name)
         wheels = fetch_wheels(chosen, runtime, work)
         check_dependencies(wheels, runtime)
-        entries = collect(root, wheels)
+        entries = collect(root, wheels, given)
         if compiler:
             entries += compile_entries(entries, compiler, runtime, work)
         check_paths(entries, work)
@@ -103,11 +112,19 @@ def build_package(  # noqa: PLR0913 - what a package is made from, by name
         pyc=pyc,
         wheels=wheels,
         parts=parts,
+        rules=rules,
         warnings=tuple(warnings),
     )
     replace_file(output, archive)
     replace_file(manifest_path(output), manifest(report))
     return report
+
+
+def _read_rules(path: Path) -> bytes:
+    content = path.read_bytes()
+    if problems := rules_problems(content):
+        raise RulesError("\n".join(f"{path}: {problem}" for problem in problems))
+    return content
 
 
 def _parts(entries: Sequence[Entry], archive: bytes) -> tuple[Part, ...]:

@@ -42,6 +42,7 @@ def run(arguments: Sequence[str]) -> int:
                 interpreter=options.python,
                 bytecode=options.pyc,
                 allow_uncommitted=options.allow_uncommitted,
+                rules=options.rules,
             )
     except (PackageError, OSError) as error:
         errors.print(f"error: {error}")
@@ -85,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="an interpreter of the runtime's version, which compiles them (one that this machine has)",
+    )
+    parser.add_argument(
+        "--rules",
+        type=Path,
+        metavar="FILE",
+        help="a file with rules, which is checked and put into the package as rules.json (none)",
     )
     parser.add_argument(
         "--allow-uncommitted",

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from .errors import PackageError
 from .wheels import Wheel
 
-__all__ = ["OWN", "ContentError", "Entry", "collect", "own_entries", "wheel_entries"]
+__all__ = ["OWN", "RULES", "ContentError", "Entry", "collect", "own_entries", "wheel_entries"]
 
 OWN = "imc-refresh"
 """Whose the files are that come from no wheel."""
@@ -57,6 +57,7 @@ UNUSED = {
     "idna/uts46data.py": "for host names beyond ASCII, which the settings refuse",
     "jsonschema/cli.py": "a command",
     "pycparser/": "as cryptography/",
+    "semantic_version/django_fields.py": "for a framework that is not there",
     "urllib3/contrib/emscripten/": "for Python in a browser",
     "urllib3/contrib/pyopenssl.py": "for a Python without SNI",
     "urllib3/http2/connection.py": "needs a package that is not there, and a call to switch it on",
@@ -73,6 +74,15 @@ USED_REQUESTS = (
     frozenset({"__init__.py", "DescribeImageCachesRequest.py", "UpdateImageCacheRequest.py"}),
 )
 """A folder of independent modules, one for each call of the API, and those of the calls that are made."""
+
+ASKED_METADATA = {
+    "semantic-version": "asks for its own version when it is imported, and cannot be without an answer",
+}
+"""Packages whose METADATA stays where importlib.metadata finds it, with the reason; of others it is read by
+installers only."""
+
+RULES = "rules.json"
+"""The name of the rules in the package, if there are any; functions name it by IMC_RULES_FILE."""
 
 _LICENCES = ("authors", "copying", "copyright", "licence", "license", "notice")
 """How the names of files begin that the terms of a package ask to be passed on."""
@@ -97,19 +107,22 @@ class Entry:
     owner: str
 
 
-def collect(root: Path, wheels: Sequence[Wheel]) -> tuple[Entry, ...]:
+def collect(root: Path, wheels: Sequence[Wheel], rules: bytes | None = None) -> tuple[Entry, ...]:
     """Everything that goes into the package, by name; without compiled files.
 
     Args:
         root: the top folder of the source tree.
         wheels: the dependencies.
+        rules: the rules that go along; None for none.
 
     Raises:
         ContentError: two files have the same name, or a wheel is malformed.
         OSError: a file cannot be read.
     """
     found: dict[str, Entry] = {}
-    for entry in (*own_entries(root), *(entry for wheel in wheels for entry in wheel_entries(wheel))):
+    given = () if rules is None else (Entry(RULES, rules, OWN),)
+    from_wheels = (entry for wheel in wheels for entry in wheel_entries(wheel))
+    for entry in (*own_entries(root), *given, *from_wheels):
         if other := found.get(entry.name):
             raise ContentError(f"{entry.name}: is in {other.owner} and in {entry.owner}")
         found[entry.name] = entry
@@ -148,6 +161,8 @@ def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
         for name, place in placed.items():
             if place is not None:
                 yield Entry(place.as_posix(), archive.read(name), wheel.name)
+            if name.endswith(".dist-info/METADATA") and wheel.name in ASKED_METADATA:
+                yield Entry(name, archive.read(name), wheel.name)
 
 
 def _checked(wheel: Wheel, name: str) -> PurePosixPath:

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from .content import RULES
 from .wheels import Wheel
 
 __all__ = ["Part", "Report", "manifest", "show"]
@@ -45,6 +46,7 @@ class Report:
         pyc: the version of the interpreter that compiled the modules; None when they are not compiled.
         wheels: the dependencies.
         parts: by weight, the heaviest first.
+        rules: the file with the rules in it; None when there are none.
         warnings: what a person has to know.
     """
 
@@ -55,6 +57,7 @@ class Report:
     pyc: str | None
     wheels: Sequence[Wheel]
     parts: Sequence[Part]
+    rules: Path | None
     warnings: Sequence[str]
 
 
@@ -66,6 +69,7 @@ def manifest(report: Report) -> bytes:
         "size": report.size,
         "packages": {wheel.name: wheel.version for wheel in report.wheels},
         "pyc": report.pyc,
+        "rules": None if report.rules is None else RULES,
     }
     return (json.dumps(document, indent=2) + "\n").encode()
 
@@ -95,6 +99,7 @@ def show(report: Report, console: Console) -> None:
         "",
         f"{report.output}",
         f"runtime   {report.runtime}, modules {compiled}",
+        *([f"rules     {RULES} from {report.rules}"] if report.rules else []),
         f"size      {report.size:,} bytes, unpacked {unpacked:,} bytes in {files:,} files",
         f"sha256    {report.sha256}",
         f"zlib      {zlib.ZLIB_RUNTIME_VERSION} (another may make other bytes of the same content)",

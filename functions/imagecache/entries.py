@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from .errors import InputError
@@ -61,13 +62,20 @@ def entries_of(images: Sequence[str], rules: Rules, repository: tuple[str, str] 
     # The last component is in every form of a repository's name, and most entries are of another one.
     name = repository[1].rpartition("/")[2] if repository else ""
     for position, text in enumerate(images):
-        if name not in text:
+        parsed = _parsed(text) if name in text else None
+        if parsed is None or (repository and parsed[1].repository != repository[1]):
             continue
-        try:
-            reference = parse_reference(text)
-            registry = rules.identity(registry_identity(reference.host))
-        except InputError:
-            continue
-        if repository in {None, (registry, reference.repository)}:
-            entries.append(Entry(position, text, registry, reference))
+        registry = rules.identity(parsed[0])
+        if repository is None or registry == repository[0]:
+            entries.append(Entry(position, text, registry, parsed[1]))
     return entries
+
+
+@lru_cache(maxsize=32768)
+def _parsed(text: str) -> tuple[str, ImageRef] | None:
+    """Registry identity and reference, or None if it is none."""
+    try:
+        reference = parse_reference(text)
+        return registry_identity(reference.host), reference
+    except InputError:
+        return None

@@ -122,7 +122,8 @@ def _decide_push(cache: ImageCache, push: PushEvent, rules: Rules) -> Decision |
     images = _promoted(cache, (registry, push.repository), push.tag, rules) if rule else cache.images
     later = _promoted_later(cache, push, rule, registry)
     # Another list that has the pushed tag nowhere else is the old one put in order, not worth a rebuild.
-    taken = _forms(images, push, rules) - _forms(cache.images, push, rules)
+    changed = images != cache.images
+    taken = changed and _forms(_listed(images, push, rules), push) - _forms(listed, push)
     if rule is not None and later is None and taken:
         promoted = f"policy {rule.policy.type} of rule {rule.name} takes {push.tag} beside {', '.join(tags)}"
         return replace(_update(cache, push, Reason.TAG_PROMOTED, promoted, images), rule=rule)
@@ -143,10 +144,9 @@ def _listed(images: Sequence[str], push: PushEvent, rules: Rules) -> list[Entry]
     return entries_of(images, rules, (rules.identity(push.registry), push.repository))
 
 
-def _forms(images: Sequence[str], push: PushEvent, rules: Rules) -> set[str]:
+def _forms(listed: Sequence[Entry], push: PushEvent) -> set[str]:
     """The entries that are the pushed tag, each as it is written."""
-    found = _listed(images, push, rules)
-    return {entry.text for entry in found if entry.tag == push.tag and not entry.pinned}
+    return {entry.text for entry in listed if entry.tag == push.tag and not entry.pinned}
 
 
 def _promoted_later(cache: ImageCache, push: PushEvent, rule: Rule | None, registry: str) -> datetime | None:
@@ -170,11 +170,7 @@ def _has_digest(cache: ImageCache, push: PushEvent, rules: Rules) -> bool:
     last = last_update(cache)
     if push.digest is None or push.source == MANUAL or last is None or cache.status != _DONE:
         return False
-    texts = [
-        entry.text
-        for entry in _listed(cache.images, push, rules)
-        if entry.tag == push.tag and not entry.pinned
-    ]
+    texts = _forms(_listed(cache.images, push, rules), push)
     return bool(texts) and all(had_digest(cache, last.began, text, push.digest) for text in texts)
 
 

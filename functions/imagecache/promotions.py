@@ -54,7 +54,7 @@ def governed(
         rules: the rules.
         repository: only entries of this one, see ``entries_of``.
     """
-    groups: dict[tuple[str, str, str, str], tuple[Rule, str, list[Entry]]] = {}
+    groups: dict[tuple[str, str, int, str], tuple[Rule, str, list[Entry]]] = {}
     for entry in entries_of(images, rules, repository):
         if entry.pinned:
             continue
@@ -62,7 +62,7 @@ def governed(
         rank = rule.policy.rank(entry.tag) if rule else None
         if rule is None or rank is None:
             continue
-        key = (entry.registry, entry.stem, str(rules.rules.index(rule)), rank.variant)
+        key = (entry.registry, entry.stem, id(rule), rank.variant)
         groups.setdefault(key, (rule, rank.variant, []))[2].append(entry)
     return [Slots(rule, variant, tuple(entries)) for rule, variant, entries in groups.values()]
 

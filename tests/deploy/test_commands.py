@@ -29,10 +29,12 @@ def package(tmp_path: Path) -> Path:
     return make_package(tmp_path)
 
 
-def make_package(folder: Path, runtime: str = "python3.12", content: bytes = b"code") -> Path:
+def make_package(
+    folder: Path, runtime: str = "python3.12", content: bytes = b"code", rules: str | None = None
+) -> Path:
     path = folder / f"imc-refresh-{runtime}.zip"
     path.write_bytes(content)
-    manifest = {"runtime": runtime, "sha256": hashlib.sha256(content).hexdigest()}
+    manifest = {"runtime": runtime, "sha256": hashlib.sha256(content).hexdigest(), "rules": rules}
     path.with_suffix(".json").write_text(json.dumps(manifest))
     return path
 
@@ -164,6 +166,43 @@ def test_a_stack_that_is_not_created_ends_the_script(package: Path, tmp_path: Pa
     assert "STACK_ID: the answer told none" in failure.value.stderr
 
 
+def test_a_registry_password_comes_from_the_shell_too(package: Path, tmp_path: Path) -> None:
+    given = ["--webhook", "--registry-password"]
+    told = script(
+        "create", "--region", "cn-hangzhou", "--bucket", "my-bucket", "--package", str(package), *given
+    )
+    secrets = {
+        "WEBHOOK_TOKENS": "a token of the webhook",
+        "REGISTRY_PASSWORD": "$HOME `id` 'quoted' \"twice\"",
+    }
+    passed = parameters(calls(told, tmp_path, **secrets)[3])
+    assert passed["RegistryPassword"] == secrets["REGISTRY_PASSWORD"]
+    assert passed["WebhookTokens"] == secrets["WEBHOOK_TOKENS"]
+
+
+def test_rules_are_passed_as_they_are(package: Path, tmp_path: Path) -> None:
+    rules = """{"rules":[{"name":"$HOME 'x'","policy":{"type":"semver","range":">=1 <2"}}]}"""
+    told = script(
+        *("create", "--region", "cn-hangzhou", "--bucket", "my-bucket", "--package", str(package)),
+        *("--set", f"Rules={rules}", "--set", "ReadRegistries=true"),
+    )
+    passed = parameters(calls(told, tmp_path)[3])
+    assert (passed["Rules"], passed["ReadRegistries"]) == (rules, "true")
+
+
+def test_rules_in_the_package_are_switched_on_with_it(tmp_path: Path) -> None:
+    package = make_package(tmp_path, rules="rules.json")
+    given = ["--region", "cn-hangzhou", "--bucket", "my-bucket", "--package", str(package)]
+    assert parameters(calls(script("update", *given), tmp_path)[4])["RulesFile"] == "rules.json"
+    for name, value, problem in (
+        ("Rules", '{"rules":[]}', "Rules: do not count beside the rules in the package"),
+        ("RulesFile", "other.json", "RulesFile is rules.json by the package"),
+    ):
+        told = tell("create", *given, "--set", f"{name}={value}")
+        assert (told.returncode, told.stdout) == (1, "")
+        assert problem in told.stderr
+
+
 def test_update_finds_the_stack_and_keeps_other_parameters(package: Path, tmp_path: Path) -> None:
     told = script("update", "--region", "cn-hangzhou", "--bucket", "my-bucket", "--package", str(package))
     made = calls(told, tmp_path)
@@ -184,7 +223,26 @@ def test_remove_needs_neither_bucket_nor_package(tmp_path: Path) -> None:
     ("arguments", "problem"),
     [
         pytest.param(["--set", "Runtime=python3.10"], "Runtime is python3.12 by the package", id="runtime"),
-        pytest.param(["--set", "WebhookTokens=" + "x" * 16], "are secret: use --webhook", id="token"),
+        pytest.param(
+            ["--set", "WebhookTokens=" + "x" * 16],
+            "WebhookTokens: is secret; use --webhook, and put the value into WEBHOOK_TOKENS",
+            id="token",
+        ),
+        pytest.param(
+            ["--set", "RegistryPassword=x"],
+            "RegistryPassword: is secret; use --registry-password, and put the value into REGISTRY_PASSWORD",
+            id="password",
+        ),
+        pytest.param(["--set", 'Rules={"rules":'], "Rules: document is no JSON: ", id="rules-no-json"),
+        pytest.param(["--set", 'Rules={"rules":\n[]}'], "Parameters.Rules: ", id="rules-on-two-lines"),
+        pytest.param(
+            ["--set", 'Rules={"rules":[{"nam":"a"}]}'],
+            "Rules: at /rules/0: breaks rule 'no unknown keys', found keys nam",
+            id="rules-by-schema",
+        ),
+        pytest.param(
+            ["--set", 'Rules={"rules":[]' + " " * 3000 + "}"], "is above MaxLength 3000", id="rules-too-long"
+        ),
         pytest.param(["--set", "LogLevels=INFO"], "Parameters.LogLevels: no such parameter", id="unknown"),
         pytest.param(["--set", "LogLevel=LOUD"], "Parameters.LogLevel: 'LOUD' is not one of", id="value"),
         pytest.param(

@@ -27,7 +27,7 @@ def test_the_command_tells_what_it_has_looked_at() -> None:
         [sys.executable, "-m", "deploy", "lint"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout == "template.yml: 32 resources, 22 parameters, no problem\n"
+    assert told.stdout == "template.yml: 33 resources, 31 parameters, no problem\n"
 
 
 def changed(document: Any, path: str, value: Any) -> Any:
@@ -163,6 +163,36 @@ MISTAKES = [
         id="system-policy",
     ),
     pytest.param(
+        f"{ROLE}.{POLICY}[4].Effect",
+        "Allow",
+        f"{ROLE}.{POLICY}[4].Action[0]",
+        "does not need cr:GetAuthorizationToken unless ReadsRegistries holds",
+        id="registries-for-all",
+    ),
+    pytest.param(f"{ROLE}.{POLICY}[4].Effect", "Deny", None, "Allow is expected", id="registries-for-nobody"),
+    pytest.param(
+        f"{ROLE}.{POLICY}[5].Effect",
+        {"Fn::If": ["HasAlarms", "Allow", "Deny"]},
+        f"{ROLE}.{POLICY}[5].Action[0]",
+        "unless ReadsRegistries holds",
+        id="registries-under-another-condition",
+    ),
+    pytest.param(
+        f"{ROLE}.{POLICY}[5].Effect",
+        {"Fn::If": ["ReadsRegistries", "Deny", "Allow"]},
+        f"{ROLE}.Policies",
+        "missing: cr:PullRepository",
+        id="registries-the-wrong-way-round",
+    ),
+    pytest.param(
+        f"{ROLE}.{POLICY}[5]",
+        DELETE,
+        f"{ROLE}.Policies",
+        "a right is missing: cr:PullRepository on acs:cr:*:1234567890123456:repository/*",
+        id="no-right-to-pull",
+    ),
+    pytest.param(f"{ROLE}.{POLICY}[5].Resource[0]", "*", None, "too wide or wrong", id="any-repository"),
+    pytest.param(
         f"{ROLE}.AssumeRolePolicyDocument.Statement[0].Principal",
         {"Service": ["ecs.aliyuncs.com"]},
         f"{ROLE}.AssumeRolePolicyDocument",
@@ -242,6 +272,16 @@ MISTAKES = [
         "Outputs.ManualUrl.Value.Ref",
         "NoEcho",
         id="secret-shown",
+    ),
+    pytest.param(
+        "Parameters.RegistryPassword.NoEcho", DELETE, None, "true is expected", id="password-echoed"
+    ),
+    pytest.param(
+        f"{ONPUSH}.Description",
+        {"Ref": "RegistryPassword"},
+        f"{ONPUSH}.Description.Ref",
+        "NoEcho",
+        id="password-shown",
     ),
     pytest.param("Rules", {}, None, "no section has this name", id="section"),
     pytest.param("ROSTemplateFormatVersion", "2010-09-09", None, "2015-09-01 is expected", id="version"),

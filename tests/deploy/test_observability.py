@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.reasons import Result
+from imagecache.reasons import Reason, Result
 from local.template import Resource, load_template
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +80,7 @@ def test_there_are_the_charts_and_alerts_that_the_guide_names(resources: dict[st
         "chart Failures by reason",
         "alert StalenessAlert",
         "alert FailedAlert",
+        "alert CapAlert",
     }
 
 
@@ -92,6 +93,8 @@ def test_queries_use_only_indexed_fields_and_real_results(resources: dict[str, R
         assert used <= set(record_fields()), name
         results = set(re.findall(r"message\.result:\s*(\w+)", search))
         assert results <= {result.value for result in Result}, name
+        reasons = set(re.findall(r"message\.reason:\s*(\w+)", search))
+        assert reasons <= {reason.value for reason in Reason}, name
         fates = set(re.findall(r"message\.fate:\s*(\w+)", search))
         assert fates <= set(SCHEMA["properties"]["fate"]["enum"]), name
 

@@ -18,13 +18,17 @@ from typing import Any
 import pytest
 
 from deploy.package.bytecode import interpreter_version
-from deploy.package.content import LEFT_OUT_FOLDERS, LEFT_OUT_SUFFIXES, UNUSED
+from deploy.package.content import ASKED_METADATA, LEFT_OUT_FOLDERS, LEFT_OUT_SUFFIXES, UNUSED
 from deploy.package.runtimes import RUNTIMES
 from tests.packages import interpreter, package
 
 ROOT = Path(__file__).parents[2]
 DOORS = ["on_follow", "on_manual", "on_push", "on_timer", "on_webhook"]
-DEPENDENCIES = ["aliyunsdkcore", "aliyunsdkeci", "fc2", "jsonschema", "requests", "rpds"]
+DEPENDENCIES = ["aliyunsdkcore", "aliyunsdkeci", "fc2", "jsonschema", "requests", "rpds", "semantic_version"]
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT / "functions").with_suffix("").parts)
+    for path in ROOT.glob("functions/imagecache/**/[!_]*.py")
+)
 SECONDS = 110.0
 PRELUDE = """
 import sys
@@ -116,11 +120,14 @@ def test_our_code_the_schemas_and_the_dependencies_lie_at_the_root(names: list[s
     assert {f"{name}/__init__.py" for name in DEPENDENCIES} <= set(names)
 
 
-def test_nothing_is_in_it_that_is_not_needed_to_run(names: list[str]) -> None:
+def test_nothing_is_in_it_that_is_not_needed_to_run(names: list[str], manifest: dict[str, Any]) -> None:
     paths = [Path(name) for name in names if not name.startswith("licenses/")]
     folders = {folder for path in paths for folder in path.parts[:-1]}
     assert not folders & (LEFT_OUT_FOLDERS.keys() - {"__pycache__"})
-    assert not [folder for folder in folders if folder.endswith((".dist-info", ".data", ".egg-info"))]
+    left = {path.as_posix() for path in paths if path.parts[0].endswith((".dist-info", ".data", ".egg-info"))}
+    assert left == {
+        f"{name.replace('-', '_')}-{manifest['packages'][name]}.dist-info/METADATA" for name in ASKED_METADATA
+    }
     assert not {path.suffix for path in paths} & (LEFT_OUT_SUFFIXES.keys() - {".pyc"})
     assert not [name for name in names if name.startswith(tuple(UNUSED))]
 
@@ -175,7 +182,7 @@ print(module.__cached__, callable(module.handler))
 def test_everything_is_found_in_the_package_or_the_standard_library(python: Path, code: Path) -> None:
     program = f"""
 import {", ".join(DOORS)}
-import imagecache.eci_connections, imagecache.eci_sdk, imagecache.handoff, imagecache.schema
+import {", ".join(MODULES)}
 import {", ".join(DEPENDENCIES)}
 import aliyunsdkcore.client, jsonschema.exceptions
 print(*loaded(), sep="\\n")
@@ -185,6 +192,45 @@ print(*loaded(), sep="\\n")
     assert not [file for file in files if not file.startswith((f"{code}/", f"{standard}/"))]
     ours = {Path(file).relative_to(code).parts[0] for file in files if file.startswith(f"{code}/")}
     assert ours >= set(DEPENDENCIES)
+
+
+def test_versions_are_compared_with_a_package_that_knows_its_own(python: Path, code: Path) -> None:
+    program = """
+import semantic_version
+from imagecache.policies import Policy, newest_first
+print(semantic_version.__version__)
+print(newest_first(Policy("semver", range=">=1 <2"), {"v1.9.0", "v1.10.0", "v2.0.0", "latest"}))
+"""
+    version = (
+        next(code.glob("semantic_version-*.dist-info")).name.removesuffix(".dist-info").partition("-")[2]
+    )
+    assert run(python, code, program).splitlines() == [version, "['v1.10.0', 'v1.9.0']"]
+
+
+def test_rules_are_read_from_the_package(tmp_path: Path) -> None:
+    written = tmp_path / "some.json"
+    written.write_text('{"rules": [{"name": "web"}]}')
+    built = package("python3.12", written)
+    with zipfile.ZipFile(built) as archive:
+        assert archive.read("rules.json") == written.read_bytes()
+        archive.extractall(tmp_path / "code")
+    manifest = json.loads(built.with_suffix(".json").read_text())
+    plain = json.loads(package("python3.12").with_suffix(".json").read_text())
+    assert (manifest["rules"], plain["rules"]) == ("rules.json", None)
+    assert manifest["sha256"] != plain["sha256"]
+    program = """
+from imagecache.environment import Environment
+from imagecache.rules_loading import read_rules
+env = Environment({"IMC_RULES_FILE": "rules.json"})
+print([rule.name for rule in read_rules(env).rules], env.problems)
+"""
+    python = interpreter("python3.12")
+    if python is None:
+        pytest.skip("no interpreter of python3.12 for Linux on x86_64 on this machine")
+    try:
+        assert run(python, tmp_path / "code", program) == "['web'] []\n"
+    finally:
+        allow_writing(tmp_path / "code", allowed=True)
 
 
 def test_every_schema_is_compiled_and_a_refusal_explained(python: Path, code: Path) -> None:

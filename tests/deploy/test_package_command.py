@@ -84,6 +84,63 @@ def test_an_interpreter_of_another_version_is_refused_before_anything_is_fetched
 
 
 @pytest.mark.parametrize(
+    ("content", "problems"),
+    [
+        pytest.param(b"", ["document is no JSON: "], id="empty"),
+        pytest.param(b"{]", ["document is no JSON: "], id="no-json"),
+        pytest.param(b'{"rules":"\xff"}', ["document is no JSON: "], id="no-utf-8"),
+        pytest.param(b" " * (1 << 20) + b"{}", ["document has 1048578 bytes, more than 1048576"], id="long"),
+        pytest.param(b"[" * 100 + b"]" * 100, ["document is nested deeper than 64 levels"], id="deep"),
+        pytest.param(b"[]", ["at /: breaks rule 'type: \"object\"'"], id="no-object"),
+        pytest.param(
+            b'{"rules":[{"nam":"a"},{"policy":{"type":"semver"}}]}',
+            [
+                "at /rules/0: breaks rule 'no unknown keys'",
+                "at /rules/1/policy: breaks rule 'required: range'",
+            ],
+            id="two-breaches-of-the-schema",
+        ),
+        pytest.param(
+            b'{"rules":[{"name":"a","policy":{"type":"numerical","pattern":"("}},'
+            b'{"name":"a","policy":{"type":"semver","range":"new"}}]}',
+            [
+                "at /rules/0/policy/pattern: is no regular expression",
+                "at /rules/1/policy/range: is no range",
+                "at /rules/1/name: 'a' is the name of rule 0 too",
+            ],
+            id="three-beyond-the-schema",
+        ),
+        pytest.param(
+            b'{"rules":[{"update":{"imageRegistryCredential":[{"server":"r.example.com","userName":"u",'
+            b'"passwordEnv":"not-a-name-but-a-password"}]}}]}',
+            ["at /rules/0/update/imageRegistryCredential/0/passwordEnv: breaks rule 'pattern: "],
+            id="a-password-in-the-place-of-its-variable",
+        ),
+    ],
+)
+def test_rules_that_no_function_would_take_are_refused_before_anything_is_fetched(
+    tmp_path: Path, content: bytes, problems: list[str]
+) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_bytes(content)
+    done = run(tmp_path, "--rules", str(rules))
+    assert done.returncode == 1
+    lines = done.stderr.removeprefix("error: ").splitlines()
+    assert len(lines) == len(problems), done.stderr
+    for line, problem in zip(lines, problems, strict=True):
+        assert line.startswith(f"{rules}: {problem}")
+    assert "not-a-name" not in done.stderr
+    assert left(tmp_path) == [rules]
+
+
+def test_a_file_of_rules_that_is_not_there_is_told(tmp_path: Path) -> None:
+    done = run(tmp_path, "--rules", str(tmp_path / "none.json"))
+    assert done.returncode == 1
+    assert "No such file or directory" in done.stderr
+    assert "none.json" in done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--output", "package.tar"], "a name that ends in .zip is expected, 'package.tar' found"),

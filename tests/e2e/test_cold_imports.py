@@ -85,7 +85,28 @@ def test_a_push_that_matches_nothing_needs_only_the_listing(environment: dict[st
     assert results == ["ignored"]
     assert DESCRIBE in modules
     assert UPDATE not in modules
-    assert not {name.partition(".")[0] for name in modules} & {"fc2", "requests", "cryptography"}
+    assert not {name.partition(".")[0] for name in modules} & {
+        "fc2",
+        "requests",
+        "cryptography",
+        "semantic_version",
+    }
+    assert not modules & {"imagecache.acr_login", "imagecache.oci_client"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "loaded"),
+    [({"type": "exact"}, False), ({"type": "numerical"}, False), ({"type": "semver", "range": ">=1"}, True)],
+    ids=["exact", "numerical", "semver"],
+)
+def test_only_a_rule_that_compares_versions_pays_for_it(
+    environment: dict[str, str], policy: dict[str, str], loaded: bool
+) -> None:
+    rules = {"IMC_RULES": json.dumps({"rules": [{"policy": policy}]})}
+    results, modules = start(environment | rules, push("web"))
+    assert results == ["refreshed"]
+    assert ("semantic_version" in modules) == loaded
+    assert "imagecache.acr_login" not in modules
 
 
 def test_an_event_that_is_no_push_needs_no_sdk(environment: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -16,6 +17,7 @@ from deploy.rights import needed_actions
 from local.cloud import Cloud, CloudConfig
 from local.fc.dispatcher import RetryPolicy
 from local.template import load_template
+from tests.packages import package
 
 ROOT = Path(__file__).parents[2]
 REGION = "cn-hangzhou"
@@ -36,6 +38,57 @@ def cloud(artefact: Any, tmp_path: Path) -> Iterator[Cloud]:
     with Cloud(config) as running:
         running.control.settings(rebuild_seconds=1.5)
         yield running
+
+
+RULES = {
+    "rules": [
+        {
+            "name": "web",
+            "images": {"repositories": [f"{HOST}/team/**"]},
+            "policy": {"type": "semver", "range": ">=1 <2", "keep": 2},
+        }
+    ]
+}
+
+
+@pytest.fixture(params=["text", "file"])
+def ruled_cloud(request: pytest.FixtureRequest, artefact: Any, tmp_path: Path) -> Iterator[Cloud]:
+    """With a rule: as a text, and as a file, which for a package is one that it was built with."""
+    parameters = {"Runtime": artefact.runtime, "ClockSkewSeconds": "0"}
+    code = artefact.code
+    if request.param == "text":
+        parameters["Rules"] = json.dumps(RULES)
+    else:
+        written = tmp_path / "some-rules.json"
+        written.write_text(json.dumps(RULES))
+        parameters["RulesFile"] = str(written)
+        if not code.is_dir():
+            code, parameters["RulesFile"] = package(artefact.runtime, written), "rules.json"
+    config = CloudConfig(
+        tmp_path / "state",
+        code=code,
+        interpreter=artefact.interpreter,
+        parameters=parameters,
+        retry=RetryPolicy(time_factor=60.0),
+    )
+    with Cloud(config) as running:
+        yield running
+
+
+def test_a_rule_says_which_pushed_version_joins_a_cache(ruled_cloud: Cloud) -> None:
+    identifier = cache(ruled_cloud, "by-rule", f"{HOST}/team/web:v1.9.0")
+    for number, tag in enumerate(("v2.0.0", "v1.10.0"), start=1):
+        event = pushed("web", number)
+        event["data"]["Tag"] = tag
+        taken = httpx.post(ruled_cloud.events_url, json=event, trust_env=False)
+        assert taken.json()["FailedEntryCount"] == 0
+        told = ruled_cloud.wait_for_outcomes(
+            lambda outcomes, least=number: sum(one["door"] == "on_push" for one in outcomes) >= least
+        )
+    by_push = [(one["result"], one["reason"], one["rule"]) for one in told if one["door"] == "on_push"]
+    assert by_push == [("ignored", "POLICY_HOLDS", "web"), ("refreshed", "TAG_PROMOTED", "web")]
+    (update,) = ruled_cloud.control.history(identifier)
+    assert list(update["images"]) == [f"{HOST}/team/web:v1.10.0", f"{HOST}/team/web:v1.9.0", "nginx"]
 
 
 def cache(cloud: Cloud, name: str, image: str) -> str:
