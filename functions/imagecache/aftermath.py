@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from .caches import UPDATE_FAILED, ImageCache
+from .caches import UPDATE_FAILED
 from .changes import CacheRequest
 from .errors import BenignError, EciError, ErrorClass, HandOffError, HeldBackError
 from .follow import Follower, Progress
@@ -74,24 +74,29 @@ class Aftermath:
     def planned(
         self,
         wanted: Sequence[Decision],
-        cache: ImageCache,
         request: Mapping[str, Any],
-        started: float,
-        *,
-        registry_error: str = "",
+        sending: Sending,
+        held: str,
     ) -> None:
-        """Record what a dry run would have sent."""
-        busy = "" if cache.updatable else f"; the cache is {cache.status} now"
+        """Record what a dry run would have sent.
+
+        Args:
+            wanted: the decisions.
+            request: the update.
+            sending: when it would have begun.
+            held: why it would have had to wait; empty if not.
+        """
         for decision in wanted:
             facts = self._facts(
                 decision,
-                started,
+                sending.started,
                 request,
                 update_calls=0,
                 request=masked(request),
-                registry_error=registry_error,
+                registry_error=sending.registry_error,
             )
-            self.recorder.record(Result.PLANNED, decision.reason, f"{decision.message}{busy}", facts)
+            message = f"{decision.message}; not now: {held}" if held else decision.message
+            self.recorder.record(Result.PLANNED, decision.reason, message, facts)
 
     def accepted(
         self,

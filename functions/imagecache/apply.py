@@ -99,8 +99,9 @@ class Applier:
         began = datetime.now(timezone.utc)
         dry_run = self.dry_run or any(decision.change.dry_run for decision in wanted)
         try:
-            if not dry_run:
-                self._check_now(cache, wanted, began)
+            not_now = self._not_now(cache, wanted, began)
+            if not_now is not None and not dry_run:
+                raise not_now
             current = wanted_now(cache, wanted, self.view)
             repairs = all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted)
             if repairs and not what_is_newer(cache, current):
@@ -122,27 +123,28 @@ class Applier:
         registry_error = "; ".join(current.problems)
         self.budget.spend(cache.image_cache_id, began, dry_run=dry_run)
         if dry_run:
-            self.aftermath.planned(wanted, cache, request, started, registry_error=registry_error)
+            held = "" if not_now is None else not_now.message
+            self.aftermath.planned(wanted, request, Sending(began, started, registry_error), held)
         else:
             self._send(cache, wanted, request, Sending(began, started, registry_error))
 
-    def _check_now(self, cache: ImageCache, wanted: Sequence[Decision], now: datetime) -> None:
-        """Check that the update can be made now.
+    def _not_now(
+        self, cache: ImageCache, wanted: Sequence[Decision], now: datetime
+    ) -> BusyError | HeldBackError | None:
+        """Why the update cannot be made now: the cache takes none, or a cooldown or a cap says so.
 
         Raises:
-            BusyError: the cache takes no update now.
-            HeldBackError: a cooldown or a cap says that it is not to get one now.
             EciError: what has to be known for a cap is not known.
         """
         if not cache.updatable:
             message = f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated"
-            raise BusyError(Reason.CACHE_BUSY, message, calls=0)
+            return BusyError(Reason.CACHE_BUSY, message, calls=0)
         # One update serves all, so the one that may go first takes the others along.
         left = min(cooldown_left(cache, decision, now) for decision in wanted).total_seconds()
         if left > 0:
             message = f"the cooldown since the cache's last update has {left:.0f} s to go"
-            raise HeldBackError(Reason.COOLING_DOWN, message, delay_seconds=left)
-        self.budget.check(now)
+            return HeldBackError(Reason.COOLING_DOWN, message, delay_seconds=left)
+        return self.budget.capped(now)
 
     def _repaired_already(
         self, cache: ImageCache, wanted: Sequence[Decision], current: Current, started: float

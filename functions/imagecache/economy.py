@@ -82,19 +82,21 @@ class UpdateBudget:
     delay_seconds: int
     made: int = 0
     _counted: dict[str, int] | None = field(default=None, repr=False)
+    _told: bool = field(default=False, repr=False)
 
-    def check(self, now: datetime) -> None:
-        """Check that one more update may be made.
+    def capped(self, now: datetime) -> HeldBackError | None:
+        """``UPDATE_CAP`` when one more update may not be made now.
 
         Raises:
-            HeldBackError: ``UPDATE_CAP`` when a cap is reached.
             EciError: when the caches have to be listed for it and could not be.
         """
         if self.made >= self.per_run:
-            raise self._capped(f"{self.made} updates were made by this run, the most that it may make", None)
+            message = f"{self.made} updates were made by this run, the most that it may make"
+            return self._capped(message, None)
         if self.per_hour and (count := self._within_hour(now)) >= self.per_hour:
             message = f"{count} updates began within the last hour, of {self.per_hour} that may"
-            raise self._capped(message, self.delay_seconds)
+            return self._capped(message, self.delay_seconds)
+        return None
 
     def spend(self, image_cache_id: str, began: datetime, *, dry_run: bool = False) -> None:
         """Count an update."""
@@ -113,5 +115,7 @@ class UpdateBudget:
         return sum(max(self._counted.get(each, 0), own.get(each, 0)) for each in {*self._counted, *own})
 
     def _capped(self, message: str, delay_seconds: float | None) -> HeldBackError:
-        _logger.error("update cap reached: %s", message)
+        if not self._told:
+            _logger.error("update cap reached: %s", message)
+            self._told = True
         return HeldBackError(Reason.UPDATE_CAP, message, delay_seconds=delay_seconds)

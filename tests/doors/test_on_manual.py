@@ -300,7 +300,7 @@ def test_a_dry_run_of_a_busy_cache_says_so(fleet: Any, doors: Any) -> None:
     fleet.control.force(WEB, "Updating")
     told = doors.manual(imageCacheId=WEB, dryRun=True)
     assert (told.status, told.results) == (200, [("planned", "REBUILD_REQUESTED")])
-    assert "the cache is Updating now" in told.only["message"]
+    assert "not now: the image cache is Updating" in told.only["message"]
 
 
 def test_a_dry_run_of_the_longest_list_still_shows_its_request(deployed: Any, doors: Any) -> None:

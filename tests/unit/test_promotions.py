@@ -107,22 +107,16 @@ def promoted(
         pytest.param(Policy("alphabetical"), ["9"], "10", ["9"], id="texts"),
         pytest.param(Policy("alphabetical"), [""], "m", ["m"], id="latest is a text, and left out"),
         pytest.param(Policy("alphabetical"), [""], "a", [""], id="latest is a text, and the newest"),
-        pytest.param(
-            Policy("alphabetical", 2), [""], "a", ["", "a"], id="latest stays as it is written"
-        ),
+        pytest.param(Policy("alphabetical", 2), [""], "a", ["", "a"], id="latest stays as it is written"),
         pytest.param(Policy("any"), ["blue"], "green", ["green"], id="any"),
         pytest.param(Policy("any"), ["green"], "blue", ["blue"], id="any, the other way round"),
-        pytest.param(
-            Policy("any", 3), ["b", "a"], "c", ["c", "b", "a"], id="any, the pushed one first"
-        ),
-        pytest.param(
-            Policy("any", 2), ["b", "a"], "c", ["c", "b"], id="any, the last one goes"
-        ),
+        pytest.param(Policy("any", 3), ["b", "a"], "c", ["c", "b", "a"], id="any, the pushed one first"),
+        pytest.param(Policy("any", 2), ["b", "a"], "c", ["c", "b"], id="any, the last one goes"),
         pytest.param(Policy("any", 3), ["c", "b", "a"], "a", ["a", "c", "b"], id="any, listed already"),
         pytest.param(Policy(), ["1.0.0"], "1.0.1", ["1.0.0"], id="exact"),
         pytest.param(Policy(), [""], "latest", [""], id="exact, the same"),
     ],
-)  # fmt: skip
+)
 def test_what_a_pushed_tag_does_to_the_tags_of_its_repository(
     policy: Policy, listed: list[str], tag: str, after: list[str]
 ) -> None:
@@ -167,11 +161,17 @@ def test_where_the_kept_tags_stand(keep: int, images: str, tag: str, after: str)
         pytest.param(18, ["2", "1"], 5, "3", ["3", "2"], id="full with two"),
         pytest.param(15, ["3", "2", "1"], 20, "4", ["4", "3", "2", "1"], id="room for all"),
         pytest.param(18, ["2", "1"], 1, "3", ["3"], id="full, and one goes"),
-        pytest.param(0, [str(number) for number in range(20)], 20, "20",
-                     [str(number) for number in range(20, 0, -1)], id="full of one repository"),
+        pytest.param(
+            0,
+            [str(number) for number in range(20)],
+            20,
+            "20",
+            [str(number) for number in range(20, 0, -1)],
+            id="full of one repository",
+        ),
         pytest.param(20, ["1"], 2, "2", ["2"], id="one more than a cache takes"),
     ],
-)  # fmt: skip
+)
 def test_a_list_does_not_outgrow_a_cache(
     others: int, listed: list[str], keep: int, tag: str, after: list[str]
 ) -> None:
