@@ -40,6 +40,12 @@ LAST_SECOND = 253402300799
         ("https://web", "", "web"),
         ("", "", ""),
         ("/prod/web", "", "/prod/web"),
+        ("HTTPS://r.example.com/web", "r.example.com", "web"),
+        ("https://prod/web:v1", "prod", "web:v1"),
+        ("https:///prod/web:v1", "", "prod/web:v1"),
+        ("r.example.com/x://other.example.com/web", "r.example.com", "x://other.example.com/web"),
+        ("r.example.com://other.example.com/web", "r.example.com:", "/other.example.com/web"),
+        ("//https://r.example.com/web", "", "//https://r.example.com/web"),
     ],
 )
 def test_a_host_is_told_from_a_path_by_the_rule_of_references(reference: str, host: str, rest: str) -> None:

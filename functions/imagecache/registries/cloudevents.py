@@ -6,6 +6,7 @@ Documented: BuildCompleted. The data keys of PushCompleted are not, and are read
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ SOURCE = "acs.cr"
 
 _PUSH_TYPES = frozenset({"cr:Artifact:PushCompleted", "cr:Artifact:BuildCompleted"})
 _PERSONAL = "crpi-"
+_PERSONAL_ID = re.compile(r"crpi-[a-z0-9]+", re.ASCII)
+"""With anything behind it, such as -vpc, it would make another name of an instance's host."""
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
@@ -42,7 +45,8 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         ]
     data = document["data"]
     status = data.get("BuildStatus", "SUCCESS")
-    if status.upper() != "SUCCESS":
+    # Not by upper case, in which letters beyond ASCII would be these: of the sharp s, SS.
+    if status.lower() != "success":
         return [_ignored(document, Reason.BUILD_FAILED, f"the build ended with status {status}")]
     push = image_push(
         delivery,
@@ -62,9 +66,9 @@ def _host(document: Mapping[str, Any], where: str) -> str:
     data = document["data"]
     region_id = data.get("RegionId") or document.get("aliyunregionid")
     instance_id, instance_name = data.get("InstanceId") or "", data.get("InstanceName")
-    if region_id and instance_id.startswith(_PERSONAL):
+    if region_id and _PERSONAL_ID.fullmatch(instance_id):
         return personal_host(instance_id, region_id)
-    if region_id and instance_name:
+    if region_id and instance_name and not instance_id.startswith(_PERSONAL):
         return enterprise_host(instance_name, region_id)
     raise InputError(
         Reason.UNKNOWN_REGISTRY,

@@ -62,10 +62,15 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
 
 def _repository(package: Mapping[str, Any], version: Mapping[str, Any]) -> tuple[str, str]:
     """Host and path, both in lower case: the registry knows no other, but owners have names that do."""
-    host, path = split_host((version.get("package_url") or "").lower())
+    host, path = split_host(_lower(version.get("package_url") or ""))
     if host:
         return host, path.partition("@")[0].partition(":")[0]
-    return _HOST, "/".join(part for part in (package.get("namespace"), package["name"]) if part).lower()
+    return _HOST, _lower("/".join(part for part in (package.get("namespace"), package["name"]) if part))
+
+
+def _lower(name: str) -> str:
+    """In lower case, unless a letter is beyond ASCII: the Kelvin sign in it would become a plain k."""
+    return name.lower() if name.isascii() else name
 
 
 def _ignored(package: Mapping[str, Any], reason: Reason, message: str) -> Item:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 from ..errors import InputError
 from ..reasons import Reason
 from .delivery import Delivery
 
 __all__ = ["registry_host", "split_host"]
 
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+
 
 def split_host(reference: str) -> tuple[str, str]:
     """Take the host off ``host/path...``, as registries write addresses of images.
 
-    A first component is a host by the rule of image references: it has a dot or a colon, or is ``localhost``.
+    A first component is a host if it follows ``https://`` or ``http://``, or by the rule of image references:
+    it has a dot or a colon, or is ``localhost``.
 
     Returns:
         The host, empty where there is none, and the rest.
     """
-    _, scheme, rest = reference.partition("://")
-    written = rest if scheme else reference
+    # Only in front: what else has such a mark in it must not put another host in the place of the first.
+    scheme = _SCHEME.match(reference)
+    written = reference[scheme.end() :] if scheme else reference
     first, slash, path = written.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
+    if slash and (scheme or "." in first or ":" in first or first == "localhost"):
         return first, path
     return "", written
 
