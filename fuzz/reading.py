@@ -1,0 +1,226 @@
+"""The oracle's reading: which images a document plainly says were pushed.
+
+Where each source has its facts, and which action, type or media type counts as a push of an image, in the
+strictest plain words and with none of the library's: an update for anything that is not named here is not
+justified. Names are compared with those of the fleet, so no grammar is needed: what is not exactly a listed
+name is another one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from .fleet import Image, known_registry, region_of
+
+__all__ = ["SOURCES", "bus_images", "parsed", "webhook_images"]
+
+_IMAGES = {
+    f"application/vnd.{kind}+json"
+    for kind in (
+        "docker.distribution.manifest.v1",
+        "docker.distribution.manifest.v2",
+        "docker.distribution.manifest.list.v2",
+        "oci.image.manifest.v1",
+        "oci.image.index.v1",
+    )
+} | {"application/vnd.docker.distribution.manifest.v1+prettyjws"}
+_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#@\\]+)(?:[/?#].*)?", re.DOTALL)
+_SCHEME = re.compile(r"https?://", re.IGNORECASE | re.ASCII)
+_NO_HOST = frozenset("?#@\\")
+_ATTACHED = re.compile(r"sha256-.*|.*\.(sig|att|sbom)", re.DOTALL)
+
+Read = Callable[[Mapping[str, Any], str], Iterator[Image]]
+
+
+def parsed(data: bytes) -> Any:
+    """The document in bytes of JSON, or None where there is none."""
+    try:
+        return json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def webhook_images(source: str, document: Any, registry: str | None = None) -> frozenset[Image]:
+    """The images that a payload of a webhook names as pushed.
+
+    Args:
+        source: the source in the webhook's path.
+        document: the payload.
+        registry: the ``registry`` parameter as sent, None where there is none.
+    """
+    host = unquote(registry) if registry else ""
+    members = document if isinstance(document, dict) else {}
+    return frozenset(image for image in SOURCES[source](members, host) if not _ATTACHED.fullmatch(image[2]))
+
+
+def bus_images(document: Any) -> frozenset[Image]:
+    """The images that a delivery of EventBridge names as pushed: one event, or an array of them."""
+    events = document if isinstance(document, list) else [document]
+    return frozenset(image for event in events if isinstance(event, dict) for image in _event_images(event))
+
+
+def _event_images(event: Mapping[str, Any]) -> frozenset[Image]:
+    source, kind = _text(event, "source"), _text(event, "type")
+    if source == "acs.cr":
+        return frozenset(image for image in _vendor(event) if not _ATTACHED.fullmatch(image[2]))
+    if kind == "eventbridge:Events:HTTPEvent":
+        request = _object(event, "data")
+        query = _object(request, "queryString")
+        path = _text(request, "path").removesuffix("/")
+        by_path = path.removeprefix("/webhooks/") if path.startswith("/webhooks/") else ""
+        asked = _text(query, "source")
+        named = asked if asked in SOURCES else by_path
+        return _carried(named, request.get("body"), _text(query, "registry"))
+    if kind.startswith("imc-refresh:"):
+        return _carried(kind.removeprefix("imc-refresh:"), event.get("data"), "")
+    if source.startswith("imc-refresh.") and source.removeprefix("imc-refresh.") in SOURCES:
+        return _carried(source.removeprefix("imc-refresh."), event.get("data"), "")
+    return webhook_images("harbor", event) if kind == "harbor.artifact.pushed" else frozenset()
+
+
+def _carried(source: str, payload: Any, registry: str) -> frozenset[Image]:
+    if source not in SOURCES:
+        return frozenset()
+    document = parsed(payload.encode("utf-8", "replace")) if isinstance(payload, str) else payload
+    return webhook_images(source, document, registry)
+
+
+def _vendor(event: Mapping[str, Any]) -> Iterator[Image]:
+    data = _object(event, "data")
+    built = event.get("type") == "cr:Artifact:BuildCompleted"
+    status = data.get("BuildStatus", None if built else "SUCCESS")
+    pushed = built or event.get("type") == "cr:Artifact:PushCompleted"
+    if not pushed or not isinstance(status, str) or _lower(status) != "success":
+        return
+    region = _text(data, "RegionId") or _text(event, "aliyunregionid")
+    instance_id, name = _text(data, "InstanceId"), _text(data, "InstanceName")
+    host = f"{name}-registry.{region}.cr.aliyuncs.com"
+    if instance_id.startswith("crpi-"):
+        # Not an instance's id with something behind it, which would be another name of its host.
+        host = f"{instance_id}.{region}.personal.cr.aliyuncs.com" if instance_id.count("-") == 1 else ""
+    repository = f"{_text(data, 'RepoNamespaceName')}/{_text(data, 'RepoName')}"
+    yield known_registry(host), repository, _text(data, "Tag")
+
+
+def _acr(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+    repository = _object(document, "repository")
+    region = _text(repository, "region")
+    registry = known_registry(host or f"registry.{region}.aliyuncs.com")
+    if region_of(registry) in {None, region}:
+        yield registry, _text(repository, "repo_full_name"), _text(_object(document, "push_data"), "tag")
+
+
+def _manifest(event: Mapping[str, Any], host: str) -> Iterator[Image]:
+    """One event of the distribution registry; Azure's form is the same."""
+    target = _object(event, "target")
+    media_type = target.get("mediaType") or ""
+    if event.get("action") == "push" and isinstance(media_type, str) and media_type in {"", *_IMAGES}:
+        yield known_registry(host), _text(target, "repository"), _text(target, "tag")
+
+
+def _azure(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+    return _manifest(document, host or _text(_object(document, "request"), "host"))
+
+
+def _distribution(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+    events = document.get("events")
+    for event in events if isinstance(events, list) else []:
+        if isinstance(event, dict):
+            address = _URL.fullmatch(_text(_object(event, "target"), "url").strip(" "))
+            told = _text(_object(event, "request"), "host") or (address[1] if address else "")
+            yield from _manifest(event, host or told)
+
+
+def _dockerhub(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+    name = _text(_object(document, "repository"), "repo_name")
+    repository = name if "/" in name else f"library/{name}"
+    yield known_registry(host or "docker.io"), repository, _text(_object(document, "push_data"), "tag")
+
+
+def _github(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+    package = _object(document, "package") or _object(document, "registry_package")
+    version = _object(package, "package_version")
+    tag = _text(_object(_object(version, "container_metadata"), "tag"), "name")
+    kind = _text(package, "package_type")
+    if _text(document, "action") in {"published", "updated"} and _lower(kind) == "container":
+        owner = _text(package, "namespace")
+        path = f"{owner}/{_text(package, 'name')}" if owner else _text(package, "name")
+        told = "ghcr.io"
+        if address := _address(_text(version, "package_url")):
+            told, path = address[0], address[1].split("@")[0].split(":")[0]
+        yield known_registry(host or told), _lower(path), tag
+
+
+def _harbor(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+    members = {"PUSH_ARTIFACT": "event_data", "harbor.artifact.pushed": "data"}
+    data = _object(document, members.get(_text(document, "type"), ""))
+    repository, resources = _text(_object(data, "repository"), "repo_full_name"), data.get("resources")
+    for resource in resources if isinstance(resources, list) else []:
+        told = _address(_text(resource, "resource_url"))
+        yield known_registry(host or (told[0] if told else "")), repository, _text(resource, "tag")
+
+
+def _native(document: Mapping[str, Any], _: str) -> Iterator[Image]:
+    name, pinned, digest = _text(document, "image").partition("@")
+    host, path = _address(name) or ("docker.io", name)
+    repository, colon, tag = path.partition(":")
+    # Not under its third name, where the registry itself is asked for exactly that path.
+    if _lower(host) in {"docker.io", "index.docker.io"} and "/" not in repository:
+        repository = f"library/{repository}"
+    # An image's name is no URL.
+    if _SCHEME.match(name) or (pinned and not (colon and digest)) or (colon and not tag):
+        return
+    yield known_registry(host), repository, tag or "latest"
+
+
+def _quay(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+    address = _address(_text(document, "docker_url"))
+    told = host or (address[0] if address else "")
+    tags = document.get("updated_tags")
+    for tag in tags if isinstance(tags, list) else []:
+        if isinstance(tag, str):
+            yield known_registry(told), _text(document, "repository"), tag
+
+
+def _object(members: Any, key: str) -> Mapping[str, Any]:
+    value = members.get(key) if isinstance(members, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _text(members: Any, key: str) -> str:
+    value = members.get(key) if isinstance(members, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _address(text: str) -> tuple[str, str] | None:
+    """Host and path of an address, as a URL or an image reference has them; None where it has no host.
+
+    A host with what no host has in it is none that anyone has heard of: it is given as empty.
+    """
+    scheme = _SCHEME.match(text)
+    host, slash, path = text[scheme.end() if scheme else 0 :].partition("/")
+    if not slash or not host or not (scheme or "." in host or ":" in host or host == "localhost"):
+        return None
+    return ("" if _NO_HOST & set(host) else host), path
+
+
+def _lower(text: str) -> str:
+    """In lower case by ASCII: a letter that only turns into one of these is another letter."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
+SOURCES: Mapping[str, Read] = {
+    "acr": _acr,
+    "azure": _azure,
+    "distribution": _distribution,
+    "dockerhub": _dockerhub,
+    "github": _github,
+    "harbor": _harbor,
+    "native": _native,
+    "quay": _quay,
+}
+"""How the payload of each source is read: document and host of the ``registry`` parameter -> images."""
