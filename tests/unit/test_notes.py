@@ -45,7 +45,7 @@ digests = st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=2
 repositories = st.tuples(st.text("ab./", max_size=4), st.text("ab./", max_size=4))
 pushed = st.dictionaries(repositories, moments, max_size=12)
 all_notes = st.builds(Notes, digests, pushed)
-parts = st.from_regex(r"[0-9a-f]{8}-[0-9]{1,14}", fullmatch=True)
+parts = st.from_regex(r"[0-9a-f]{8}-[0-9]{1,14}|[^.]{8}-[0-9]{1,14}", fullmatch=True)
 garbage = st.text(max_size=140) | st.lists(parts | st.text("0a-.!~\x00", max_size=24), max_size=6).map(
     ".".join
 )

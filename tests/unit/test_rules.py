@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from imagecache.caches import ImageCache, Listing
 from imagecache.changes import PushEvent
+from imagecache.composition import parameters_of
 from imagecache.errors import InputError
 from imagecache.memory import MOST_TAGS, OWN_TAGS, with_memory
 from imagecache.notes import Notes
@@ -231,6 +232,28 @@ def test_of_two_rules_that_give_a_parameter_the_first_one_counts() -> None:
     assert update_parameters([first, second]) == {"RetentionDays": 1, "Flash": True, "VSwitchId": "vsw-2"}
     assert update_parameters([second, first]) == {"RetentionDays": 2, "Flash": True, "VSwitchId": "vsw-2"}
     assert update_parameters([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        pytest.param(
+            ("redis:7", f"{HOST}/shop/web:v1"), {"RetentionDays": 1, "VSwitchId": "vsw-2"}, id="both"
+        ),
+        pytest.param((f"{HOST}/shop/web:v1",), {"RetentionDays": 1}, id="the first rule's entries"),
+        pytest.param(
+            ("redis:7",), {"RetentionDays": 2, "VSwitchId": "vsw-2"}, id="the second rule's entries"
+        ),
+        pytest.param(("No Reference:",), {}, id="no entry"),
+    ],
+)
+def test_the_rules_of_a_lists_entries_add_their_parameters_in_the_order_of_the_rules(
+    images: tuple[str, ...], expected: dict[str, Any]
+) -> None:
+    first = Rule("first", tags=("v*",), update={"RetentionDays": 1})
+    second = Rule("second", update={"RetentionDays": 2, "VSwitchId": "vsw-2"})
+    assert parameters_of(CACHE, images, Rules((first, second))) == expected
+    assert parameters_of(CACHE, images, NO_RULES) == {}
 
 
 def sent_tags(tags: list[tuple[str, str]], given_tags: list[tuple[str, str]], notes: Notes) -> dict[str, str]:

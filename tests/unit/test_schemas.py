@@ -120,6 +120,7 @@ def test_all_documented_schemas_are_there() -> None:
         "native-webhook",
         "outcome",
         "quay-webhook",
+        "rules",
         "timer-event",
         "timer-payload",
         "update-image-cache",
@@ -185,7 +186,7 @@ def test_everything_is_bounded(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["cache-selector", "manual-request", "outcome", "timer-payload", "update-image-cache"]
+    "name", ["cache-selector", "manual-request", "outcome", "rules", "timer-payload", "update-image-cache"]
 )
 def test_what_this_project_defines_knows_all_its_keys(name: str) -> None:
     open_objects = [
@@ -209,7 +210,7 @@ def test_patterns_are_anchored_and_refuse_a_trailing_newline(name: str) -> None:
     assert [pattern for pattern in patterns if not re.fullmatch(r"\^.*\(\?!\\n\)\$", pattern)] == []
 
 
-@pytest.mark.parametrize("name", ["manual-request", "timer-payload"])
+@pytest.mark.parametrize("name", ["manual-request", "rules", "timer-payload"])
 def test_selector_is_the_same_wherever_it_is_used(name: str) -> None:
     own = {"$schema", "$id", "examples"}
     selector = {key: value for key, value in SCHEMAS["cache-selector"].items() if key not in own}
@@ -234,6 +235,10 @@ def test_outcome_takes_every_reason_code(reason: str) -> None:
         ("update-image-cache", "/properties/ImageRegistryCredential"),
         ("update-image-cache", "/properties/ImageRegistryCredential/items"),
         ("update-image-cache", "/properties/ImageRegistryCredential/items/properties/Password"),
+        ("rules", "/$defs/update/properties/imageRegistryCredential"),
+        ("rules", "/$defs/update/properties/imageRegistryCredential/items"),
+        ("rules", "/$defs/update/properties/imageRegistryCredential/items/properties/server"),
+        ("rules", "/$defs/update/properties/imageRegistryCredential/items/properties/passwordEnv"),
         ("http-trigger-event", "/properties/headers"),
         ("http-trigger-event", "/properties/headers/additionalProperties"),
         ("http-trigger-event", "/properties/queryParameters"),
@@ -272,6 +277,14 @@ def test_what_may_hold_a_secret_is_marked(name: str, pointer: str) -> None:
         ("native-webhook", 0, "/pushedAt"),
         ("quay-webhook", 0, "/updated_tags/0"),
         ("wrapped-event", 0, "/source"),
+        ("rules", 1, "/rules/0/name"),
+        ("rules", 1, "/rules/0/caches/names/0"),
+        ("rules", 1, "/rules/0/images/repositories/0"),
+        ("rules", 1, "/rules/0/images/tags/0"),
+        ("rules", 1, "/rules/0/policy/range"),
+        ("rules", 1, "/rules/1/policy/pattern"),
+        ("rules", 1, "/rules/0/update/acrRegistryInfo/0/domains/0"),
+        ("rules", 1, "/rules/0/update/imageRegistryCredential/0/passwordEnv"),
         ("cache-selector", 0, "/names/0"),
         ("timer-event", 0, "/triggerName"),
         ("http-trigger-event", 0, "/requestContext/http/method"),
@@ -308,6 +321,24 @@ ACCEPTED = [
     ("harbor-resource", {}, "resource-without-anything"),
     ("quay-webhook", changed(sample("quay-webhook"), "/updated_tags", ["t" * 128] * 1000), "thousand-tags"),
     ("native-webhook", changed(sample("native-webhook"), "/pushedAt", "2026-12-31T23:59:59.1Z"), "time"),
+    ("rules", {"rules": []}, "no-rule"),
+    ("rules", {"rules": [{}] * 200}, "two-hundred-rules-without-anything"),
+    ("rules", changed(sample("rules", 1), "/rules/0/policy/keep", 20), "keep-twenty"),
+    ("rules", changed(sample("rules", 1), "/rules/0/policy/keep", REMOVED), "keep-left-out"),
+    (
+        "rules",
+        changed(sample("rules", 1), "/rules/1/policy/pattern", REMOVED),
+        "alphabetical-without-pattern",
+    ),
+    ("rules", changed(sample("rules", 1), "/rules/0/policy", {"type": "exact"}), "exact"),
+    ("rules", changed(sample("rules", 1), "/rules/0/policy", {"type": "any", "keep": 2}), "any"),
+    ("rules", changed(sample("rules", 1), "/rules/0/cooldownSeconds", 86400), "longest-cooldown"),
+    ("rules", changed(sample("rules", 1), "/rules/0/name", "näme"), "name-beyond-ascii"),
+    (
+        "rules",
+        changed(sample("rules", 1), "/rules/0/update/tag", [{"key": "k", "value": ""}] * 17),
+        "as-many-tags-as-leave-room-for-ours",
+    ),
     ("cache-selector", {"tags": [{"key": "k", "value": ""}]}, "tag-with-empty-value"),
     ("cache-selector", {"ids": ["imc-1"] * 100}, "hundred-ids"),
     ("manual-request", {"imageCacheId": "imc-1", "images": ["a"] * 20}, "twenty-images"),
@@ -467,6 +498,70 @@ CHANGES: list[tuple[str, int, str, Any, str, str]] = [
     ("http-trigger-event", 0, "/headers/Accept", ["*/*"], "/headers/Accept", "type"),
     ("http-trigger-event", 0, "/queryParameters/token", ["t"], "/queryParameters/token", "type"),
     ("http-trigger-event", 0, "/queryParameters/" + "q" * 4097, "", "/queryParameters", "maxLength"),
+    ("rules", 1, "", [], "", "type"),
+    ("rules", 1, "/rules", REMOVED, "", "required"),
+    ("rules", 1, "/rules", [{}] * 201, "/rules", "maxItems"),
+    ("rules", 1, "/aliases", {}, "", "additionalProperties"),
+    ("rules", 1, "/rules/0/policies", [], "/rules/0", "additionalProperties"),
+    ("rules", 1, "/rules/0/name", "", "/rules/0/name", "minLength"),
+    ("rules", 1, "/rules/0/name", "n" * 65, "/rules/0/name", "maxLength"),
+    ("rules", 1, "/rules/0/caches", {}, "/rules/0/caches", "minProperties"),
+    ("rules", 1, "/rules/0/images", {}, "/rules/0/images", "minProperties"),
+    ("rules", 1, "/rules/0/images/tags", [], "/rules/0/images/tags", "minItems"),
+    ("rules", 1, "/rules/0/images/tags/0", "a b", "/rules/0/images/tags/0", "pattern"),
+    ("rules", 1, "/rules/0/policy", {"type": "newest"}, "/rules/0/policy/type", "enum"),
+    ("rules", 1, "/rules/0/policy/range", REMOVED, "/rules/0/policy", "required"),
+    ("rules", 1, "/rules/0/policy/pattern", "(?P<key>.)", "/rules/0/policy", "not"),
+    ("rules", 1, "/rules/1/policy/range", "*", "/rules/1/policy", "not"),
+    ("rules", 1, "/rules/1/policy", {"type": "exact", "keep": 2}, "/rules/1/policy", "not"),
+    ("rules", 1, "/rules/0/policy/keep", 0, "/rules/0/policy/keep", "minimum"),
+    ("rules", 1, "/rules/0/policy/keep", 21, "/rules/0/policy/keep", "maximum"),
+    ("rules", 1, "/rules/0/registry", True, "/rules/0/registry", "enum"),
+    ("rules", 1, "/rules/0/cooldownSeconds", 86401, "/rules/0/cooldownSeconds", "maximum"),
+    ("rules", 1, "/rules/0/update", {}, "/rules/0/update", "minProperties"),
+    ("rules", 1, "/rules/0/update/RetentionDays", 7, "/rules/0/update", "additionalProperties"),
+    ("rules", 1, "/rules/0/update/imageCacheSize", 19, "/rules/0/update/imageCacheSize", "minimum"),
+    ("rules", 1, "/rules/0/update/acrRegistryInfo", [{}], "/rules/0/update/acrRegistryInfo/0", "required"),
+    (
+        "rules",
+        1,
+        "/rules/0/update/imageRegistryCredential/0/server",
+        "https://r.example.com",
+        "/rules/0/update/imageRegistryCredential/0/server",
+        "pattern",
+    ),
+    (
+        "rules",
+        1,
+        "/rules/0/update/imageRegistryCredential/0/passwordEnv",
+        "ALIBABA_CLOUD_SECURITY_TOKEN",
+        "/rules/0/update/imageRegistryCredential/0/passwordEnv",
+        "pattern",
+    ),
+    (
+        "rules",
+        1,
+        "/rules/0/update/tag",
+        [{"key": "imc-refresh-pushed", "value": ""}],
+        "/rules/0/update/tag/0/key",
+        "pattern",
+    ),
+    (
+        "rules",
+        1,
+        "/rules/0/update/tag",
+        [{"key": "k", "value": ""}] * 18,
+        "/rules/0/update/tag",
+        "maxItems",
+    ),
+    (
+        "rules",
+        1,
+        "/registryAliases/images.example.com",
+        "",
+        "/registryAliases/images.example.com",
+        "minLength",
+    ),
     ("manual-request", 0, "", {}, "", "oneOf"),
     ("manual-request", 0, "", {"dryRun": True}, "", "oneOf"),
     ("manual-request", 0, "/imageCacheId", "imc-1", "", "oneOf"),

@@ -1,0 +1,403 @@
+"""What registries have now: what is asked, what is made of the answers, and of answers that do not come."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from imagecache.caches import ImageCache, Listing
+from imagecache.changes import CacheRequest, PushEvent
+from imagecache.composition import Current, what_is_newer
+from imagecache.errors import RegistryError
+from imagecache.memory import MOST_TAGS, with_memory
+from imagecache.notes import Notes
+from imagecache.outcomes import Recorder
+from imagecache.plan import Decision, plan
+from imagecache.policies import Policy
+from imagecache.reasons import Reason, Result
+from imagecache.registry_reader import Account, RegistryReader, RememberingReader
+from imagecache.registry_sweep import sweep_registries
+from imagecache.registry_view import RegistryView
+from imagecache.rules import NO_RULES, Rule, Rules
+from imagecache.selectors import CacheSelector
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
+HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
+VPC_HOST = "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"
+WEB, API = f"{VPC_HOST}/shop/web", f"{VPC_HOST}/shop/api"
+DIGEST = f"sha256:{'a' * 64}"
+PUSH = PushEvent("acr", "event-1", HOST, "shop/web", "1")
+SWEEP = CacheRequest(
+    "timer",
+    "tick",
+    Reason.SWEEP_REPAIR,
+    CacheSelector(),
+    statuses=frozenset({"UpdateFailed"}),
+    reads_registries=True,
+)
+NUMBERS = Rule("numbers", policy=Policy("numerical"), reads_registry=True)
+RULES = Rules((NUMBERS,))
+
+
+@dataclass
+class MemoryReader:
+    """Registries in memory: (registry, repository) -> tag -> digest; some do not answer."""
+
+    images: Mapping[tuple[str, str], Mapping[str, str]]
+    silent: frozenset[str] = frozenset()
+    unlisted: frozenset[str] = frozenset()
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def tags(self, registry: str, repository: str) -> frozenset[str]:
+        self._ask(registry, repository)
+        return frozenset(self.images.get((registry, repository), {})) - self.unlisted
+
+    def digest(self, registry: str, repository: str, tag: str) -> str | None:
+        self._ask(registry, repository, tag)
+        return self.images.get((registry, repository), {}).get(tag)
+
+    def _ask(self, *question: str) -> None:
+        self.asked.append(question)
+        if "/".join(question) in self.silent:
+            raise RegistryError(f"{'/'.join(question)}: no answer")
+
+
+def reader(*tags: str, **facts: Any) -> MemoryReader:
+    """A reader whose web repository has these tags, each with a digest of its own."""
+    return MemoryReader({(HOST, "shop/web"): {tag: f"digest-{tag}" for tag in tags}}, **facts)
+
+
+def view(source: RegistryReader, rules: Rules = RULES, left: float = 10) -> RegistryView:
+    return RegistryView(rules, lambda: source, lambda: left)
+
+
+def cache(*images: str, **facts: Any) -> ImageCache:
+    described: dict[str, Any] = {"image_cache_id": "imc-1", "name": "web", "status": "Ready", **facts}
+    return ImageCache("cn-hangzhou", images=images, **described)
+
+
+def current(source: RegistryReader, *images: str, rules: Rules = RULES) -> Current:
+    return view(source, rules).current(cache(*images), images)
+
+
+@pytest.mark.parametrize(
+    ("tags", "images", "expected", "digests"),
+    [
+        pytest.param(["1", "2"], [f"{WEB}:1"], [f"{WEB}:2"], {f"{WEB}:2": "digest-2"}, id="a newer tag"),
+        pytest.param(["1", "2"], [f"{WEB}:2"], [f"{WEB}:2"], {f"{WEB}:2": "digest-2"}, id="nothing newer"),
+        pytest.param(
+            ["2"], [f"{WEB}:3"], [f"{WEB}:2"], {f"{WEB}:2": "digest-2"}, id="the listed tag is gone"
+        ),
+        pytest.param(
+            ["2"],
+            [f"{HOST}/shop/web:1", "redis:7", f"{WEB}:1"],
+            [f"{HOST}/shop/web:2", "redis:7", f"{WEB}:2"],
+            {f"{HOST}/shop/web:2": "digest-2", f"{WEB}:2": "digest-2"},
+            id="each form of the name",
+        ),
+        pytest.param(
+            ["main"],
+            [f"{WEB}:main"],
+            [f"{WEB}:main"],
+            {f"{WEB}:main": "digest-main"},
+            id="a tag that the policy does not understand is rebuilt as it is",
+        ),
+        pytest.param(["2"], [f"{WEB}:1@{DIGEST}"], [f"{WEB}:1@{DIGEST}"], {}, id="pinned"),
+        pytest.param(["2"], ["No Reference:"], ["No Reference:"], {}, id="no reference"),
+    ],
+)
+def test_a_list_is_brought_to_what_the_registry_has(
+    tags: list[str], images: list[str], expected: list[str], digests: dict[str, str]
+) -> None:
+    rules = Rules((replace(NUMBERS, tags=("[!a]", "?", "main")),))
+    found = current(reader(*tags), *images, rules=rules)
+    assert found.images == tuple(expected)
+    assert found.digests == digests
+    assert not found.unread
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [NO_RULES, Rules((Rule("numbers", policy=Policy("numerical")),))],
+    ids=["no rules", "no rule that reads"],
+)
+def test_without_such_a_rule_no_reader_is_made(rules: Rules) -> None:
+    def never() -> RegistryReader:
+        raise AssertionError
+
+    images = (f"{WEB}:1",)
+    found = RegistryView(rules, never, lambda: 10).current(cache(*images), images)
+    assert found == Current(images)
+
+
+def test_one_reader_is_made_when_it_is_needed() -> None:
+    made: list[MemoryReader] = []
+
+    def make() -> RegistryReader:
+        made.append(reader("1"))
+        return made[-1]
+
+    asked = RegistryView(RULES, make, lambda: 10)
+    assert made == []
+    for _ in range(2):
+        asked.current(cache(f"{WEB}:1"), (f"{WEB}:1",))
+    assert len(made) == 1
+
+
+def test_only_what_rules_want_to_know_is_asked() -> None:
+    rules = Rules(
+        (
+            Rule("quiet", tags=("q*",)),
+            Rule("exact", tags=("e*",), reads_registry=True),
+            Rule("any", tags=("a*",), policy=Policy("any"), reads_registry=True),
+            replace(NUMBERS, tags=("1",)),
+        )
+    )
+    source = reader("q", "e", "a", "1", "2")
+    images = [f"{WEB}:{tag}" for tag in ("q", "e", "a", "1")]
+    found = current(source, *images, "redis:7", rules=rules)
+    assert found.images == (*images, "redis:7")
+    assert set(found.digests) == {f"{WEB}:{tag}" for tag in ("e", "a", "1")}
+    repository = (HOST, "shop/web")
+    # Tags are asked for where they are compared, digests of what is listed then.
+    assert source.asked == [repository, *((*repository, tag) for tag in ("e", "a", "1"))]
+
+
+def test_a_listed_tag_that_the_registry_does_not_list_yet_is_asked_for() -> None:
+    late = reader("1", "2", unlisted=frozenset({"2"}))
+    assert current(late, f"{WEB}:2").images == (f"{WEB}:2",)
+    assert (HOST, "shop/web", "2") in late.asked
+    assert current(reader("1"), f"{WEB}:2").images == (f"{WEB}:1",)
+
+
+def test_a_tag_that_is_not_there_is_told_but_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    found = current(reader(), f"{WEB}:2")
+    assert found == Current((f"{WEB}:2",), {}, (f"{HOST}/shop/web has no tag 2",), unread=False)
+    assert [record.getMessage() for record in caplog.records] == [f"imc-1: {HOST}/shop/web has no tag 2"]
+
+
+@pytest.mark.parametrize(
+    ("silent", "images", "digests"),
+    [
+        pytest.param(f"{HOST}/shop/web", (f"{WEB}:1",), {f"{WEB}:1": "digest-1"}, id="no tags"),
+        pytest.param(f"{HOST}/shop/web/2", (f"{WEB}:2",), {}, id="no digest"),
+        pytest.param(f"{HOST}/shop/web/1", (f"{WEB}:1",), {}, id="no digest of a tag not listed"),
+    ],
+)
+def test_a_registry_that_does_not_answer_is_told_and_raises_nothing(
+    silent: str, images: tuple[str, ...], digests: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    source = reader(
+        "1", "2", silent=frozenset({silent}), unlisted=frozenset({"1"} if silent[-1] == "1" else ())
+    )
+    found = current(source, f"{WEB}:1")
+    assert found == Current(images, digests, (f"{silent}: no answer",), unread=True)
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_one_silent_repository_leaves_the_others_be() -> None:
+    images = {(HOST, "shop/web"): {"2": "w"}, (HOST, "shop/api"): {"2": "a"}}
+    source = MemoryReader(images, frozenset({f"{HOST}/shop/web"}))
+    found = current(source, f"{WEB}:1", f"{API}:1")
+    assert found.images == (f"{WEB}:1", f"{API}:2")
+    assert found.unread
+
+
+def built(
+    images: tuple[str, ...], digests: Mapping[str, str], others: tuple[tuple[str, str], ...] = ()
+) -> ImageCache:
+    before = cache(*images, tags=others)
+    return replace(before, tags=with_memory(before, [PUSH], NOW, Notes(digests)))
+
+
+LISTED = (f"{WEB}:1", f"{API}:1")
+DIGESTS = {f"{WEB}:1": "w", f"{API}:1": "a"}
+
+
+@pytest.mark.parametrize(
+    ("described", "found", "expected"),
+    [
+        pytest.param(built(LISTED, DIGESTS), Current(LISTED, DIGESTS), "", id="as it was built"),
+        pytest.param(
+            built(LISTED, DIGESTS),
+            Current((f"{WEB}:2", f"{API}:1"), {}),
+            f"the registry has {WEB}:2",
+            id="another tag",
+        ),
+        pytest.param(
+            built(LISTED, DIGESTS),
+            Current(LISTED[:1], {}),
+            f"by what the registry has, {API}:1 is to go",
+            id="one tag less",
+        ),
+        pytest.param(
+            built(LISTED, DIGESTS), Current(LISTED[::-1], {}), "the tags are out of order", id="another order"
+        ),
+        pytest.param(
+            built(LISTED, DIGESTS),
+            Current(LISTED, {**DIGESTS, f"{API}:1": "b"}),
+            f"the registry has other images under {API}:1",
+            id="another digest",
+        ),
+        pytest.param(
+            built(LISTED, DIGESTS), Current(LISTED, {f"{WEB}:1": "w"}), "", id="one digest is not known now"
+        ),
+        pytest.param(built(LISTED, DIGESTS), Current(LISTED, {}), "", id="no digest is known now"),
+        pytest.param(
+            built(LISTED, {}),
+            Current(LISTED, DIGESTS),
+            "it is not known which images the cache was built with",
+            id="no digest was noted",
+        ),
+        pytest.param(
+            cache(*LISTED),
+            Current(LISTED, DIGESTS),
+            "it is not known which images the cache was built with",
+            id="no update is remembered",
+        ),
+        pytest.param(cache(*LISTED), Current(LISTED, {}), "", id="nothing is known at all"),
+        pytest.param(
+            built(LISTED, {f"{WEB}:1": "w"}),
+            Current(LISTED, DIGESTS),
+            f"the registry has other images under {API}:1",
+            id="one digest was not noted",
+        ),
+        pytest.param(
+            cache(*LISTED, tags=tuple((f"t{number}", "") for number in range(MOST_TAGS - 2))),
+            Current(LISTED, DIGESTS),
+            "",
+            id="no room to note digests, so it would be rebuilt for ever",
+        ),
+        pytest.param(
+            cache(*LISTED, tags=tuple((f"t{number}", "") for number in range(MOST_TAGS - 3))),
+            Current(LISTED, DIGESTS),
+            "it is not known which images the cache was built with",
+            id="just enough room",
+        ),
+    ],
+)
+def test_what_makes_a_cache_older_than_its_registries(
+    described: ImageCache, found: Current, expected: str
+) -> None:
+    assert what_is_newer(described, found) == expected
+
+
+def test_a_cache_that_was_rebuilt_with_what_was_asked_is_not_older() -> None:
+    source = reader("1", "2")
+    before = cache(f"{WEB}:1")
+    found = view(source).current(before, before.images)
+    assert what_is_newer(before, found) == f"the registry has {WEB}:2"
+    after = built(found.images, found.digests)
+    assert what_is_newer(after, view(source).current(after, after.images)) == ""
+
+
+def test_a_survey_asks_each_thing_once_and_the_view_itself_anew() -> None:
+    source = reader("1", "2", silent=frozenset({f"{HOST}/shop/web/2"}))
+    seen = view(source)
+    survey = seen.survey()
+    answers = [survey.current(cache(f"{WEB}:1"), (f"{WEB}:1",)) for _ in range(3)]
+    assert answers == [answers[0]] * 3
+    assert answers[0].unread
+    assert source.asked == [(HOST, "shop/web"), (HOST, "shop/web", "2")]
+    for _ in range(2):
+        seen.current(cache(f"{WEB}:1"), (f"{WEB}:1",))
+    assert len(source.asked) == 6
+    assert survey.remaining() == seen.remaining() == 10
+
+
+def test_a_remembering_reader_gives_each_answer_and_each_failure_again() -> None:
+    source = reader("1", silent=frozenset({f"{HOST}/shop/api"}))
+    remembering = RememberingReader(source)
+    for _ in range(2):
+        assert remembering.tags(HOST, "shop/web") == {"1"}
+        assert remembering.digest(HOST, "shop/web", "1") == "digest-1"
+        assert remembering.digest(HOST, "shop/web", "2") is None
+        with pytest.raises(RegistryError, match=f"{HOST}/shop/api: no answer"):
+            remembering.tags(HOST, "shop/api")
+    assert len(source.asked) == 4
+
+
+def test_the_text_of_an_account_shows_no_password() -> None:
+    assert "s3cret" not in f"{Account('user', 's3cret')!r} {Account('user', 's3cret')}"
+
+
+def swept(
+    source: MemoryReader, *caches: ImageCache, left: Callable[[], float] = lambda: 10.0
+) -> tuple[list[Decision], list[Mapping[str, Any]]]:
+    """The decisions and the records of a sweep."""
+    listings = [Listing("cn-hangzhou", caches, NOW)]
+    recorder = Recorder("on_timer", "1-request", io.StringIO())
+    seen = RegistryView(RULES, lambda: source, left)
+    decisions = plan(listings, SWEEP, timedelta(0), RULES)
+    return sweep_registries(listings, SWEEP, decisions, seen, recorder), recorder.outcomes
+
+
+def test_a_sweep_repairs_what_is_older_and_what_failed() -> None:
+    failed = cache(f"{WEB}:1", image_cache_id="imc-failed", status="UpdateFailed")
+    old = cache(f"{WEB}:1", image_cache_id="imc-old")
+    busy = cache(f"{WEB}:1", image_cache_id="imc-busy", status="Updating")
+    new = built((f"{WEB}:2",), {f"{WEB}:2": "digest-2"})
+    decisions, records = swept(reader("1", "2"), failed, old, busy, new)
+    assert [(decision.cache, decision.images_after) for decision in decisions] == [
+        (failed, (f"{WEB}:1",)),
+        (old, (f"{WEB}:2",)),
+    ]
+    repair = decisions[1].change
+    assert isinstance(repair, CacheRequest)
+    assert repair.reason is Reason.REGISTRY_NEWER
+    assert repair.selector == CacheSelector(ids=("imc-old",))
+    assert (repair.statuses, repair.region_id, repair.reads_registries) == (None, "cn-hangzhou", False)
+    assert decisions[1].message == repair.why == f"the registry has {WEB}:2"
+    assert records == []
+
+
+def test_a_sweep_that_finds_nothing_says_so() -> None:
+    new = built((f"{WEB}:2",), {f"{WEB}:2": "digest-2"})
+    decisions, records = swept(reader("1", "2"), new)
+    assert [decision.reason for decision in decisions] == [Reason.NOTHING_TO_REPAIR]
+    assert records == []
+    assert [decision.reason for decision in swept(reader())[0]] == [Reason.NOTHING_TO_REPAIR]
+
+
+def test_a_sweep_that_could_not_read_says_that_instead() -> None:
+    source = reader("1", silent=frozenset({f"{HOST}/shop/web/1"}))
+    decisions, records = swept(source, cache(f"{WEB}:1"))
+    assert decisions == []
+    (record,) = records
+    assert (record["result"], record["reason"]) == (Result.FAILED.value, Reason.REGISTRY_UNREADABLE.value)
+    assert record["image_cache_id"] == "imc-1"
+    assert "no answer" in record["message"]
+
+
+def test_a_sweep_without_time_says_how_far_it_came() -> None:
+    times = iter([10.0, 9.0, 4.0])
+    caches = [
+        replace(built((f"{WEB}:2",), {f"{WEB}:2": "digest-2"}), image_cache_id=f"imc-{number}")
+        for number in range(3)
+    ]
+    decisions, records = swept(reader("2"), *caches, left=lambda: next(times))
+    assert decisions == []
+    (record,) = records
+    assert (record["result"], record["reason"]) == (Result.IGNORED.value, Reason.SWEEP_UNFINISHED.value)
+    assert "about 1 of 3 image caches" in record["message"]
+
+
+def test_each_tick_begins_with_another_cache() -> None:
+    caches = [cache(f"{WEB}:1", image_cache_id=f"imc-{number}") for number in range(3)]
+    firsts = set()
+    for tick in range(30):
+        sweep = replace(SWEEP, event_id=f"tick-{tick}")
+        listings = [Listing("cn-hangzhou", tuple(caches), NOW)]
+        found = sweep_registries(
+            listings, sweep, [], view(reader("2")), Recorder("on_timer", "r", io.StringIO())
+        )
+        identifiers = [decision.cache.image_cache_id for decision in found if decision.cache]
+        assert sorted(identifiers) == ["imc-0", "imc-1", "imc-2"]
+        firsts.add(identifiers[0])
+    assert firsts == {"imc-0", "imc-1", "imc-2"}
