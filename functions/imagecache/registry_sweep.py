@@ -52,9 +52,9 @@ def sweep_registries(
     survey = view.survey()
     told = False
     for number, cache in enumerate(caches):
-        current = survey.current(cache, cache.images)
-        why = what_is_newer(cache, current)
-        if view.remaining() <= until and not why:
+        current = survey.current(cache, cache.images) if view.remaining() > until else None
+        why = what_is_newer(cache, current) if current else ""
+        if current is None or (current.unread and not why and view.remaining() <= until):
             recorder.record(
                 Result.IGNORED,
                 Reason.SWEEP_UNFINISHED,

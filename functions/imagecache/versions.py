@@ -72,7 +72,8 @@ def _suffix(suffix: str) -> tuple[list[str], str]:
 @lru_cache(maxsize=256)
 def _parse_range(text: str) -> NpmSpec:
     try:
-        return NpmSpec(text)
+        # npm takes blanks behind an operator, the library does not.
+        return NpmSpec(re.sub(r"([<>=~^])\s+", r"\1", text))
     except AttributeError:
         # What the library says where a side of a hyphen range is no version.
         message = f"Invalid hyphen range in {text!r}"

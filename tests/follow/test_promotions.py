@@ -155,7 +155,7 @@ def test_a_burst_of_promotions_over_ten_repositories_costs_two_updates(world: An
 
 @pytest.fixture
 def behind(world: Any, tmp_path: Path) -> Any:
-    """A cache that is behind its registry, and a sweep whose repair was throttled and waits in a follow task."""
+    """A cache that is behind its registry, and a sweep whose repair was throttled and waits in a task."""
     if missing := missing_tools():
         pytest.skip(f"no real registry: missing {', '.join(missing)}")
     set_rules(world, {"policy": SEMVER, "registry": "read"})

@@ -223,6 +223,7 @@ def test_the_words_of_prereleases_are_no_variants(word: str, number: str) -> Non
         pytest.param("1.2", ["1.2.0", "1.2.9"], ["1.3.0"], id="numbers that are left out"),
         pytest.param("1.2.3", ["1.2.3", "v1.2.3"], ["1.2.4"], id="one version"),
         pytest.param("1.2 - 1.4", ["1.2.0", "1.4.9"], ["1.1.9", "1.5.0"], id="hyphen"),
+        pytest.param(">= 1.2 < 2", ["1.2.0", "1.9.9"], ["1.1.9", "2.0.0"], id="blanks behind operators"),
         pytest.param("1.2.3 - 2.0.0", ["1.2.3", "2.0.0"], ["1.2.2", "2.0.1"], id="hyphen, whole versions"),
         pytest.param("1.x || 3.x", ["1.5.0", "3.0.0"], ["2.0.0", "4.0.0"], id="or"),
         pytest.param("1.x||>=3.1 <4", ["1.5.0", "3.1.0"], ["3.0.0", "4.0.0"], id="or without blanks"),
@@ -248,7 +249,7 @@ def test_semver_understands_what_is_in_the_range(
 @pytest.mark.parametrize(
     "text",
     [
-        *("latest", "^", ">", ">= 1.0", "1.2.3.4", ">=1,<2", "1.x-rc", ">=1.0.0-01", "~>1.2", "1 -2"),
+        *("latest", "^", ">", "1.2.3.4", ">=1,<2", "1.x-rc", ">=1.0.0-01", "~>1.2", "1 -2"),
         *("rc - 2", "1 - v^", " - ", "1 | 2", "(1)"),
     ],
 )

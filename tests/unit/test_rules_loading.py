@@ -374,7 +374,7 @@ def test_a_pattern_without_the_group_is_told(pattern: str) -> None:
     assert problem == "IMC_RULES at /rules/0/policy/pattern: has no group (?P<key>...)"
 
 
-@pytest.mark.parametrize("range_text", ["newest", ">=1,<2", ">= 1", "^", "rc - 2", "1.x-rc", "<" * 256])
+@pytest.mark.parametrize("range_text", ["newest", ">=1,<2", "^", "rc - 2", "1.x-rc", "<" * 256])
 def test_a_range_that_is_none_is_told(range_text: str) -> None:
     (problem,) = problems_of({"policy": {"type": "semver", "range": range_text}})
     assert problem.startswith("IMC_RULES at /rules/0/policy/range: is no range: ")
