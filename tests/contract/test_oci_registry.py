@@ -7,8 +7,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 
@@ -16,6 +14,7 @@ from imagecache.errors import RegistryError
 from imagecache.oci_client import OciReader, RegistryConnections
 from imagecache.registry_reader import Account
 from local.registry import LocalRegistry, missing_tools
+from tests.password_registry import PASSWORD, USER, PasswordRegistry
 
 pytestmark = pytest.mark.skipif(
     bool(missing_tools()), reason=f"not installed: {', '.join(missing_tools())} (Debian packages)"
@@ -23,33 +22,9 @@ pytestmark = pytest.mark.skipif(
 
 REPOSITORY, OTHER = "prod/web", "prod/worker"
 TAGS = ("v1.0.0", "v1.1.0", "latest")
-ACCOUNT = Account("robot", "MARK-password")
-# The bcrypt hash of the password above.
-HTPASSWD = "robot:$2b$05$abcdefghijklmnopqrstuuWs2ubD8aVZl8uGud.0bmX/lNlJTbW5C\n"
+ACCOUNT = Account(USER, PASSWORD)
 
 NewReader = Callable[..., OciReader]
-
-
-class PasswordRegistry(LocalRegistry):
-    """The same registry, closed to whoever has no password."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, {})
-        self._htpasswd = folder / "htpasswd"
-        self._htpasswd.write_text(HTPASSWD, encoding="ascii")
-
-    def _settings(self) -> dict[str, object]:
-        return {**super()._settings(), "auth": {"htpasswd": {"realm": "r", "path": str(self._htpasswd)}}}
-
-    def _answers(self) -> bool:
-        try:
-            with urlopen(f"http://{self.host}/v2/", timeout=2):
-                return False
-        except HTTPError as refusal:
-            refusal.close()
-            return refusal.code == 401
-        except OSError:
-            return False
 
 
 @pytest.fixture(name="folder", scope="module")

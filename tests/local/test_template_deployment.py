@@ -41,8 +41,16 @@ def test_each_handler_of_the_template_is_a_file_that_is_deployed() -> None:
 
 
 def test_the_settings_reach_the_functions() -> None:
-    functions = {one.module: one for one in project(DryRun="true", LogLevel="DEBUG").functions}
+    given = project(DryRun="true", LogLevel="DEBUG", MaxUpdatesPerHour="7", RegistryPassword="p").functions
+    functions = {one.module: one for one in given}
     assert functions["on_push"].environment == {
+        "IMC_RULES": "",
+        "IMC_RULES_FILE": "",
+        "IMC_REGISTRY_SECONDS": "10",
+        "IMC_CR_ENDPOINT": "https://cr.{region}.aliyuncs.com",
+        "IMC_MAX_UPDATES_PER_RUN": "100",
+        "IMC_MAX_UPDATES_PER_HOUR": "7",
+        "REGISTRY_PASSWORD": "p",
         "IMC_REGIONS": "cn-hangzhou,cn-beijing",
         "IMC_ECI_ENDPOINT": "https://eci.{region}.aliyuncs.com",
         "IMC_FOLLOW_FUNCTION": "imc-refresh-on-follow",
