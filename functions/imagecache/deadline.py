@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
-__all__ = ["Deadline"]
+__all__ = ["HAND_OFF_SECONDS", "Deadline", "timeout_seconds"]
+
+DEFAULT_TIMEOUT_SECONDS = 60
 
 _RESERVE_SECONDS = 1.0
 _RESERVE_SHARE = 0.1
@@ -42,3 +45,9 @@ class Deadline:
         """
         kept = self._reserve_seconds if reserve else 0.0
         return max(0.0, self._end - kept - self._clock())
+
+
+def timeout_seconds(context: Any) -> float:
+    """The function's timeout; the context's ``function`` has it."""
+    timeout = getattr(getattr(context, "function", None), "timeout", None)
+    return float(timeout) if isinstance(timeout, (int, float)) and timeout > 0 else DEFAULT_TIMEOUT_SECONDS

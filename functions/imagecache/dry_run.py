@@ -8,7 +8,7 @@ from typing import Any
 from .caches import UPDATABLE
 from .reasons import Reason, Result
 
-__all__ = ["plan_part"]
+__all__ = ["plan_of"]
 
 _HELD = frozenset({Reason.POLICY_HOLDS.value, Reason.PINNED_BY_DIGEST.value})
 _NO_MATCH = frozenset(
@@ -35,8 +35,8 @@ _TOLD = (
 )
 
 
-def plan_part(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The member ``plan`` of an answer, or nothing where the records are of no dry run.
+def plan_of(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The member ``plan`` of a dry run's answer.
 
     ``would_refresh`` and ``busy`` (would be deferred, as the cache takes no update now) have the exact
     request, passwords masked; ``up_to_date``, ``held_by_policy`` and ``no_match`` say why nothing would be
@@ -45,8 +45,6 @@ def plan_part(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Args:
         outcomes: the records.
     """
-    if not any(outcome.get("dry_run") for outcome in outcomes):
-        return {}
     plan: dict[str, list[dict[str, Any]]] = {
         "would_refresh": [],
         "up_to_date": [],
@@ -58,7 +56,7 @@ def plan_part(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         group = _group(outcome)
         if group:
             plan[group].append({key: outcome[key] for key in _TOLD if key in outcome})
-    return {"plan": plan}
+    return plan
 
 
 def _group(outcome: Mapping[str, Any]) -> str:

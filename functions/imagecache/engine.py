@@ -14,7 +14,6 @@ from .changes import CacheRequest, Change, Item, Notice, PushEvent
 from .economy import RecentUpdates, UpdateBudget
 from .errors import CredentialsError, EciError, ErrorClass
 from .follow import Follower, Progress
-from .follow_look import FollowLook
 from .gateway import EciGateway
 from .listings import Listings
 from .outcomes import Recorder, describe_change
@@ -96,6 +95,8 @@ class Engine:
         view = self._view()
         applier = self._applier(gateway, aftermath, view)
         if progress.image_cache_id:
+            from .follow_look import FollowLook  # noqa: PLC0415 - follow tasks alone need it
+
             FollowLook(applier, progress, self.follower.settings.rebuilds).take()
         else:
             applier.apply(self._plan(gateway, progress.change, aftermath, view, progress.region_id))

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .documents import MAX_BODY_BYTES
-from .dry_run import plan_part
 from .errors import InputError
-from .outcomes import RETRIED, Outcome
+from .outcomes import RETRIED, Outcome, answer_document
 from .reasons import Reason, Result
 from .schema import validate
 
@@ -104,7 +103,7 @@ def http_answer(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "statusCode": status_code(outcomes),
         "headers": {"Content-Type": "application/json"},
         "isBase64Encoded": False,
-        "body": json.dumps({"outcomes": list(outcomes), **plan_part(outcomes)}, ensure_ascii=True),
+        "body": json.dumps(answer_document(outcomes), ensure_ascii=True),
     }
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from .changes import Item, Notice
 from .credentials import Credentials, read_credentials
-from .deadline import HAND_OFF_SECONDS, Deadline
-from .dry_run import plan_part
+from .deadline import HAND_OFF_SECONDS, Deadline, timeout_seconds
 from .engine import Engine
+from .environment import Environment
 from .errors import (
     DoorError,
     ErrorClass,
@@ -30,9 +30,9 @@ from .errors import (
 )
 from .follow import Follower, Progress, TaskStore
 from .gateway import EciGateway
-from .outcomes import RETRIED, Outcome, Recorder
+from .outcomes import RETRIED, Outcome, Recorder, answer_document
 from .reasons import Reason, Result
-from .rules_loading import read_rules
+from .rules import NO_RULES, Rules
 from .settings import Settings, read_settings
 from .warm import Warm
 
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Invocation", "event_answer", "run", "run_follow"]
 
-DEFAULT_TIMEOUT_SECONDS = 60
 _MOST_NAMED = 10
 
 _logger = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ class Invocation:
         Raises:
             SettingsError: when the environment is wrong.
         """
-        settings = read_settings(os.environ, read_rules)
+        settings = read_settings(os.environ, _read_rules)
         logging.getLogger(__package__).setLevel(settings.log_level)
         self.recorder.dry_run = settings.dry_run
         return settings
@@ -91,7 +90,7 @@ class Invocation:
     def deadline(self) -> Deadline:
         """The invocation's end; with follow tasks, time to store one is kept free."""
         reserve = HAND_OFF_SECONDS if self.settings.follow.function else 0.0
-        return Deadline(_timeout_seconds(self.context), reserve_seconds=reserve)
+        return Deadline(timeout_seconds(self.context), reserve_seconds=reserve)
 
     @cached_property
     def engine(self) -> Engine:
@@ -221,7 +220,7 @@ def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) 
         failed += [outcome for outcome in outcomes if outcome["result"] == Result.REJECTED.value]
     if failed:
         raise _failure(failed, len(outcomes))
-    return {"outcomes": list(outcomes), **plan_part(outcomes)}
+    return answer_document(outcomes)
 
 
 def _failure(failed: Sequence[Outcome], total: int) -> DoorError:
@@ -234,14 +233,16 @@ def _failure(failed: Sequence[Outcome], total: int) -> DoorError:
     return RetryableDoorError(message) if retried else PermanentDoorError(message)
 
 
+def _read_rules(env: Environment) -> Rules:
+    if not env.text("IMC_RULES") and not env.text("IMC_RULES_FILE"):
+        return NO_RULES
+    from .rules_loading import read_rules  # noqa: PLC0415 - a cold start without rules need not pay for it
+
+    return read_rules(env)
+
+
 def _items(invocation: Invocation, read: Callable[[Invocation], Iterable[Item]]) -> Iterable[Item]:
     try:
         return read(invocation)
     except InputError as error:
         return [Notice.refusal(error)]
-
-
-def _timeout_seconds(context: Any) -> float:
-    """The function's timeout; the context's ``function`` has it."""
-    timeout = getattr(getattr(context, "function", None), "timeout", None)
-    return float(timeout) if isinstance(timeout, (int, float)) and timeout > 0 else DEFAULT_TIMEOUT_SECONDS

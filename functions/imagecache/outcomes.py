@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
@@ -25,6 +25,7 @@ __all__ = [
     "RETRIED",
     "Outcome",
     "Recorder",
+    "answer_document",
     "describe_change",
     "describe_decision",
 ]
@@ -148,6 +149,16 @@ class Recorder:
                 "fate": None if deferred else fate,
             },
         )
+
+
+def answer_document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What an entry point answers: the records, and of a dry run the plan."""
+    document: dict[str, Any] = {"outcomes": list(outcomes)}
+    if any(outcome.get("dry_run") for outcome in outcomes):
+        from .dry_run import plan_of  # noqa: PLC0415 - only dry runs need it
+
+        document["plan"] = plan_of(outcomes)
+    return document
 
 
 def describe_change(change: Change) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -100,6 +99,8 @@ def _rank(policy: Policy, tag: str) -> Rank | None:
     key = _pattern_key(policy.pattern, tag)
     if policy.type == "alphabetical" or key is None:
         return None if key is None else Rank("", (key,))
+    from decimal import Decimal  # noqa: PLC0415 - likewise
+
     return Rank("", (Decimal(key),)) if re.fullmatch(_NUMBER, key, re.ASCII) else None
 
 

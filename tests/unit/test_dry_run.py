@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from imagecache.dry_run import plan_part
+from imagecache.dry_run import plan_of
+from imagecache.outcomes import answer_document
 
 
 def record(result: str, reason: str, **facts: Any) -> dict[str, Any]:
@@ -32,9 +33,9 @@ def record(result: str, reason: str, **facts: Any) -> dict[str, Any]:
     ids=lambda value: f"{value['result']}-{value['reason']}" if isinstance(value, dict) else str(value),
 )
 def test_a_record_has_its_place(outcome: dict[str, Any], group: str | None) -> None:
-    plan = plan_part([outcome])["plan"]
+    plan = plan_of([outcome])
     assert [name for name, members in plan.items() if members] == ([group] if group else [])
 
 
 def test_what_was_done_for_real_has_no_plan() -> None:
-    assert plan_part([{"result": "refreshed", "reason": "TAG_REPUSHED"}]) == {}
+    assert "plan" not in answer_document([{"result": "refreshed", "reason": "TAG_REPUSHED"}])

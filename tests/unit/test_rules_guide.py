@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecache.dry_run import plan_part
+from imagecache.dry_run import plan_of
 from imagecache.environment import Environment
 from imagecache.reasons import Reason
 from imagecache.rules_loading import read_rules
@@ -48,7 +48,7 @@ def test_the_table_of_parameters_has_every_parameter() -> None:
 
 def test_the_table_of_the_plan_has_every_member() -> None:
     planned = {"dry_run": True, "result": "planned", "reason": "TAG_REPUSHED", "cache_status": "Ready"}
-    assert sorted(first_cells("| member | caches |")) == sorted(plan_part([planned])["plan"])
+    assert sorted(first_cells("| member | caches |")) == sorted(plan_of([planned]))
 
 
 def test_every_reason_that_is_named_exists() -> None:
