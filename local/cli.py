@@ -24,6 +24,7 @@ from .cloud import Cloud, CloudConfig
 from .demo import run_demo
 from .eci.control import ControlError, EciControl
 from .fc.control import FcControl, FcControlError
+from .loopback import LOOPBACK
 from .package_code import CodeError
 from .registry import RegistryError
 from .state import NothingServedError, StateInUseError, read_endpoints
@@ -131,7 +132,7 @@ def _fire(options: argparse.Namespace) -> None:
 
 def _send_event(options: argparse.Namespace) -> None:
     response = httpx.post(
-        read_endpoints(options.state)["events"], json=_read_json(options.file), trust_env=False, timeout=30.0
+        read_endpoints(options.state)["events"], json=_read_json(options.file), **LOOPBACK, timeout=30.0
     )
     print(json.dumps(response.json(), indent=2))
     if response.status_code != httpx.codes.OK or response.json()["FailedEntryCount"]:

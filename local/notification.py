@@ -9,6 +9,8 @@ from datetime import datetime, timezone
 
 import httpx
 
+from .loopback import LOOPBACK
+
 __all__ = ["play_notification"]
 
 _SECONDS = 30.0
@@ -45,7 +47,7 @@ def play_notification(url: str, host: str, image: str, content: str) -> None:
         url,
         content=json.dumps({"events": [event]}),
         headers={"content-type": "application/vnd.docker.distribution.events.v1+json"},
-        trust_env=False,
+        **LOOPBACK,
         timeout=_SECONDS,
     )
     answer.raise_for_status()

@@ -15,6 +15,7 @@ from types import TracebackType
 import httpx
 
 from local.cloud import Cloud
+from local.loopback import LOOPBACK
 
 from .cast import WEBHOOK
 from .messages import cloud_event, envelope
@@ -59,7 +60,7 @@ class Senders:
         self._webhook_url = cloud.webhook_url(WEBHOOK)
         self._ended = threading.Event()
         # No proxy from the environment: the servers are on loopback.
-        self._client = httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS)
+        self._client = httpx.Client(**LOOPBACK, timeout=TIMEOUT_SECONDS)
         self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
         self._futures: list[Future[Sent]] = []
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from ..loopback import LOOPBACK
+
 __all__ = ["ControlError", "EciControl"]
 
 _POLL_SECONDS = 0.02
@@ -26,7 +28,7 @@ class EciControl:
 
     def __init__(self, url: str) -> None:
         # No proxy from the environment: the server is on loopback.
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=30.0)
+        self._client = httpx.Client(base_url=url, **LOOPBACK, timeout=30.0)
 
     def create_cache(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from ..loopback import LOOPBACK
 from .functions import Invocation
 
 __all__ = ["FcControl", "FcControlError"]
@@ -29,7 +30,7 @@ class FcControl:
 
     def __init__(self, url: str, auth: httpx.Auth | None = None) -> None:
         # No proxy from the environment: the server is on loopback.
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=_TIMEOUT_SECONDS)
+        self._client = httpx.Client(base_url=url, **LOOPBACK, timeout=_TIMEOUT_SECONDS)
         self._auth = auth
 
     def invoke(self, function: str, payload: bytes) -> Invocation:

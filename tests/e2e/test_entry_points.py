@@ -16,6 +16,7 @@ import pytest
 from deploy.rights import needed_actions
 from local.cloud import Cloud, CloudConfig
 from local.fc.dispatcher import RetryPolicy
+from local.loopback import LOOPBACK
 from local.template import load_template
 from tests.packages import package
 
@@ -80,7 +81,7 @@ def test_a_rule_says_which_pushed_version_joins_a_cache(ruled_cloud: Cloud) -> N
     for number, tag in enumerate(("v2.0.0", "v1.10.0"), start=1):
         event = pushed("web", number)
         event["data"]["Tag"] = tag
-        taken = httpx.post(ruled_cloud.events_url, json=event, trust_env=False)
+        taken = httpx.post(ruled_cloud.events_url, json=event, **LOOPBACK)
         assert taken.json()["FailedEntryCount"] == 0
         told = ruled_cloud.wait_for_outcomes(
             lambda outcomes, least=number: sum(one["door"] == "on_push" for one in outcomes) >= least
@@ -126,15 +127,15 @@ def test_each_entry_point_sees_its_change_through(cloud: Cloud) -> None:
 
     # The second push finds the cache busy, so its update is made by the follow task.
     for number in (1, 2):
-        taken = httpx.post(cloud.events_url, json=pushed("web", number), trust_env=False)
+        taken = httpx.post(cloud.events_url, json=pushed("web", number), **LOOPBACK)
         assert taken.json()["FailedEntryCount"] == 0
         cloud.wait_for_outcomes(
             lambda outcomes, least=number: sum(one["door"] == "on_push" for one in outcomes) >= least
         )
-    answer = httpx.post(cloud.webhook_url("acr"), json=acr("team/api"), trust_env=False, timeout=30)
+    answer = httpx.post(cloud.webhook_url("acr"), json=acr("team/api"), **LOOPBACK, timeout=30)
     assert answer.status_code == 200, answer.text
     asked = httpx.post(
-        cloud.manual_url, json={"imageCacheId": by_hand}, auth=cloud.auth, trust_env=False, timeout=30
+        cloud.manual_url, json={"imageCacheId": by_hand}, auth=cloud.auth, **LOOPBACK, timeout=30
     )
     assert asked.status_code == 200, asked.text
     cloud.control.force(by_sweep, "UpdateFailed")

@@ -20,6 +20,7 @@ import pytest
 
 from local.cloud import ROOT
 from local.fc.queues import QueueStore
+from local.loopback import LOOPBACK
 
 SECONDS = 30.0
 SEED = {
@@ -96,22 +97,20 @@ def test_up_prints_urls_that_work(up: Up) -> None:
     assert up.urls["ECI"].startswith("http://127.0.0.1:")
     webhook = up.urls["webhook of ACR"]
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/webhooks/acr\?token=\S{16,}", webhook)
-    assert httpx.post(webhook, json={}, trust_env=False, timeout=SECONDS).status_code == 400
+    assert httpx.post(webhook, json={}, **LOOPBACK, timeout=SECONDS).status_code == 400
     manual = up.urls["manual, without signature"]
-    assert httpx.post(manual, json={}, trust_env=False, timeout=SECONDS).status_code == 400
+    assert httpx.post(manual, json={}, **LOOPBACK, timeout=SECONDS).status_code == 400
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
 def test_up_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     up = Up(tmp_path / "state")
-    assert (
-        httpx.post(up.urls["webhook of ACR"], json={}, trust_env=False).status_code == 400
-    )  # a warm instance
+    assert httpx.post(up.urls["webhook of ACR"], json={}, **LOOPBACK).status_code == 400  # a warm instance
     assert up.stop(number) == 0
     assert up.rest() == ["stopping"]
     assert not (tmp_path / "state" / "endpoints.json").exists()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(up.urls["ECI"], trust_env=False)
+        httpx.get(up.urls["ECI"], **LOOPBACK)
 
 
 def test_caches_are_seeded_listed_and_kept(up: Up, tmp_path: Path) -> None:
@@ -249,7 +248,7 @@ def test_failed_events_are_shown_and_sent_again(tmp_path: Path) -> None:
         url = f"{served.urls['Function Compute']}/_local"
         run(tmp_path, "fire", "--state", state, "tick")
         pause, deadline = threading.Event(), time.monotonic() + SECONDS
-        while not httpx.get(f"{url}/dead-letters", trust_env=False).json():
+        while not httpx.get(f"{url}/dead-letters", **LOOPBACK).json():
             assert time.monotonic() < deadline, "nothing was given up"
             pause.wait(0.02)
         assert "failures" in run(tmp_path, "dead-letters", "--state", state).stdout
@@ -265,7 +264,7 @@ def test_failed_events_are_shown_and_sent_again(tmp_path: Path) -> None:
         assert (unknown.returncode, "no queue 'other'" in unknown.stderr) == (1, True)
         message_id, function, request_id = sent.stdout.split()
         assert (sent.returncode, message_id, function) == (0, message["message_id"], "f")
-        deliveries = httpx.get(f"{url}/deliveries", trust_env=False).json()
+        deliveries = httpx.get(f"{url}/deliveries", **LOOPBACK).json()
         assert request_id in {one["request_id"] for one in deliveries}
     finally:
         assert served.stop() == 0
@@ -340,8 +339,8 @@ def test_a_wrong_command_line_is_refused(tmp_path: Path, arguments: list[str]) -
 def test_the_runtime_can_be_chosen(tmp_path: Path) -> None:
     up = Up(tmp_path / "state", "--runtime", "python3.10", "--fresh-process", "--set", "DryRun=true")
     try:
-        functions = httpx.get(f"{up.urls['Function Compute']}/_local/functions", trust_env=False).json()
-        timers = httpx.get(f"{up.urls['Function Compute']}/_local/timers", trust_env=False).json()
+        functions = httpx.get(f"{up.urls['Function Compute']}/_local/functions", **LOOPBACK).json()
+        timers = httpx.get(f"{up.urls['Function Compute']}/_local/timers", **LOOPBACK).json()
     finally:
         assert up.stop() == 0
     assert {one["runtime"] for one in functions} == {"python3.10"}

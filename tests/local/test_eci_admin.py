@@ -11,6 +11,7 @@ import pytest
 from local.eci.app import eci_app
 from local.eci.control import ControlError
 from local.eci.service import Service
+from local.loopback import LOOPBACK
 from local.serving import serve
 
 NEW = ["nginx:2"]
@@ -42,7 +43,7 @@ def test_a_defect_is_answered_with_500(tmp_path: Path) -> None:
     service = Service(tmp_path / "eci.sqlite", clock=time.time, gateway_clock=time.time)
     with serve(eci_app(service), name="test") as served:
         service.close()
-        answer = httpx.get(served.url, trust_env=False)
+        answer = httpx.get(served.url, **LOOPBACK)
     assert (answer.status_code, answer.json()["Code"]) == (500, "InternalError")
 
 
@@ -56,7 +57,7 @@ def test_the_journal_tells_every_call_without_its_secrets(eci: Any, refused: Any
         ImageRegistryCredentials=[{"Server": "r.example.com", "UserName": "u", "Password": "hunter2"}],
     )
     assert refused(eci.sdk.update, ImageCacheId=cache_id, Images=NEW) == (400, "IncorrectStatus")
-    httpx.get(eci.url, params={"password": "hunter2"}, trust_env=False)
+    httpx.get(eci.url, params={"password": "hunter2"}, **LOOPBACK)
 
     journal = eci.control.journal()
     assert [(call["action"], call["status"], call["code"]) for call in journal] == [
@@ -208,7 +209,7 @@ def test_an_unknown_status_cannot_be_forced(eci: Any) -> None:
 )
 @pytest.mark.parametrize("path", ["faults", "refuse"])
 def test_an_order_must_be_a_json_object(eci: Any, sent: dict[str, Any], path: str) -> None:
-    answer = httpx.post(f"{eci.url}/_local/{path}", **sent, trust_env=False)
+    answer = httpx.post(f"{eci.url}/_local/{path}", **sent, **LOOPBACK)
     assert answer.status_code == 400
     assert answer.json()["error"]
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from local.credentials import CredentialStore
 from local.database import connect, transaction
+from local.loopback import LOOPBACK
 from local.serving import serve
 from local.wire import wire_of
 
@@ -125,10 +126,10 @@ def test_a_key_does_not_show_its_secrets(tmp_path: Path) -> None:
 def test_a_served_application_answers_until_it_is_closed() -> None:
     released: list[bool] = []
     with serve(APP, name="test", release=lambda: released.append(True)) as served:
-        assert httpx.get(served.url, trust_env=False).text == "hello"
+        assert httpx.get(served.url, **LOOPBACK).text == "hello"
         assert released == []
     with pytest.raises(httpx.ConnectError):
-        httpx.get(served.url, trust_env=False)
+        httpx.get(served.url, **LOOPBACK)
     assert released == [True]
     served.close()
 
@@ -137,7 +138,7 @@ def test_a_port_can_be_taken_again_at_once_and_not_twice() -> None:
     with serve(APP, name="first") as first, pytest.raises(OSError, match="in use"):
         serve(APP, name="second", port=first.port)
     with serve(APP, name="third", port=first.port) as third:
-        assert httpx.get(third.url, trust_env=False).text == "hello"
+        assert httpx.get(third.url, **LOOPBACK).text == "hello"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com", ""])  # noqa: S104 - refused
@@ -153,8 +154,8 @@ def test_localhost_is_loopback() -> None:
 
 def test_a_defect_is_answered_with_500_and_the_server_goes_on() -> None:
     with serve(APP, name="test") as served:
-        assert httpx.get(f"{served.url}/broken", trust_env=False).status_code == 500
-        assert httpx.get(served.url, trust_env=False).text == "hello"
+        assert httpx.get(f"{served.url}/broken", **LOOPBACK).status_code == 500
+        assert httpx.get(served.url, **LOOPBACK).text == "hello"
 
 
 def test_closing_waits_for_a_running_answer() -> None:
@@ -167,7 +168,7 @@ def test_closing_waits_for_a_running_answer() -> None:
 
     answers: list[str] = []
     served = serve(Starlette(routes=[Route("/", slow)]), name="test")
-    client = threading.Thread(target=lambda: answers.append(httpx.get(served.url, trust_env=False).text))
+    client = threading.Thread(target=lambda: answers.append(httpx.get(served.url, **LOOPBACK).text))
     client.start()
     assert entered.wait(10)
     closer = threading.Thread(target=served.close)
@@ -184,11 +185,11 @@ def test_a_server_closes_while_it_refuses() -> None:
         return PlainTextResponse("refusing", headers={"connection": "close"})
 
     with serve(Starlette(routes=[Route("/", refuse)]), name="test") as served:
-        assert httpx.get(served.url, trust_env=False).text == "refusing"
+        assert httpx.get(served.url, **LOOPBACK).text == "refusing"
         with pytest.raises(httpx.ConnectError, match="refused"):
-            httpx.get(served.url, trust_env=False)
+            httpx.get(served.url, **LOOPBACK)
     with serve(APP, name="next", port=served.port) as following:
-        assert httpx.get(following.url, trust_env=False).text == "hello"
+        assert httpx.get(following.url, **LOOPBACK).text == "hello"
 
 
 def test_a_wire_is_there_only_under_our_server() -> None:

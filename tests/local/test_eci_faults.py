@@ -14,6 +14,7 @@ from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeIm
 
 from local.eci.control import ControlError
 from local.eci.errors import ERRORS
+from local.loopback import LOOPBACK
 
 NEW = ["nginx:2"]
 
@@ -55,7 +56,7 @@ def get(eci: Any, action: str = "DescribeImageCaches", **parameters: str) -> htt
         "GET",
         {},
     )
-    return httpx.get(eci.url + url, trust_env=False)
+    return httpx.get(eci.url + url, **LOOPBACK)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_faults_can_be_taken_back(eci: Any) -> None:
 
 def test_a_call_that_is_not_well_signed_meets_no_fault(eci: Any) -> None:
     eci.control.inject("error", code="Throttling")
-    assert httpx.get(eci.url, trust_env=False).json()["Code"] == "MissingParameter"
+    assert httpx.get(eci.url, **LOOPBACK).json()["Code"] == "MissingParameter"
     assert len(eci.control.faults()) == 1
 
 
@@ -219,7 +220,7 @@ def test_the_port_refuses_for_its_time(eci: Any) -> None:
     with pytest.raises(ClientException, match="HttpError"):
         eci.sdk.describe()
     with pytest.raises(httpx.ConnectError, match="refused"):
-        httpx.get(eci.url, trust_env=False)
+        httpx.get(eci.url, **LOOPBACK)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:

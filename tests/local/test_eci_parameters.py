@@ -11,6 +11,7 @@ from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCa
 
 from local.eci.errors import ApiError
 from local.eci.parameters import decode
+from local.loopback import LOOPBACK
 
 Query = dict[str, str]
 
@@ -219,10 +220,10 @@ def test_what_cannot_be_decoded_is_refused(encoded: bytes) -> None:
 
 
 def test_a_name_in_query_and_form_is_there_twice(eci: Any) -> None:
-    answer = httpx.post(eci.url, params={"Action": "A"}, data={"Action": "A"}, trust_env=False)
+    answer = httpx.post(eci.url, params={"Action": "A"}, data={"Action": "A"}, **LOOPBACK)
     assert (answer.status_code, answer.json()["Code"]) == (400, "InvalidParameter")
 
 
 def test_a_body_that_is_no_form_is_refused(eci: Any) -> None:
-    answer = httpx.post(eci.url, json={"Action": "A"}, trust_env=False)
+    answer = httpx.post(eci.url, json={"Action": "A"}, **LOOPBACK)
     assert answer.status_code == 415

@@ -17,6 +17,7 @@ from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeIm
 from local.credentials import Credential
 from local.eci.errors import ApiError
 from local.eci.signature import authenticate
+from local.loopback import LOOPBACK
 
 Signer = Callable[..., dict[str, str]]
 
@@ -49,7 +50,7 @@ def send(eci: Any) -> Callable[..., tuple[int, str]]:
     """Sends parameters; gives the status and the code, None for an answer that is no error."""
 
     def call(parameters: dict[str, str], method: str = "GET") -> tuple[int, Any]:
-        response = httpx.request(method, eci.url, params=parameters, trust_env=False)
+        response = httpx.request(method, eci.url, params=parameters, **LOOPBACK)
         assert eci.credential.access_key_secret not in response.text
         assert eci.credential.security_token not in response.text
         assert "%26" not in response.text  # part of every text that is signed
@@ -140,7 +141,7 @@ def test_a_changed_parameter_is_refused(
 def test_a_missing_parameter_is_named(eci: Any, signed: Signer, name: str) -> None:
     parameters = signed()
     del parameters[name]
-    answer = httpx.get(eci.url, params=parameters, trust_env=False)
+    answer = httpx.get(eci.url, params=parameters, **LOOPBACK)
     assert (answer.status_code, answer.json()["Code"]) == (400, "MissingParameter")
     assert f'"{name}"' in answer.json()["Message"]
 
@@ -187,7 +188,7 @@ def test_the_method_is_part_of_what_is_signed(signed: Signer, send: Any) -> None
 
 
 def test_a_refusal_has_the_vendors_shape(eci: Any) -> None:
-    answer = httpx.get(eci.url, trust_env=False)
+    answer = httpx.get(eci.url, **LOOPBACK)
     assert answer.status_code == 400
     document = answer.json()
     assert set(document) == {"RequestId", "HostId", "Code", "Message", "Recommend"}

@@ -12,6 +12,7 @@ import pytest
 
 from local.cloud import Cloud, CloudConfig
 from local.fc.dispatcher import RetryPolicy
+from local.loopback import LOOPBACK
 
 HANDLERS = """
 import json
@@ -72,7 +73,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 def send(cloud: Cloud, document: Any) -> httpx.Response:
-    return httpx.post(cloud.events_url, json=document, trust_env=False, timeout=30.0)
+    return httpx.post(cloud.events_url, json=document, **LOOPBACK, timeout=30.0)
 
 
 def matched(answer: httpx.Response) -> list[list[str]]:
@@ -139,6 +140,6 @@ def test_an_event_that_is_too_large_for_the_function_fails(cloud: Cloud) -> None
     ids=["no-json", "none", "too-many"],
 )
 def test_a_request_that_is_none_is_refused(cloud: Cloud, content: bytes, message: str) -> None:
-    answer = httpx.post(cloud.events_url, content=content, trust_env=False)
+    answer = httpx.post(cloud.events_url, content=content, **LOOPBACK)
     assert answer.status_code == 400
     assert message in answer.json()["Message"]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from local.cloud import Cloud, CloudConfig, WaitError
+from local.loopback import LOOPBACK
 
 REGISTRY = "registry.cn-hangzhou.aliyuncs.com"
 ACR_PUSH = {
@@ -70,7 +71,7 @@ def test_a_webhook_rebuilds_the_cache(
 ) -> None:
     cloud = open_cloud(parameters={"Runtime": runtime}, fresh_process=fresh_process)
     cache = create_cache(cloud)
-    answer = httpx.post(cloud.webhook_url("acr"), json=ACR_PUSH, trust_env=False, timeout=30.0)
+    answer = httpx.post(cloud.webhook_url("acr"), json=ACR_PUSH, **LOOPBACK, timeout=30.0)
     assert answer.status_code == 200, answer.text
     (outcome,) = cloud.outcomes()
     assert answer.json() == {"outcomes": [outcome]}
@@ -85,7 +86,7 @@ def test_a_webhook_needs_its_token(open_cloud: Callable[..., Cloud]) -> None:
 
     def post(token: str | None) -> int:
         url = cloud.webhook_url("acr", token, registry=REGISTRY)
-        return httpx.post(url, json=ACR_PUSH, trust_env=False, timeout=30.0).status_code
+        return httpx.post(url, json=ACR_PUSH, **LOOPBACK, timeout=30.0).status_code
 
     assert [post("wrong-token-012345"), post("other-token-012345")] == [401, 200]
     assert "first-token-012345" in cloud.webhook_url("acr")
@@ -94,7 +95,7 @@ def test_a_webhook_needs_its_token(open_cloud: Callable[..., Cloud]) -> None:
 def test_an_event_rebuilds_the_cache(open_cloud: Callable[..., Cloud]) -> None:
     cloud = open_cloud()
     cache = create_cache(cloud, "shop-registry-vpc.cn-hangzhou.cr.aliyuncs.com/shop/web:v1")
-    answer = httpx.post(cloud.events_url, json=EVENT, trust_env=False, timeout=30.0)
+    answer = httpx.post(cloud.events_url, json=EVENT, **LOOPBACK, timeout=30.0)
     assert answer.json()["EntryList"][0]["MatchedTriggers"] == ["push-events"]
     outcomes = cloud.wait_for_outcomes(lambda found: any(one["result"] == "refreshed" for one in found))
     assert outcomes[-1]["image_cache_id"] == cache
@@ -104,7 +105,7 @@ def test_a_manual_request_is_signed_over_http(open_cloud: Callable[..., Cloud]) 
     cloud = open_cloud()
     cache = create_cache(cloud)
     request = {"imageCacheId": cache, "dryRun": True}
-    with httpx.Client(trust_env=False, timeout=30.0) as client:
+    with httpx.Client(**LOOPBACK, timeout=30.0) as client:
         assert client.post(cloud.manual_url, json=request).status_code == 403
         signed = client.post(cloud.manual_url, json=request, auth=cloud.auth)
         unsigned = client.post(cloud.unsigned_url("manual"), json=request)
@@ -134,7 +135,7 @@ def test_a_second_start_goes_on_where_the_first_was(open_cloud: Callable[..., Cl
     first = open_cloud()
     cache = create_cache(first)
     url = first.webhook_url("acr")
-    assert httpx.post(url, json=ACR_PUSH, trust_env=False, timeout=30.0).status_code == 200
+    assert httpx.post(url, json=ACR_PUSH, **LOOPBACK, timeout=30.0).status_code == 200
     outcomes = first.outcomes()
     first.close()
     second = open_cloud()

@@ -21,6 +21,7 @@ from local.credentials import CredentialStore
 from local.database import connect
 from local.fc.control import FcControlError
 from local.fc.dispatcher import MAX_PAYLOAD_BYTES, RetryPolicy
+from local.loopback import LOOPBACK
 from local.state import StateInUseError
 
 HANDLERS = '''
@@ -244,7 +245,7 @@ def call(cloud: Cloud, function: str, payload: bytes, headers: dict[str, str]) -
     path = f"/2023-03-30/functions/{function}/invocations"
     signed = client._build_common_headers("POST", path, headers)  # noqa: SLF001 - no public way to sign this path
     signed.pop("content-length")
-    return httpx.post(cloud.fc_url + path, content=payload, headers=signed, trust_env=False, timeout=30.0)
+    return httpx.post(cloud.fc_url + path, content=payload, headers=signed, **LOOPBACK, timeout=30.0)
 
 
 def test_the_vendors_sdk_can_sign_both_kinds_of_call(folder: Folder) -> None:

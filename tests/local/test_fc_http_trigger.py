@@ -19,6 +19,7 @@ import pytest
 from local.cloud import Cloud, CloudConfig
 from local.credentials import Credential, CredentialStore
 from local.fc.signature import Signer
+from local.loopback import LOOPBACK
 
 HANDLERS = '''
 import json
@@ -74,7 +75,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False, timeout=30.0) as opened:
+    with httpx.Client(**LOOPBACK, timeout=30.0) as opened:
         yield opened
 
 

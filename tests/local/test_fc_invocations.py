@@ -15,6 +15,7 @@ import pytest
 
 from local.cloud import Cloud, CloudConfig
 from local.fc.control import FcControl, FcControlError
+from local.loopback import LOOPBACK
 
 HANDLERS = '''
 import json, logging, os, subprocess, sys, time
@@ -416,18 +417,18 @@ def test_an_unknown_function_is_told(cloud: Cloud) -> None:
 def test_the_administration_refuses_what_it_does_not_know(
     cloud: Cloud, method: str, path: str, status: int
 ) -> None:
-    assert httpx.request(method, cloud.fc_url + path, trust_env=False).status_code == status
+    assert httpx.request(method, cloud.fc_url + path, **LOOPBACK).status_code == status
 
 
 def test_the_administration_refuses_pages_of_a_browser(cloud: Cloud) -> None:
     answer = httpx.post(
-        f"{cloud.fc_url}/_local/role-key/rotate", headers={"origin": "http://x.example"}, trust_env=False
+        f"{cloud.fc_url}/_local/role-key/rotate", headers={"origin": "http://x.example"}, **LOOPBACK
     )
     assert answer.status_code == 403
 
 
 def test_the_administration_lists_the_functions(cloud: Cloud) -> None:
-    listed = httpx.get(f"{cloud.fc_url}/_local/functions", trust_env=False).json()
+    listed = httpx.get(f"{cloud.fc_url}/_local/functions", **LOOPBACK).json()
     assert {"name": "calls", "handler": "handlers.calls", "runtime": "python3.12"} in listed
 
 

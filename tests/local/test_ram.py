@@ -25,6 +25,7 @@ from local.database import connect
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
 from local.fc.signature import Signer
+from local.loopback import LOOPBACK
 from local.ram import Role, Statement
 
 REGION, ACCOUNT = "cn-hangzhou", "1234567890123456"
@@ -124,7 +125,7 @@ def ask(url: str, key: Credential, action: str, **parameters: str) -> httpx.Resp
     text = f"GET&%2F&{quote(canonical, safe='~')}"
     digest = hmac.digest(f"{key.access_key_secret}&".encode(), text.encode(), hashlib.sha1)
     signed["Signature"] = base64.b64encode(digest).decode()
-    return httpx.get(url, params=signed, trust_env=False)
+    return httpx.get(url, params=signed, **LOOPBACK)
 
 
 def update(url: str, key: Credential, image_cache_id: str = "imc-1") -> httpx.Response:
@@ -168,7 +169,7 @@ def test_a_refusal_comes_before_the_cache_is_looked_for(cloud: Cloud) -> None:
 def invoke(cloud: Cloud, key: Credential, function: str, **headers: str) -> httpx.Response:
     url = f"{cloud.fc_url}/2023-03-30/functions/{function}/invocations"
     signer = Signer(key, trigger=False)
-    return httpx.post(url, auth=signer, headers=headers, trust_env=False, timeout=30.0)
+    return httpx.post(url, auth=signer, headers=headers, **LOOPBACK, timeout=30.0)
 
 
 def test_functions_are_invoked_by_who_may(cloud: Cloud) -> None:
@@ -188,7 +189,7 @@ def test_functions_are_invoked_by_who_may(cloud: Cloud) -> None:
 def test_a_signed_trigger_is_for_who_may_invoke_its_function(cloud: Cloud) -> None:
     url = cloud.http_urls["http"]
     answers = [
-        httpx.post(url, auth=Signer(key_of(cloud, name), trigger=True), trust_env=False).status_code
+        httpx.post(url, auth=Signer(key_of(cloud, name), trigger=True), **LOOPBACK).status_code
         for name in (CALLER, READER)
     ]
     assert answers == [200, 403]

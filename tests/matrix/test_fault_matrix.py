@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from local.loopback import LOOPBACK
 from tests.matrix.conftest import DOORS, REGION, World, wait_until
 from tests.matrix.faulty_proxy import Answer, Fault, eci_error
 
@@ -215,7 +216,7 @@ def _event(play: Play) -> int:
             "Tag": "latest",
         },
     }
-    answer = httpx.post(play.world.cloud.events_url, json=event, trust_env=False)
+    answer = httpx.post(play.world.cloud.events_url, json=event, **LOOPBACK)
     (entry,) = answer.json()["EntryList"]
     assert entry["MatchedTriggers"] == ["push-events"]
     return 202
@@ -232,7 +233,7 @@ def _webhook(play: Play) -> int:
         },
     }
     url = play.world.cloud.webhook_url("acr", registry=HOST)
-    return httpx.post(url, json=body, trust_env=False, timeout=30).status_code
+    return httpx.post(url, json=body, **LOOPBACK, timeout=30).status_code
 
 
 def _invoke(play: Play, function: str, document: dict[str, Any]) -> int:

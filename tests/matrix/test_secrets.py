@@ -29,6 +29,7 @@ import on_push
 import on_timer
 import on_webhook
 from imagecache.errors import DoorError
+from local.loopback import LOOPBACK
 from tests.matrix.conftest import FUNCTION_SECONDS, REGION, World, running_world, wait_until
 from tests.matrix.faulty_proxy import Answer, Fault, eci_error
 
@@ -211,7 +212,7 @@ def through_every_door(world: World) -> list[tuple[str, str]]:
     answers = []
 
     def post(url: str, body: Any, auth: httpx.Auth | None = None) -> None:
-        answer = httpx.post(url, json=body, auth=auth, trust_env=False, timeout=30)
+        answer = httpx.post(url, json=body, auth=auth, **LOOPBACK, timeout=30)
         answers.append((str(answer.status_code), f"{answer.headers} {answer.text}"))
 
     def invoke() -> None:
