@@ -12,11 +12,21 @@ from .errors import InputError
 from .reference import ImageRef, parse_reference
 from .registry import registry_identity
 
-__all__ = ["UPDATABLE", "UPDATE_FAILED", "ImageCache", "Listing", "cache_entries", "list_of", "text_of"]
+__all__ = [
+    "READY",
+    "UPDATABLE",
+    "UPDATE_FAILED",
+    "ImageCache",
+    "Listing",
+    "cache_entries",
+    "list_of",
+    "text_of",
+]
 
 UPDATABLE = frozenset({"Ready", "UpdateFailed"})
 """The states in which ECI takes an update (vendor documentation of UpdateImageCache)."""
 
+READY = "Ready"
 UPDATE_FAILED = "UpdateFailed"
 
 

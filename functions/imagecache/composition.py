@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .caches import ImageCache
-from .changes import CacheRequest
+from .changes import CacheRequest, PushEvent
 from .entries import entries_of
 from .memory import MOST_TAGS, OWN_TAGS, last_update
 from .notes import had_digest, remembers_digests
@@ -50,7 +50,8 @@ def wanted_now(cache: ImageCache, wanted: Sequence[Decision], view: RegistryView
     given = any(isinstance(decision.change, CacheRequest) and decision.change.images for decision in wanted)
     if view is None or given:
         return Current(images)
-    return view.current(cache, images)
+    pushes = [decision.change for decision in wanted if isinstance(decision.change, PushEvent)]
+    return view.current(cache, images, pushes)
 
 
 def parameters_of(cache: ImageCache, images: Sequence[str], rules: Rules) -> dict[str, Any]:
@@ -73,16 +74,12 @@ def parameters_of(cache: ImageCache, images: Sequence[str], rules: Rules) -> dic
 def what_is_newer(cache: ImageCache, current: Current) -> str:
     """What the registries have that the cache was not built with, in words; empty if there is nothing.
 
-    A cache that remembers no digests is taken for older, once: with its next update it remembers.
+    A cache that remembers no digests is taken for older, once: with its next update it remembers. A list that
+    only has too many tags, or has them in another order, is no reason: the next update puts it right.
     """
-    if current.images != cache.images:
-        added = [image for image in current.images if image not in cache.images]
-        gone = [image for image in cache.images if image not in current.images]
-        if added:
-            return f"the registry has {', '.join(added)}"
-        return (
-            f"by what the registry has, {', '.join(gone)} is to go" if gone else "the tags are out of order"
-        )
+    added = [image for image in current.images if image not in cache.images]
+    if added:
+        return f"the registry has {', '.join(added)}"
     last = last_update(cache)
     if last is None or not remembers_digests(cache, last.began):
         room = len([key for key, _ in cache.tags if key not in OWN_TAGS]) <= MOST_TAGS - len(OWN_TAGS)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from .caches import ImageCache
+from .caches import READY, ImageCache
 from .changes import MANUAL, PushEvent
 from .errors import HeldBackError
 from .memory import last_update
@@ -30,12 +30,7 @@ def cooldown_left(cache: ImageCache, decision: Decision, now: datetime) -> timed
     what may mend a cache that failed.
     """
     change, rule = decision.change, decision.rule
-    if (
-        not isinstance(change, PushEvent)
-        or change.source == MANUAL
-        or rule is None
-        or cache.status != "Ready"
-    ):
+    if not isinstance(change, PushEvent) or change.source == MANUAL or rule is None or cache.status != READY:
         return timedelta(0)
     last = last_update(cache)
     if last is None:

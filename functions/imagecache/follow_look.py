@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .apply import Applier
-from .caches import UPDATE_FAILED, ImageCache
+from .caches import READY, UPDATE_FAILED, ImageCache
 from .changes import CacheRequest, PushEvent
 from .errors import BusyError, EciError, ErrorClass
 from .follow import Progress
@@ -32,7 +32,6 @@ from .reasons import Reason, Result
 __all__ = ["FollowLook"]
 
 _RUNNING = "Updating"
-_DONE = "Ready"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class FollowLook:
             self.applier.aftermath.settled([unseen], started, **place)
             return
         began = self._covered_since(cache)
-        if began is not None and cache.status == _DONE:
+        if began is not None and cache.status == READY:
             self._landed(cache, began, started)
         elif began is not None:
             self._running(cache, began, started)
@@ -87,7 +86,7 @@ class FollowLook:
         covering = covering_update(cache, self.progress.change, self.applier.skew, self.applier.rules)
         if covering is not None:
             return covering.began
-        certain = cache.status in {_RUNNING, _DONE} and has_wanted_list(
+        certain = cache.status in {_RUNNING, READY} and has_wanted_list(
             cache, self.progress.change, self.applier.rules
         )
         return self.progress.update_began if certain else None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from .caches import ImageCache, Listing
+from .caches import READY, ImageCache, Listing
 from .changes import MANUAL, CacheRequest, Change, PushEvent
 from .entries import Entry, entries_of
 from .memory import LastUpdate, covering_update, last_update
@@ -20,8 +20,6 @@ from .reasons import Reason, Result
 from .rules import NO_RULES, Rule, Rules
 
 __all__ = ["Decision", "decide", "plan"]
-
-_DONE = "Ready"
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def _why_held(tag: str, rule: Rule | None, later: datetime | None) -> str:
 def _has_digest(cache: ImageCache, push: PushEvent, rules: Rules) -> bool:
     """Whether the cache certainly has the pushed digest already. Who asks by hand is not told so."""
     last = last_update(cache)
-    if push.digest is None or push.source == MANUAL or last is None or cache.status != _DONE:
+    if push.digest is None or push.source == MANUAL or last is None or cache.status != READY:
         return False
     texts = _forms(_listed(cache.images, push, rules), push)
     return bool(texts) and all(had_digest(cache, last.began, text, push.digest) for text in texts)
@@ -184,7 +182,7 @@ def _decide_request(cache: ImageCache, request: CacheRequest) -> Decision | None
         quiet = f"its last update began at {last.began.isoformat()} and is being followed"
         return Decision(request, cache, Result.IGNORED, Reason.FOLLOW_RUNNING, quiet)
     images = request.images or cache.images
-    if request.images == cache.images and not request.force and cache.status == _DONE:
+    if request.images == cache.images and not request.force and cache.status == READY:
         same = "the cache has this list already; force rebuilds it"
         return Decision(request, cache, Result.UNCHANGED, Reason.LIST_UNCHANGED, same)
     return _update(cache, request, request.reason, request.why or f"asked for by {request.source}", images)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from .caches import ImageCache, Listing
+from .caches import READY, ImageCache, Listing
 from .changes import CacheRequest
 from .composition import what_is_newer
 from .errors import ErrorClass
@@ -20,7 +20,6 @@ from .selectors import CacheSelector
 
 __all__ = ["sweep_registries"]
 
-_DONE = "Ready"
 _SHARE = 0.5
 
 
@@ -98,7 +97,7 @@ def _ready(listings: Sequence[Listing], sweep: CacheRequest, seen: Collection[st
         cache
         for listing in listings
         for cache in listing.caches
-        if cache.status == _DONE and cache.image_cache_id not in seen and sweep.selector.matches(cache)
+        if cache.status == READY and cache.image_cache_id not in seen and sweep.selector.matches(cache)
     ]
     first = int(sweep.change_id, 16) % len(caches) if caches else 0
     return caches[first:] + caches[:first]

@@ -6,9 +6,10 @@ A registry that does not answer leaves its repositories as they are, and says so
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .caches import ImageCache
+from .changes import PushEvent
 from .composition import Current
 from .entries import Entry, entries_of
 from .errors import RegistryError
@@ -46,22 +47,32 @@ class RegistryView:
         """Seconds that are left for reading."""
         return self._remaining()
 
-    def current(self, cache: ImageCache, images: tuple[str, ...]) -> Current:
+    def current(
+        self, cache: ImageCache, images: tuple[str, ...], pushes: Iterable[PushEvent] = ()
+    ) -> Current:
         """Ask for what concerns a cache; nothing is asked where no rule says so.
 
         Args:
             cache: the cache.
             images: its list, or the one that it is to get.
+            pushes: those that the list is to be built for. Their tags are there, whatever a registry that is
+                behind says: a push must not be undone by the update that it asked for.
         """
         if not self._rules.read_registries:
             return Current(images)
+        pushed: dict[tuple[str, str], set[str]] = {}
+        for push in pushes:
+            repository = (self._rules.identity(push.registry), push.repository)
+            pushed.setdefault(repository, set()).add(push.tag)
         problems: dict[str, bool] = {}
         available: dict[tuple[str, str], set[str]] = {}
         for slots in governed(cache, images, self._rules):
             if slots.rule.reads_registry and slots.rule.policy.ordered:
                 found = self._tags(slots.entries, problems)
                 if found is not None:
-                    available.setdefault(slots.repository, set()).update(found)
+                    available.setdefault(slots.repository, set(pushed.get(slots.repository, ()))).update(
+                        found
+                    )
         wanted = bring_up_to_date(cache, images, available, self._rules)
         digests: dict[str, str] = {}
         for entry in entries_of(wanted, self._rules):

@@ -108,6 +108,12 @@ class LocalEci:
         members = {"region_id": REGION, "image_cache_name": "web", **members}
         return self.control.create_cache(images=images, **members)
 
+    def end_updates(self, status: str = "Ready") -> None:
+        """Let every update that runs end."""
+        for cache in self.control.caches():
+            if cache["status"] == "Updating":
+                self.control.force(cache["image_cache_id"], status)
+
     def calls(self) -> list[str]:
         """The actions of all calls, oldest first."""
         return [call["action"] for call in self.control.journal()]
@@ -188,6 +194,19 @@ def deployed(eci: LocalEci, monkeypatch: pytest.MonkeyPatch, use_credential: Any
     monkeypatch.setenv("IMC_WEBHOOK_TOKENS", WEBHOOK_TOKEN)
     use_credential(eci.credential)
     return eci
+
+
+@pytest.fixture
+def rules(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets the rules, and more variables."""
+
+    def put(*documents: dict[str, Any], aliases: dict[str, str] | None = None, **variables: str) -> None:
+        document = {"rules": list(documents)} | ({"registryAliases": aliases} if aliases else {})
+        monkeypatch.setenv("IMC_RULES", json.dumps(document))
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return put
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -92,26 +92,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory, notified: Any) -> Iterato
         yield running
 
 
-@pytest.fixture
-def rules(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def put(*documents: dict[str, Any]) -> None:
-        monkeypatch.setenv("IMC_RULES", json.dumps({"rules": list(documents)}))
-
-    return put
-
-
 TICKS = itertools.count(10)
 
 
 def sweep(doors: Any) -> Any:
     """A tick of its own."""
     return doors.timer(triggerTime=f"2026-03-02T02:{next(TICKS)}:00Z")
-
-
-def end_updates(deployed: Any) -> None:
-    for cache in deployed.control.caches():
-        if cache["status"] == "Updating":
-            deployed.control.force(cache["image_cache_id"], "Ready")
 
 
 def listed(deployed: Any, identifier: str) -> list[str]:
@@ -133,7 +119,7 @@ def test_the_newest_two_stay_whatever_the_order_and_number_of_deliveries(
     for body in deliveries:
         told = doors.webhook("distribution", body.decode())
         assert told.status == 200, told.text
-        end_updates(deployed)
+        deployed.end_updates()
     assert listed(deployed, identifier) == KEPT
 
 
@@ -147,7 +133,7 @@ def test_a_sweep_repairs_what_was_never_delivered_with_one_update(
     assert all(tag in told.only["message"] for tag in KEPT)
     web = f"{registry.host}/prod/web"
     assert deployed.updated() == {identifier: ["redis:7", *(f"{web}:{tag}" for tag in KEPT)]}
-    end_updates(deployed)
+    deployed.end_updates()
     assert sweep(doors).results == [NOTHING]
     assert len(deployed.updates()) == 1
 
@@ -161,13 +147,13 @@ def test_a_sweep_notices_another_image_under_the_same_tag(
     first = sweep(doors)
     assert first.results == [NEWER]
     assert "not known" in first.only["message"]
-    end_updates(deployed)
+    deployed.end_updates()
     assert sweep(doors).results == [NOTHING]
     registry.push("prod/moving", "latest", content="two")
     told = sweep(doors)
     assert told.results == [NEWER]
     assert "prod/moving:latest" in told.only["message"]
-    end_updates(deployed)
+    deployed.end_updates()
     assert sweep(doors).results == [NOTHING]
     assert len(deployed.updates()) == 2
 
@@ -187,7 +173,7 @@ def test_a_repeated_push_of_the_digest_that_was_built_changes_nothing(
         return doors.webhook("distribution", envelope)
 
     assert pushed(digest).results == [("refreshed", "TAG_REPUSHED")]
-    end_updates(deployed)
+    deployed.end_updates()
     assert pushed(digest).results == [("unchanged", "SAME_DIGEST")]
     assert len(deployed.updates()) == 1
 
@@ -209,6 +195,18 @@ def test_a_list_that_a_person_sets_is_sent_as_it_is(
     wanted = [f"{registry.host}/prod/web:v1.0.1"]
     assert doors.manual(imageCacheId=identifier, images=wanted).results == [("refreshed", "LIST_CHANGED")]
     assert deployed.updated() == {identifier: wanted}
+
+
+def test_a_pushed_tag_is_taken_though_the_registry_does_not_have_it_yet(
+    deployed: Any, doors: Any, rules: Any, events: Any, registry: LocalRegistry
+) -> None:
+    rules({"policy": POLICY, "registry": "read"})
+    identifier = deployed.cache(f"{registry.host}/prod/web:v1.0.0")
+    told = doors.webhook("distribution", events.distribution(registry.host, tag="v1.9.0"))
+    assert told.results == [("refreshed", "TAG_PROMOTED")]
+    assert "no tag v1.9.0" in told.only["registry_error"]
+    deployed.end_updates()
+    assert listed(deployed, identifier) == ["v1.9.0", "v1.1.0"]
 
 
 def test_a_registry_that_does_not_answer_never_blocks_the_refresh_of_an_event(

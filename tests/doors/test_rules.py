@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +18,6 @@ REPUSHED = ("refreshed", "TAG_REPUSHED")
 HOLDS = ("ignored", "POLICY_HOLDS")
 SEMVER = {"type": "semver", "range": ">=1.0 <2"}
 DIGEST = f"sha256:{'a' * 64}"
-
-
-@pytest.fixture
-def rules(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Sets the rules, and more variables."""
-
-    def put(*documents: dict[str, Any], aliases: dict[str, str] | None = None, **variables: str) -> None:
-        document = {"rules": list(documents)} | ({"registryAliases": aliases} if aliases else {})
-        monkeypatch.setenv("IMC_RULES", json.dumps(document))
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-
-    return put
-
-
-def end_updates(deployed: Any, status: str = "Ready") -> None:
-    """Let every update that runs end."""
-    for cache in deployed.control.caches():
-        if cache["status"] == "Updating":
-            deployed.control.force(cache["image_cache_id"], status)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +142,7 @@ def test_the_end_does_not_depend_on_the_order_of_deliveries(
     identifier = deployed.cache(f"{WEB}:v1.0.0")
     for tag in order:
         doors.push(events.cloud(tag=tag))
-        end_updates(deployed)
+        deployed.end_updates()
     assert deployed.control.cache(identifier)["images"] == [f"{WEB}:{tag}" for tag in kept]
 
 
@@ -173,7 +152,7 @@ def test_of_tags_without_an_order_the_one_pushed_last_stays(
     rules({"name": "web", "policy": {"type": "any"}})
     identifier = deployed.cache(f"{WEB}:blue")
     assert doors.push(events.cloud(tag="green", time="2026-03-02T10:05:00Z")).results == [PROMOTED]
-    end_updates(deployed)
+    deployed.end_updates()
     late = doors.push(events.cloud(tag="red", time="2026-03-02T10:00:00Z"))
     assert late.results == [HOLDS]
     assert "2026-03-02T10:05:00" in late.only["message"]
@@ -298,10 +277,10 @@ def test_a_push_of_the_digest_that_was_just_built_changes_nothing(
 
     deployed.cache(f"{WEB}:latest")
     assert pushed(DIGEST).results == [REPUSHED]
-    end_updates(deployed)
+    deployed.end_updates()
     assert pushed(DIGEST).results == [("unchanged", "SAME_DIGEST")]
     assert pushed(f"sha256:{'b' * 64}").results == [REPUSHED]
-    end_updates(deployed)
+    deployed.end_updates()
     assert pushed(DIGEST).results == [REPUSHED]
     assert len(deployed.updates()) == 3
 
@@ -313,7 +292,7 @@ def test_who_asks_by_hand_is_not_told_that_the_digest_is_the_same(
     event["data"]["Digest"] = DIGEST
     deployed.cache(f"{WEB}:latest")
     assert doors.push(event).results == [REPUSHED]
-    end_updates(deployed)
+    deployed.end_updates()
     assert doors.manual(image=f"{WEB}:latest@{DIGEST}").results == [REPUSHED]
 
 
@@ -323,7 +302,7 @@ def test_a_cooldown_without_follow_tasks_asks_to_be_tried_again(
     rules({"cooldownSeconds": 3600})
     identifier = deployed.cache(f"{WEB}:latest")
     assert doors.push(events.cloud(time=events.now())).results == [REPUSHED]
-    end_updates(deployed)
+    deployed.end_updates()
     told = doors.push(events.cloud(time=events.now()))
     assert told.results == [("failed", "COOLING_DOWN")]
     assert isinstance(told.error, RetryableDoorError)
@@ -338,7 +317,7 @@ def test_a_cooldown_does_not_hold_back_what_mends_a_failed_cache(
     rules({"cooldownSeconds": 3600})
     deployed.cache(f"{WEB}:latest")
     doors.push(events.cloud(time=events.now()))
-    end_updates(deployed, "UpdateFailed")
+    deployed.end_updates("UpdateFailed")
     assert doors.push(events.cloud(time=events.now())).results == [REPUSHED]
 
 

@@ -230,14 +230,13 @@ DIGESTS = {f"{WEB}:1": "w", f"{API}:1": "a"}
             f"the registry has {WEB}:2",
             id="another tag",
         ),
+        pytest.param(built(LISTED, DIGESTS), Current(LISTED[:1], {}), "", id="one tag less"),
+        pytest.param(built(LISTED, DIGESTS), Current(LISTED[::-1], DIGESTS), "", id="another order"),
         pytest.param(
             built(LISTED, DIGESTS),
-            Current(LISTED[:1], {}),
-            f"by what the registry has, {API}:1 is to go",
-            id="one tag less",
-        ),
-        pytest.param(
-            built(LISTED, DIGESTS), Current(LISTED[::-1], {}), "the tags are out of order", id="another order"
+            Current(LISTED[:1], {f"{WEB}:1": "b"}),
+            f"the registry has other images under {WEB}:1",
+            id="one tag less, and another digest",
         ),
         pytest.param(
             built(LISTED, DIGESTS),
