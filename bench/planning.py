@@ -13,11 +13,11 @@ from datetime import datetime, timedelta, timezone
 from statistics import median
 from typing import Any
 
-from imagecache.caches import ImageCache, Listing
-from imagecache.changes import PushEvent
-from imagecache.plan import plan
-from imagecache.policies import Policy
-from imagecache.rules import Rule, Rules
+from imagecache.model.change import PushEvent
+from imagecache.model.image_cache import ImageCache, Listing
+from imagecache.planning.plan import plan
+from imagecache.policy.rules import Rule, Rules
+from imagecache.policy.tag_policy import Policy
 
 __all__ = ["CACHES", "GOAL_MS", "measure_planning"]
 

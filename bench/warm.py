@@ -12,18 +12,18 @@ from functools import partial
 from statistics import median, quantiles
 from typing import Any, NoReturn
 
-from imagecache.caches import ImageCache
-from imagecache.documents import MAX_EVENT_BYTES, read_json
-from imagecache.economy import RecentUpdates
-from imagecache.engine import Engine
-from imagecache.event_bus import read_event_bus
-from imagecache.follow import Follower
-from imagecache.gateway import Accepted
-from imagecache.listings import Listings
-from imagecache.outcomes import Recorder
-from imagecache.registries import Delivery
-from imagecache.schema import schema_folder
-from imagecache.settings import FollowSettings, Settings
+from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
+from imagecache.base.json_schema import schema_folder
+from imagecache.clients.eci_gateway import Accepted
+from imagecache.config.settings import FollowSettings, Settings
+from imagecache.engine.engine import Engine
+from imagecache.engine.follow_task import Follower
+from imagecache.engine.listings import Listings
+from imagecache.engine.records import Recorder
+from imagecache.engine.update_limits import RecentUpdates
+from imagecache.model.image_cache import ImageCache
+from imagecache.triggers.event_bus import read_event_bus
+from imagecache.triggers.sources import Delivery
 
 from . import naive
 

@@ -28,10 +28,10 @@ def rules_problems(content: bytes) -> list[str]:
     """
     if str(_FUNCTIONS) not in sys.path:
         sys.path.append(str(_FUNCTIONS))
-    from imagecache.documents import MAX_BODY_BYTES, read_json  # noqa: PLC0415 - its folder is found only now
-    from imagecache.environment import Environment  # noqa: PLC0415
-    from imagecache.errors import InputError  # noqa: PLC0415
-    from imagecache.rules_loading import read_rules  # noqa: PLC0415
+    from imagecache.base.environment import Environment  # noqa: PLC0415
+    from imagecache.base.errors import InputError  # noqa: PLC0415
+    from imagecache.base.json_input import MAX_BODY_BYTES, read_json  # noqa: PLC0415 - its folder is found only now
+    from imagecache.config.rules_file import read_rules  # noqa: PLC0415
 
     try:
         document = read_json(content, limit=MAX_BODY_BYTES, what="document")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagecache.documents import MAX_BODY_BYTES, read_json
-from imagecache.follow import read_message
-from imagecache.invocation import event_answer, run_follow
+from imagecache.base.json_input import MAX_BODY_BYTES, read_json
+from imagecache.engine.follow_task import read_message
+from imagecache.triggers.invocation import event_answer, run_follow
 
 
 def handler(event: bytes, context: Any) -> dict[str, Any]:

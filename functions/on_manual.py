@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagecache.changes import Item
-from imagecache.documents import MAX_BODY_BYTES, MAX_EVENT_BYTES, read_json
-from imagecache.errors import InputError
-from imagecache.http_trigger import http_answer, is_http_event, read_http_event, status_code
-from imagecache.invocation import Invocation, event_answer, run
-from imagecache.manual import read_manual
-from imagecache.reasons import Reason
+from imagecache.base.errors import InputError
+from imagecache.base.json_input import MAX_BODY_BYTES, MAX_EVENT_BYTES, read_json
+from imagecache.base.reasons import Reason
+from imagecache.model.change import Item
+from imagecache.triggers.http import http_answer, is_http_event, read_http_event, status_code
+from imagecache.triggers.invocation import Invocation, event_answer, run
+from imagecache.triggers.manual import read_manual
 
 
 def handler(event: bytes, context: Any) -> dict[str, Any]:

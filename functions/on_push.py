@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagecache.documents import MAX_EVENT_BYTES, read_json
-from imagecache.event_bus import read_event_bus
-from imagecache.invocation import event_answer, run
-from imagecache.registries import Delivery
+from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
+from imagecache.triggers.event_bus import read_event_bus
+from imagecache.triggers.invocation import event_answer, run
+from imagecache.triggers.sources import Delivery
 
 
 def handler(event: bytes, context: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagecache.documents import MAX_EVENT_BYTES, read_json
-from imagecache.invocation import event_answer, run
-from imagecache.timer import read_timer
+from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
+from imagecache.triggers.invocation import event_answer, run
+from imagecache.triggers.timer import read_timer
 
 
 def handler(event: bytes, context: Any) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagecache.documents import MAX_EVENT_BYTES, read_json
-from imagecache.http_trigger import http_answer, read_http_event
-from imagecache.invocation import run
-from imagecache.webhook import read_webhook
+from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
+from imagecache.triggers.http import http_answer, read_http_event
+from imagecache.triggers.invocation import run
+from imagecache.triggers.webhook import read_webhook
 
 
 def handler(event: bytes, context: Any) -> dict[str, Any]:

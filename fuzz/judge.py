@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from imagecache.reasons import REASONS, Reason, Result
+from imagecache.base.reasons import REASONS, Reason, Result
 
 from .cases import TOKEN, Case
 from .fleet import FleetCache, Image, fleet

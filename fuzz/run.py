@@ -11,22 +11,22 @@ from functools import cache
 from typing import Any, NoReturn
 from unittest.mock import patch
 
-from imagecache.caches import ImageCache
-from imagecache.changes import Item, Notice
-from imagecache.documents import MAX_EVENT_BYTES, read_json
-from imagecache.economy import RecentUpdates
-from imagecache.engine import Engine
-from imagecache.errors import DoorError, InputError
-from imagecache.event_bus import read_event_bus
-from imagecache.follow import Follower
-from imagecache.gateway import Accepted
-from imagecache.http_trigger import http_answer, read_http_event
-from imagecache.invocation import Invocation, event_answer
-from imagecache.listings import Listings
-from imagecache.outcomes import Outcome, Recorder
-from imagecache.registries import Delivery
-from imagecache.settings import FollowSettings, Settings
-from imagecache.webhook import read_webhook
+from imagecache.base.errors import DoorError, InputError
+from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
+from imagecache.clients.eci_gateway import Accepted
+from imagecache.config.settings import FollowSettings, Settings
+from imagecache.engine.engine import Engine
+from imagecache.engine.follow_task import Follower
+from imagecache.engine.listings import Listings
+from imagecache.engine.records import Outcome, Recorder
+from imagecache.engine.update_limits import RecentUpdates
+from imagecache.model.change import Item, Notice
+from imagecache.model.image_cache import ImageCache
+from imagecache.triggers.event_bus import read_event_bus
+from imagecache.triggers.http import http_answer, read_http_event
+from imagecache.triggers.invocation import Invocation, event_answer
+from imagecache.triggers.sources import Delivery
+from imagecache.triggers.webhook import read_webhook
 
 from .cases import TOKEN, Case
 from .fleet import fleet

@@ -62,7 +62,7 @@ def _settings(root: Path) -> frozenset[str]:
     folder = str(root / "functions")
     if folder not in sys.path:
         sys.path.append(folder)
-    from imagecache.setting_names import SETTINGS  # noqa: PLC0415 - its folder is found only now
+    from imagecache.config.setting_table import SETTINGS  # noqa: PLC0415 - its folder is found only now
 
     return frozenset(setting.name for setting in SETTINGS)
 

@@ -21,11 +21,11 @@ from jsonschema import Draft202012Validator
 import on_manual
 import on_push
 import on_webhook
-from imagecache.credentials import Credentials
-from imagecache.deadline import Deadline
-from imagecache.eci_connections import Connections
-from imagecache.eci_sdk import SdkGateway
-from imagecache.errors import DoorError
+from imagecache.base.credentials import Credentials
+from imagecache.base.deadline import Deadline
+from imagecache.base.errors import DoorError
+from imagecache.clients.aliyun_sdk import Connections
+from imagecache.clients.eci import SdkGateway
 from local.credentials import Credential, CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci

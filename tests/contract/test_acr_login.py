@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from imagecache.acr_login import AcrConnections, AcrLogin
-from imagecache.credentials import Credentials
-from imagecache.errors import RegistryError
-from imagecache.registry_reader import Account
+from imagecache.base.credentials import Credentials
+from imagecache.base.errors import RegistryError
+from imagecache.clients.acr_login import AcrConnections, AcrLogin
+from imagecache.clients.registry_reader import Account
 from local.credentials import Credential, CredentialStore
 from tests.contract.acr_api import AcrApi, acr_api
 

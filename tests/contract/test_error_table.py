@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from imagecache.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentDoorError, RetryableDoorError
 
 
 class Treatment(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import EciError, TransientError
-from imagecache.gateway import Accepted
+from imagecache.base.errors import EciError, TransientError
+from imagecache.clients.eci_gateway import Accepted
 from local.credentials import CredentialStore
 from local.eci.control import EciControl
 from local.eci.faults import ANSWER_KINDS

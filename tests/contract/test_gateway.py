@@ -9,10 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from imagecache.caches import ImageCache
-from imagecache.deadline import Deadline
-from imagecache.eci_errors import ATTEMPTS
-from imagecache.errors import (
+from imagecache.base.deadline import Deadline
+from imagecache.base.errors import (
     BenignError,
     BusyError,
     CapacityError,
@@ -20,7 +18,9 @@ from imagecache.errors import (
     PermanentError,
     TransientError,
 )
-from imagecache.gateway import Accepted
+from imagecache.clients.eci_error_codes import ATTEMPTS
+from imagecache.clients.eci_gateway import Accepted
+from imagecache.model.image_cache import ImageCache
 
 REGION = "cn-hangzhou"
 MEMBER = {"ImageCacheId": "imc-1", "ImageCacheName": "web", "Status": "Ready", "Images": ["nginx:1"]}

@@ -21,8 +21,8 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 import pytest
 
-from imagecache.credentials import Credentials
-from imagecache.errors import EciError
+from imagecache.base.credentials import Credentials
+from imagecache.base.errors import EciError
 
 MARK = "MARK-"
 KEY_ID = "LTAI-KEY-ID-MARK"

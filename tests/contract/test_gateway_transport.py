@@ -17,9 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from imagecache.eci_connections import Connections
-from imagecache.errors import EciError
-from imagecache.gateway import Accepted
+from imagecache.base.errors import EciError
+from imagecache.clients.aliyun_sdk import Connections
+from imagecache.clients.eci_gateway import Accepted
 
 REGION = "cn-hangzhou"
 UNKNOWN_REGION = "xx-nowhere-9"

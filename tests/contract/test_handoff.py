@@ -32,10 +32,10 @@ from typing import Any
 import pytest
 from fc2.auth import Auth
 
-from imagecache.credentials import Credentials
-from imagecache.deadline import Deadline
-from imagecache.errors import HandOffError
-from imagecache.handoff import MOST_PAYLOAD_BYTES, FcTaskStore, TaskConnections
+from imagecache.base.credentials import Credentials
+from imagecache.base.deadline import Deadline
+from imagecache.base.errors import HandOffError
+from imagecache.clients.function_compute import MOST_PAYLOAD_BYTES, FcTaskStore, TaskConnections
 from local.credentials import CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci

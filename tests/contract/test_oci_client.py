@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import RegistryError
-from imagecache.oci_auth import (
+from imagecache.base.errors import RegistryError
+from imagecache.clients.oci_auth import (
     MOST_TOKENS,
     KeptTokens,
     Token,
@@ -29,8 +29,8 @@ from imagecache.oci_auth import (
     read_token,
     token_service,
 )
-from imagecache.oci_client import OciReader, RegistryConnections
-from imagecache.registry_reader import Account
+from imagecache.clients.oci_registry import OciReader, RegistryConnections
+from imagecache.clients.registry_reader import Account
 from tests.contract.lying_registry import Asked, LyingRegistry, Said, lying_registry, page, refusal
 
 REPOSITORY = "prod/web"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import RegistryError
-from imagecache.oci_client import OciReader, RegistryConnections
-from imagecache.registry_reader import Account
+from imagecache.base.errors import RegistryError
+from imagecache.clients.oci_registry import OciReader, RegistryConnections
+from imagecache.clients.registry_reader import Account
 from local.registry import LocalRegistry, missing_tools
 from tests.password_registry import PASSWORD, USER, PasswordRegistry
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from jsonschema import Draft202012Validator
 
-from imagecache.changes import PushEvent
-from imagecache.update import build_update
+from imagecache.model.change import PushEvent
+from imagecache.planning.update_request import build_update
 
 REGION = "cn-hangzhou"
 NOW = datetime(2026, 3, 2, 2, 15, 30, tzinfo=timezone.utc)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.reasons import Reason, Result
+from imagecache.base.reasons import Reason, Result
 from local.template import Resource, load_template
 
 ROOT = Path(__file__).parents[2]

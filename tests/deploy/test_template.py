@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from deploy.rights import registry_rights
-from imagecache.errors import SettingsError
-from imagecache.rules_loading import read_rules
-from imagecache.settings import Settings, read_settings
+from imagecache.base.errors import SettingsError
+from imagecache.config.rules_file import read_rules
+from imagecache.config.settings import Settings, read_settings
 from local.ram import allows, role_of_function
 from local.template import Resource, TemplateError, load_template
 

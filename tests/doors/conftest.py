@@ -26,8 +26,8 @@ from urllib.parse import quote
 import pytest
 from jsonschema import Draft202012Validator
 
-from imagecache.errors import DoorError
-from imagecache.reasons import REASONS, Reason, Result
+from imagecache.base.errors import DoorError
+from imagecache.base.reasons import REASONS, Reason, Result
 from local.credentials import Credential, CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import PermanentDoorError
+from imagecache.base.errors import PermanentDoorError
 
 MIB = 1024 * 1024
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import RetryableDoorError
+from imagecache.base.errors import RetryableDoorError
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 WEB = f"{HOST}/prod/web"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentDoorError, RetryableDoorError
 
 WEB = "imc-bp1a2b3c4d5e6f7g8h9i"
 KEY_VARIABLES = (

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import PermanentDoorError, RetryableDoorError
-from imagecache.update import flatten
+from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.planning.update_request import flatten
 
 WEB = "imc-bp1a2b3c4d5e6f7g8h9i"
 SHARED = "registry.cn-hangzhou.aliyuncs.com/prod/web:latest"

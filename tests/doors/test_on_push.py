@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentDoorError, RetryableDoorError
 
 REFRESHED = ("refreshed", "TAG_REPUSHED")
 NO_PUSH = ("ignored", "UNKNOWN_EVENT_TYPE")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentDoorError, RetryableDoorError
 
 REPAIRED = ("refreshed", "SWEEP_REPAIR")
 REFRESHED = ("refreshed", "REFRESH_SCHEDULED")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import RetryableDoorError
+from imagecache.base.errors import RetryableDoorError
 from local.registry import LocalRegistry, missing_tools
 
 pytestmark = pytest.mark.skipif(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentDoorError, RetryableDoorError
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 VPC_HOST = "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"

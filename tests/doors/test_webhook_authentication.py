@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.registries import WEBHOOK_SOURCES, Access
+from imagecache.triggers.sources import WEBHOOK_SOURCES, Access
 
 TOKEN = "example-token-0123456789"
 OTHER_TOKEN = "another-token-0123456789"

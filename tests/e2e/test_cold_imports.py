@@ -91,7 +91,7 @@ def test_a_push_that_matches_nothing_needs_only_the_listing(environment: dict[st
         "cryptography",
         "semantic_version",
     }
-    assert not modules & {"imagecache.acr_login", "imagecache.oci_client"}
+    assert not modules & {"imagecache.clients.acr_login", "imagecache.clients.oci_registry"}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_only_a_rule_that_compares_versions_pays_for_it(
     results, modules = start(environment | rules, push("web"))
     assert results == ["refreshed"]
     assert ("semantic_version" in modules) == loaded
-    assert "imagecache.acr_login" not in modules
+    assert "imagecache.clients.acr_login" not in modules
 
 
 def test_an_event_that_is_no_push_needs_no_sdk(environment: dict[str, str]) -> None:

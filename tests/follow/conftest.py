@@ -28,9 +28,9 @@ import on_manual
 import on_push
 import on_timer
 import on_webhook
-from imagecache.errors import DoorError
-from imagecache.reasons import REASONS, Reason, Result
-from imagecache.schema import validate
+from imagecache.base.errors import DoorError
+from imagecache.base.json_schema import validate
+from imagecache.base.reasons import REASONS, Reason, Result
 from local.credentials import CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci

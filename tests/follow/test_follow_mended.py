@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import RetryableDoorError
+from imagecache.base.errors import RetryableDoorError
 
 BEIJING = "cn-beijing"
 

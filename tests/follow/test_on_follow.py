@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentDoorError, RetryableDoorError
 
 OTHER = "acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/api:v1"
 UTC = timezone.utc

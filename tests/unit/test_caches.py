@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from imagecache.caches import UPDATABLE, ImageCache, Listing, cache_entries
-from imagecache.reference import ImageRef
+from imagecache.model.image_cache import UPDATABLE, ImageCache, Listing, cache_entries
+from imagecache.model.reference import ImageRef
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 HOST = "registry.cn-hangzhou.aliyuncs.com"

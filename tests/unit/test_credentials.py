@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.credentials import Credentials, read_credentials, without_secrets
-from imagecache.errors import CredentialsError
+from imagecache.base.credentials import Credentials, read_credentials, without_secrets
+from imagecache.base.errors import CredentialsError
 
 KEY_ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagecache.deadline import HAND_OFF_SECONDS, Deadline
+from imagecache.base.deadline import HAND_OFF_SECONDS, Deadline
 
 
 class Clock:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecache.documents import MAX_BODY_BYTES, MAX_EVENT_BYTES, fingerprint, read_json, shown
-from imagecache.errors import InputError
-from imagecache.reasons import Reason
+from imagecache.base.errors import InputError
+from imagecache.base.json_input import MAX_BODY_BYTES, MAX_EVENT_BYTES, fingerprint, read_json, shown
+from imagecache.base.reasons import Reason
 
 LIMIT = 1024
 DEEPEST = 64

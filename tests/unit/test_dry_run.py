@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from imagecache.dry_run import plan_of
-from imagecache.outcomes import answer_document
+from imagecache.engine.dry_run_plan import plan_of
+from imagecache.engine.records import answer_document
 
 
 def record(result: str, reason: str, **facts: Any) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.eci_errors import ATTEMPTS, ERROR_TABLE, classify
-from imagecache.errors import ErrorClass
-from imagecache.reasons import REASONS, Reason, Result
+from imagecache.base.errors import ErrorClass
+from imagecache.base.reasons import REASONS, Reason, Result
+from imagecache.clients.eci_error_codes import ATTEMPTS, ERROR_TABLE, classify
 
 DOCUMENTED = {
     # UpdateImageCache, 400

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache
-from imagecache.changes import CacheRequest, Change, PushEvent
-from imagecache.economy import RecentUpdates, UpdateBudget, cooldown_left
-from imagecache.errors import ErrorClass, HeldBackError, TransientError
-from imagecache.memory import with_memory
-from imagecache.plan import Decision
-from imagecache.reasons import Reason, Result
-from imagecache.rules import Rule
-from imagecache.selectors import CacheSelector
+from imagecache.base.errors import ErrorClass, HeldBackError, TransientError
+from imagecache.base.reasons import Reason, Result
+from imagecache.engine.update_limits import RecentUpdates, UpdateBudget, cooldown_left
+from imagecache.model.change import CacheRequest, Change, PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.plan import Decision
+from imagecache.planning.update_memory import with_memory
+from imagecache.policy.rules import Rule
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)

@@ -13,13 +13,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecache.changes import CacheRequest, PushEvent
-from imagecache.errors import HandOffError, InputError
-from imagecache.follow import DUPLICATE_WINDOW_SECONDS, Follower, Progress, message_document, read_message
-from imagecache.reasons import Reason
-from imagecache.schema import validate
-from imagecache.selectors import CacheSelector
-from imagecache.settings import FollowSettings
+from imagecache.base.errors import HandOffError, InputError
+from imagecache.base.json_schema import validate
+from imagecache.base.reasons import Reason
+from imagecache.config.settings import FollowSettings
+from imagecache.engine.follow_task import (
+    DUPLICATE_WINDOW_SECONDS,
+    Follower,
+    Progress,
+    message_document,
+    read_message,
+)
+from imagecache.model.change import CacheRequest, PushEvent
+from imagecache.model.selector import CacheSelector
 
 NOW = datetime(2026, 3, 2, 2, 15, 31, 250000, tzinfo=timezone.utc)
 SETTINGS = FollowSettings(function="on-follow")

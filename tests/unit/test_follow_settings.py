@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagecache.errors import SettingsError
-from imagecache.settings import FollowSettings, read_settings
+from imagecache.base.errors import SettingsError
+from imagecache.config.settings import FollowSettings, read_settings
 
 PLATFORM = {"FC_REGION": "cn-hangzhou", "FC_ACCOUNT_ID": "1234567890123456"}
 ENABLED = {**PLATFORM, "IMC_FOLLOW_FUNCTION": "on-follow"}

@@ -21,9 +21,9 @@ from fuzz.outcome_schema import is_valid_outcome
 from fuzz.reading import SOURCES, bus_images, webhook_images
 from fuzz.run import Answer, play
 from fuzz.samples import PUSHED, TARGETS, samples
-from imagecache.reference import parse_reference
-from imagecache.registries import WEBHOOK_SOURCES
-from imagecache.registry import registry_identity
+from imagecache.model.reference import parse_reference
+from imagecache.model.registry_identity import registry_identity
+from imagecache.triggers.sources import WEBHOOK_SOURCES
 
 ROOT = Path(__file__).parents[2]
 VALIDATOR = Draft202012Validator(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.globs import glob_matches
+from imagecache.model.globs import glob_matches
 
 plain_texts = st.text(st.characters(exclude_characters="*?", exclude_categories=[]), max_size=20)
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.documents import MAX_BODY_BYTES
-from imagecache.errors import InputError
-from imagecache.http_trigger import HttpRequest, http_answer, is_http_event, read_http_event, status_code
-from imagecache.outcomes import DEAD_LETTERED, RETRIED, Outcome
-from imagecache.reasons import REASONS, Reason, Result
+from imagecache.base.errors import InputError
+from imagecache.base.json_input import MAX_BODY_BYTES
+from imagecache.base.reasons import REASONS, Reason, Result
+from imagecache.engine.records import DEAD_LETTERED, RETRIED, Outcome
+from imagecache.triggers.http import HttpRequest, http_answer, is_http_event, read_http_event, status_code
 
 TOKEN = "correct-horse-battery"
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache
-from imagecache.errors import TransientError
-from imagecache.gateway import Accepted
-from imagecache.listings import LISTING_LIFETIME, Listings
-from imagecache.reasons import Reason
+from imagecache.base.errors import TransientError
+from imagecache.base.reasons import Reason
+from imagecache.clients.eci_gateway import Accepted
+from imagecache.engine.listings import LISTING_LIFETIME, Listings
+from imagecache.model.image_cache import ImageCache
 
 START = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 ENDPOINT = "https://eci.{region}.aliyuncs.com"

@@ -11,11 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache
-from imagecache.changes import CacheRequest, Change, PushEvent
-from imagecache.memory import MEMORY_TAG, MOST_TAGS, LastUpdate, covering_update, last_update, with_memory
-from imagecache.reasons import Reason
-from imagecache.selectors import CacheSelector
+from imagecache.base.reasons import Reason
+from imagecache.model.change import CacheRequest, Change, PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.update_memory import (
+    MEMORY_TAG,
+    MOST_TAGS,
+    LastUpdate,
+    covering_update,
+    last_update,
+    with_memory,
+)
 
 BEGAN = datetime(2026, 3, 2, 2, 15, 31, 250000, tzinfo=timezone.utc)
 NO_SKEW = timedelta(0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.moments import CHINA_TIME, parse_moment
+from imagecache.base.timestamps import CHINA_TIME, parse_moment
 
 UTC = timezone.utc
 ARRIVED = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache
-from imagecache.changes import PushEvent
-from imagecache.memory import MEMORY_TAG, MOST_TAGS, OWN_TAGS, last_update, with_memory
-from imagecache.notes import (
+from imagecache.model.change import PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.planning.entry_memory import (
     DIGESTS_TAG,
     NO_NOTES,
     PUSHED_TAG,
@@ -24,6 +23,7 @@ from imagecache.notes import (
     promoted_at,
     remembers_digests,
 )
+from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, OWN_TAGS, last_update, with_memory
 
 BEGAN = datetime(2026, 3, 2, 2, 15, 31, 250000, tzinfo=timezone.utc)
 CHINA = timezone(timedelta(hours=8))

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from imagecache.caches import ImageCache
-from imagecache.changes import CacheRequest, PushEvent
-from imagecache.memory import with_memory
-from imagecache.notes import Notes
-from imagecache.noting import notes_of
-from imagecache.plan import Decision, decide
-from imagecache.policies import Policy
-from imagecache.reasons import Reason, Result
-from imagecache.rules import NO_RULES, Rule, Rules
-from imagecache.selectors import CacheSelector
+from imagecache.base.reasons import Reason, Result
+from imagecache.model.change import CacheRequest, PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.entry_memory import Notes
+from imagecache.planning.entry_memory_of_update import notes_of
+from imagecache.planning.plan import Decision, decide
+from imagecache.planning.update_memory import with_memory
+from imagecache.policy.rules import NO_RULES, Rule, Rules
+from imagecache.policy.tag_policy import Policy
 
 BEGAN = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 SKEW = timedelta(seconds=2)

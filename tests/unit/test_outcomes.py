@@ -13,9 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache
-from imagecache.changes import CacheRequest, Change, Notice, PushEvent
-from imagecache.errors import (
+from imagecache.base.errors import (
     BenignError,
     BusyError,
     CapacityError,
@@ -25,8 +23,9 @@ from imagecache.errors import (
     PermanentError,
     TransientError,
 )
-from imagecache.memory import LastUpdate
-from imagecache.outcomes import (
+from imagecache.base.json_schema import validate
+from imagecache.base.reasons import REASONS, Reason, Result
+from imagecache.engine.records import (
     DEAD_LETTERED,
     MAX_LINE_BYTES,
     RETRIED,
@@ -35,11 +34,12 @@ from imagecache.outcomes import (
     describe_change,
     describe_decision,
 )
-from imagecache.plan import Decision
-from imagecache.reasons import REASONS, Reason, Result
-from imagecache.schema import validate
-from imagecache.selectors import CacheSelector
-from imagecache.update import build_update, masked
+from imagecache.model.change import CacheRequest, Change, Notice, PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.plan import Decision
+from imagecache.planning.update_memory import LastUpdate
+from imagecache.planning.update_request import build_update, masked
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 CACHE = ImageCache("cn-hangzhou", "imc-1", "web", "Ready", ("nginx:1",))

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache, Listing, cache_entries
-from imagecache.changes import CacheRequest, Change, PushEvent
-from imagecache.memory import MEMORY_TAG, last_update, with_memory
-from imagecache.plan import Decision, decide, plan
-from imagecache.reasons import Reason, Result
-from imagecache.selectors import CacheSelector
+from imagecache.base.reasons import Reason, Result
+from imagecache.model.change import CacheRequest, Change, PushEvent
+from imagecache.model.image_cache import ImageCache, Listing, cache_entries
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.plan import Decision, decide, plan
+from imagecache.planning.update_memory import MEMORY_TAG, last_update, with_memory
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 SKEW = timedelta(seconds=2)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.policies import EXACT, Policy, newest_first
-from imagecache.versions import check_range
+from imagecache.policy.semver import check_range
+from imagecache.policy.tag_policy import EXACT, Policy, newest_first
 
 ANY_VERSION = ">=0.0.0-0"
 """A range that also takes every prerelease of 0.0.0; of other versions none."""

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache
-from imagecache.changes import PushEvent
-from imagecache.entries import entries_of
-from imagecache.errors import InputError
-from imagecache.memory import with_memory
-from imagecache.notes import Notes
-from imagecache.plan import Decision, decide
-from imagecache.policies import Policy, newest_first
-from imagecache.promotions import bring_up_to_date, governed, promote
-from imagecache.reasons import Reason, Result
-from imagecache.reference import parse_reference
-from imagecache.registry import registry_identity
-from imagecache.rules import NO_RULES, RepositoryGlob, Rule, Rules
+from imagecache.base.errors import InputError
+from imagecache.base.reasons import Reason, Result
+from imagecache.model.change import PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.reference import parse_reference
+from imagecache.model.registry_identity import registry_identity
+from imagecache.planning.entry_memory import Notes
+from imagecache.planning.plan import Decision, decide
+from imagecache.planning.update_memory import with_memory
+from imagecache.policy.list_entries import entries_of
+from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules
+from imagecache.policy.tag_policy import Policy, newest_first
+from imagecache.policy.tag_slots import bring_up_to_date, governed, promote
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 VPC_HOST = "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagecache.reasons import REASONS, Reason, Result
+from imagecache.base.reasons import REASONS, Reason, Result
 
 REASONS_PAGE = Path(__file__).parents[2] / "docs" / "reasons.md"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecache.errors import InputError
-from imagecache.reasons import Reason
-from imagecache.reference import (
+from imagecache.base.errors import InputError
+from imagecache.base.reasons import Reason
+from imagecache.model.reference import (
     DEFAULT_TAG,
     DOCKER_HUB,
     ImageRef,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.errors import InputError
-from imagecache.registry import (
+from imagecache.base.errors import InputError
+from imagecache.model.registry_identity import (
     enterprise_host,
     personal_host,
     registry_identity,

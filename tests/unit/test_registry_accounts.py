@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from imagecache.acr_login import AcrConnections
-from imagecache.credentials import Credentials
-from imagecache.errors import RegistryError
-from imagecache.registry_accounts import RegistryAccounts
-from imagecache.registry_reader import Account
-from imagecache.rules import Rule, Rules
-from imagecache.settings import Settings
+from imagecache.base.credentials import Credentials
+from imagecache.base.errors import RegistryError
+from imagecache.clients.acr_login import AcrConnections
+from imagecache.clients.registry_accounts import RegistryAccounts
+from imagecache.clients.registry_reader import Account
+from imagecache.config.settings import Settings
+from imagecache.policy.rules import Rule, Rules
 from local.credentials import CredentialStore
 from tests.contract.acr_api import AcrApi, acr_api
 

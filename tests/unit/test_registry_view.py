@@ -11,21 +11,21 @@ from typing import Any
 
 import pytest
 
-from imagecache.caches import ImageCache, Listing
-from imagecache.changes import CacheRequest, PushEvent
-from imagecache.composition import Current, what_is_newer
-from imagecache.errors import RegistryError
-from imagecache.memory import MOST_TAGS, with_memory
-from imagecache.notes import Notes
-from imagecache.outcomes import Recorder
-from imagecache.plan import Decision, plan
-from imagecache.policies import Policy
-from imagecache.reasons import Reason, Result
-from imagecache.registry_reader import Account, RegistryReader, RememberingReader
-from imagecache.registry_sweep import sweep_registries
-from imagecache.registry_view import RegistryView
-from imagecache.rules import NO_RULES, Rule, Rules
-from imagecache.selectors import CacheSelector
+from imagecache.base.errors import RegistryError
+from imagecache.base.reasons import Reason, Result
+from imagecache.clients.registry_reader import Account, RegistryReader, RememberingReader
+from imagecache.engine.records import Recorder
+from imagecache.engine.registry_sweep import sweep_registries
+from imagecache.engine.registry_view import RegistryView
+from imagecache.model.change import CacheRequest, PushEvent
+from imagecache.model.image_cache import ImageCache, Listing
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.entry_memory import Notes
+from imagecache.planning.plan import Decision, plan
+from imagecache.planning.update_memory import MOST_TAGS, with_memory
+from imagecache.planning.wanted_list import Current, what_is_newer
+from imagecache.policy.rules import NO_RULES, Rule, Rules
+from imagecache.policy.tag_policy import Policy
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"

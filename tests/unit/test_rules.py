@@ -10,20 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache, Listing
-from imagecache.changes import PushEvent
-from imagecache.composition import parameters_of
-from imagecache.errors import InputError
-from imagecache.memory import MOST_TAGS, OWN_TAGS, with_memory
-from imagecache.notes import Notes
-from imagecache.plan import plan
-from imagecache.policies import EXACT, Policy
-from imagecache.reasons import Reason
-from imagecache.registry import registry_identity
-from imagecache.rules import NO_RULES, RepositoryGlob, Rule, Rules, read_repository_glob, update_parameters
-from imagecache.schema import validate
-from imagecache.selectors import CacheSelector
-from imagecache.update import build_update
+from imagecache.base.errors import InputError
+from imagecache.base.json_schema import validate
+from imagecache.base.reasons import Reason
+from imagecache.model.change import PushEvent
+from imagecache.model.image_cache import ImageCache, Listing
+from imagecache.model.registry_identity import registry_identity
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.entry_memory import Notes
+from imagecache.planning.plan import plan
+from imagecache.planning.update_memory import MOST_TAGS, OWN_TAGS, with_memory
+from imagecache.planning.update_request import build_update
+from imagecache.planning.wanted_list import parameters_of
+from imagecache.policy.rules import (
+    NO_RULES,
+    RepositoryGlob,
+    Rule,
+    Rules,
+    read_repository_glob,
+    update_parameters,
+)
+from imagecache.policy.tag_policy import EXACT, Policy
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 SKEW = timedelta(seconds=2)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from imagecache.dry_run import plan_of
-from imagecache.environment import Environment
-from imagecache.reasons import Reason
-from imagecache.rules_loading import read_rules
+from imagecache.base.environment import Environment
+from imagecache.base.reasons import Reason
+from imagecache.config.rules_file import read_rules
+from imagecache.engine.dry_run_plan import plan_of
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from imagecache.caches import ImageCache
-from imagecache.changes import PushEvent
-from imagecache.documents import MAX_BODY_BYTES
-from imagecache.environment import Environment
-from imagecache.errors import SettingsError
-from imagecache.policies import Policy
-from imagecache.rules import NO_RULES, RepositoryGlob, Rule, Rules, update_parameters
-from imagecache.rules_loading import read_rules
-from imagecache.schema import validate
-from imagecache.selectors import CacheSelector
-from imagecache.settings import read_settings
-from imagecache.update import build_update
+from imagecache.base.environment import Environment
+from imagecache.base.errors import SettingsError
+from imagecache.base.json_input import MAX_BODY_BYTES
+from imagecache.base.json_schema import validate
+from imagecache.config.rules_file import read_rules
+from imagecache.config.settings import read_settings
+from imagecache.model.change import PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.update_request import build_update
+from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules, update_parameters
+from imagecache.policy.tag_policy import Policy
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "rules.schema.json").read_text(encoding="utf-8"))

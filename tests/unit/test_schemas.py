@@ -13,9 +13,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from imagecache.errors import ErrorClass
-from imagecache.outcomes import DEAD_LETTERED, RETRIED
-from imagecache.reasons import REASONS, Result
+from imagecache.base.errors import ErrorClass
+from imagecache.base.reasons import REASONS, Result
+from imagecache.engine.records import DEAD_LETTERED, RETRIED
 
 ROOT = Path(__file__).parents[2]
 SUFFIX = ".schema.json"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache
-from imagecache.selectors import CacheSelector, read_selector
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.selector import CacheSelector, read_selector
 
 CACHE = ImageCache(
     region_id="cn-hangzhou",

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.environment import Environment, is_loopback
-from imagecache.errors import SettingsError
-from imagecache.rules import Rule, Rules
-from imagecache.setting_names import SETTINGS
-from imagecache.settings import FollowSettings, Settings, read_settings
+from imagecache.base.environment import Environment, is_loopback
+from imagecache.base.errors import SettingsError
+from imagecache.config.setting_table import SETTINGS
+from imagecache.config.settings import FollowSettings, Settings, read_settings
+from imagecache.policy.rules import Rule, Rules
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "Tr0ub4dor-and-3-more"

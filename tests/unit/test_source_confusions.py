@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from imagecache.changes import Item, Notice, PushEvent
-from imagecache.errors import InputError
-from imagecache.reasons import Reason
-from imagecache.registries import Delivery, cloudevents, read_source
+from imagecache.base.errors import InputError
+from imagecache.base.reasons import Reason
+from imagecache.model.change import Item, Notice, PushEvent
+from imagecache.triggers.sources import Delivery, cloudevents, read_source
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 DELIVERY = Delivery(datetime(2026, 3, 2, 3, tzinfo=timezone.utc), "request-1")

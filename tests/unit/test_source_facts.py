@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.changes import PushEvent
-from imagecache.errors import InputError
-from imagecache.moments import parse_moment
-from imagecache.reasons import Reason, Result
-from imagecache.registries import WEBHOOK_SOURCES, Delivery, read_source, source_in_path
-from imagecache.registries.hosts import registry_host, split_host
-from imagecache.registries.push import ignored, image_push, push_id
-from imagecache.registries.unix_time import rfc3339
+from imagecache.base.errors import InputError
+from imagecache.base.reasons import Reason, Result
+from imagecache.base.timestamps import parse_moment
+from imagecache.model.change import PushEvent
+from imagecache.triggers.sources import WEBHOOK_SOURCES, Delivery, read_source, source_in_path
+from imagecache.triggers.sources.hosts import registry_host, split_host
+from imagecache.triggers.sources.push import ignored, image_push, push_id
+from imagecache.triggers.sources.unix_time import rfc3339
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 ARRIVED = datetime(2026, 3, 2, 3, tzinfo=timezone.utc)
@@ -192,7 +192,9 @@ def test_nothing_but_the_table_is_imported_as_a_source(source: str) -> None:
 
 def loaded(program: str) -> set[str]:
     """The modules of the library that a new process has after a program."""
-    program += "; import sys; print(*(m for m in sys.modules if m.startswith('imagecache.registries.')))"
+    program += (
+        "; import sys; print(*(m for m in sys.modules if m.startswith('imagecache.triggers.sources.')))"
+    )
     run = subprocess.run(
         [sys.executable, "-c", program],
         check=True,
@@ -208,8 +210,8 @@ def loaded(program: str) -> set[str]:
 def test_reading_one_source_imports_no_other(source: str) -> None:
     read: Any = f"read_source({source!r}, {{}}, Delivery(None, ''))"
     program = (
-        "from imagecache.errors import InputError\n"
-        "from imagecache.registries import Delivery, read_source\n"
+        "from imagecache.base.errors import InputError\n"
+        "from imagecache.triggers.sources import Delivery, read_source\n"
         f"try: {read}\n"
         "except InputError: pass\n"
         "pass"
@@ -219,7 +221,7 @@ def test_reading_one_source_imports_no_other(source: str) -> None:
     assert not modules & ({*WEBHOOK_SOURCES, "cloudevents", "wrapped"} - {source})
 
 
-@pytest.mark.parametrize("module", ["imagecache.registries", "on_webhook"])
+@pytest.mark.parametrize("module", ["imagecache.triggers.sources", "on_webhook"])
 def test_the_table_is_known_without_importing_a_source(module: str) -> None:
     assert not loaded(f"import {module}") & {*WEBHOOK_SOURCES, "cloudevents", "wrapped"}
 

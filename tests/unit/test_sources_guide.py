@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from imagecache.changes import Item, PushEvent
-from imagecache.errors import InputError
-from imagecache.reasons import Result
-from imagecache.registries import WEBHOOK_SOURCES, Access, Delivery, read_source
+from imagecache.base.errors import InputError
+from imagecache.base.reasons import Result
+from imagecache.model.change import Item, PushEvent
+from imagecache.triggers.sources import WEBHOOK_SOURCES, Access, Delivery, read_source
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.caches import ImageCache
-from imagecache.changes import CacheRequest, Change, PushEvent
-from imagecache.errors import PermanentError
-from imagecache.memory import MEMORY_TAG, MOST_TAGS, LastUpdate, last_update
-from imagecache.reasons import Reason
-from imagecache.schema import validate
-from imagecache.selectors import CacheSelector
-from imagecache.update import MASK, MOST_IMAGES, build_update, client_token, flatten, masked
+from imagecache.base.errors import PermanentError
+from imagecache.base.json_schema import validate
+from imagecache.base.reasons import Reason
+from imagecache.model.change import CacheRequest, Change, PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, LastUpdate, last_update
+from imagecache.planning.update_request import MASK, MOST_IMAGES, build_update, client_token, flatten, masked
 
 BEGAN = datetime(2026, 3, 2, 12, 0, 0, 250000, tzinfo=timezone.utc)
 PUSH = PushEvent("acr", "event-1", "docker.io", "library/nginx", "1.27")

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagecache.changes import PushEvent
-from imagecache.errors import InputError
-from imagecache.http_trigger import HttpRequest
-from imagecache.invocation import Invocation
-from imagecache.outcomes import Recorder
-from imagecache.reasons import Reason
-from imagecache.webhook import check_signature, check_token, read_webhook
+from imagecache.base.errors import InputError
+from imagecache.base.reasons import Reason
+from imagecache.engine.records import Recorder
+from imagecache.model.change import PushEvent
+from imagecache.triggers.http import HttpRequest
+from imagecache.triggers.invocation import Invocation
+from imagecache.triggers.webhook import check_signature, check_token, read_webhook
 
 TOKEN = "correct-horse-battery"
 OTHER_TOKEN = "staple+and/more=signs%41"

@@ -1,0 +1,1 @@
+"""Words and tools that know nothing of image caches: errors, reason codes, JSON from outside, time, environment."""

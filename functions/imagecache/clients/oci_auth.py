@@ -1,0 +1,245 @@
+"""How a registry wants to be asked: challenges, token services, and who may get an account's password.
+
+A registry that refuses a call names in ``WWW-Authenticate`` what it takes (RFC 7235): a password (``Basic``),
+or a token of the service that its ``realm`` names (``Bearer``; the distribution project's token
+authentication). What it names is its own word, so a lying one could have passwords sent to whom it likes.
+The password of an account goes to the registry that the account is for, and to a token service only if that
+
+- has the registry's own host name;
+- is known to serve it: auth.docker.io for Docker Hub; for the vendor's registries ``dockerauth`` of the same
+  region, and of any region for other hosts, which may be custom domains of an enterprise instance. The names
+  ``dockerauth.<region>`` and ``dockerauth-ee.<region>`` are in the vendor's list of hosts that a cluster
+  needs, ``dockerauth-<region>`` for one region. Those with ``-vpc`` are seen in users' files only, and which
+  registry names which of them is not verified;
+- or is the parent of the registry's name or a neighbour under it (registry.example.com and git.example.com),
+  unless strangers can have names there: national suffixes (co.uk), and the hosting domains listed below. The
+  list cannot be complete; what is at risk is the password that the registry itself may ask for as well.
+
+Any other service is asked without an account. The scope that is asked for is always reading one repository,
+whatever the challenge says.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from ..base.environment import is_loopback
+from ..base.errors import RegistryError
+from ..model.reference import DOCKER_HUB
+from ..model.registry_identity import registry_region
+from .registry_reader import Account
+
+__all__ = [
+    "Challenge",
+    "KeptTokens",
+    "Token",
+    "TokenService",
+    "basic",
+    "fingerprint",
+    "may_get_password",
+    "read_challenges",
+    "read_token",
+    "token_service",
+]
+
+DEFAULT_SECONDS = 60
+LONGEST_SECONDS = 3600
+MARGIN_SECONDS = 10
+MOST_TOKENS = 500
+_LONGEST_TOKEN = 64 * 1024
+_LONGEST_REALM = 2048
+
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PART = re.compile(
+    rf'[\s,]*(?:(?P<name>{_NAME})\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>{_NAME})(?=[\s,]|$))'
+    rf"|(?P<scheme>{_NAME})(?=[\s,]|$)|[A-Za-z0-9._~+/-]+=*(?=[\s,]|$))",
+    re.DOTALL,
+)
+_TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
+_VENDOR_SERVICE = re.compile(
+    r"dockerauth(?:-ee)?(?:-vpc)?[.-](?P<region>[a-z]{2}(?:-[a-z0-9]+)+)\.aliyuncs\.com", re.ASCII
+)
+_KNOWN_SERVICES = {DOCKER_HUB: "auth.docker.io"}
+_HOST_NAME = re.compile(r"[a-z0-9.:-]{1,255}", re.ASCII)
+_ADDRESS = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?|.*:.*", re.ASCII)
+"""What no name server is asked for: the old forms (127.1, 0x7f000001) as well."""
+_NATIONAL = re.compile(r"(?:com?|net|org|gov|edu|ac|ne|or|go|gob|mil|info)\.[a-z]{2}", re.ASCII)
+_SHARED = re.compile(
+    r"(?:.*\.)?(?:aliyuncs\.com|amazonaws\.com(?:\.cn)?|appspot\.com|azurecr\.(?:cn|io)|azurewebsites\.net"
+    r"|cloudapp\.net|docker\.io|fcapp\.run|fly\.dev|git(?:hub|lab)\.io|googleapis\.com|herokuapp\.com"
+    r"|(?:my)?huaweicloud\.com|jfrog\.io|netlify\.app|ngrok\.io|ocir\.io|onrender\.com|pages\.dev|pkg\.dev"
+    r"|run\.app|tencentcloudcr\.com|vercel\.app|volces\.com|web\.app|workers\.dev)",
+    re.ASCII,
+)
+"""Domains under which strangers have names."""
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """One way that a registry takes: a scheme and parameter names in lower case, values as they are."""
+
+    scheme: str
+    parameters: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class TokenService:
+    """Where to ask for a token, and whether the account's password may go there."""
+
+    url: str = field(repr=False)
+    host: str
+    trusted: bool
+
+
+@dataclass(frozen=True)
+class Token:
+    """A bearer token, and the time until which it is used, in seconds since the epoch."""
+
+    value: str = field(repr=False)
+    until: float
+
+
+class KeptTokens:
+    """Tokens that outlive an invocation, by host, scope and account."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[tuple[str, str, str], Token] = {}
+
+    def get(self, key: tuple[str, str, str], now: float) -> str | None:
+        """A token that is still good."""
+        token = self._tokens.get(key)
+        return token.value if token is not None and now < token.until else None
+
+    def keep(self, key: tuple[str, str, str], token: Token, now: float) -> None:
+        """Keep a token; those that are over make room."""
+        self._tokens[key] = token
+        if len(self._tokens) > MOST_TOKENS:
+            self._tokens = {kept: one for kept, one in self._tokens.items() if now < one.until}
+        while len(self._tokens) > MOST_TOKENS:
+            del self._tokens[next(iter(self._tokens))]
+
+    def drop(self, key: tuple[str, str, str]) -> None:
+        """Forget a token that was refused."""
+        self._tokens.pop(key, None)
+
+
+def basic(account: Account) -> str:
+    """The value of an ``Authorization`` header with a password."""
+    return "Basic " + base64.b64encode(f"{account.user}:{account.password}".encode()).decode()
+
+
+def fingerprint(account: Account | None) -> str:
+    """What tells accounts apart without showing anything of them."""
+    if account is None:
+        return ""
+    return hashlib.sha256(f"{account.user}\0{account.password}".encode()).hexdigest()
+
+
+def read_challenges(header: str) -> tuple[Challenge, ...]:
+    """The challenges of a ``WWW-Authenticate`` header, until the first part that is none."""
+    found: list[tuple[str, dict[str, str]]] = []
+    position = 0
+    while match := _PART.match(header, position):
+        position = match.end()
+        if match["scheme"]:
+            found.append((match["scheme"].lower(), {}))
+        elif match["name"] and found:
+            quoted = match["quoted"]
+            value = match["plain"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+            found[-1][1].setdefault(match["name"].lower(), value)
+    return tuple(Challenge(scheme, parameters) for scheme, parameters in found)
+
+
+def token_service(challenge: Challenge, registry: str, scope: str, *, where: str) -> TokenService:
+    """The token service that a challenge names.
+
+    Args:
+        challenge: with the scheme ``bearer``.
+        registry: the identity of the registry that names it.
+        scope: what the token is for.
+        where: what the text of an error begins with.
+
+    Raises:
+        RegistryError: when it is none, or none that may be asked: not https (http between loopback hosts),
+            or an address that is not the registry's own, which could be one inside the network.
+    """
+    realm, service = challenge.parameters.get("realm", ""), challenge.parameters.get("service", "")
+    own = _hostname(registry)
+    try:
+        parts = urlsplit(realm)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    local = is_loopback(own) and is_loopback(host)
+    if (
+        not _HOST_NAME.fullmatch(host)
+        or "@" in parts.netloc
+        or port == 0
+        or len(realm) + len(service) > _LONGEST_REALM
+        or not _TOKEN.fullmatch(realm)
+    ):
+        raise RegistryError(f"{where}: it names a token service that is no URL")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise RegistryError(f"{where}: it names a token service that is not https")
+    if host != own and not local and (is_loopback(host) or _ADDRESS.fullmatch(host)):
+        raise RegistryError(f"{where}: it names a token service by an address that is not its own")
+    asked = urlencode([("service", service)] * bool(service) + [("scope", scope)])
+    query = f"{parts.query}&{asked}" if parts.query else asked
+    url = parts._replace(query=query, fragment="").geturl()
+    return TokenService(url, host, trusted=may_get_password(registry, host))
+
+
+def may_get_password(registry: str, host: str) -> bool:
+    """Whether a token service may get the password of a registry's account; the rule is said above.
+
+    Args:
+        registry: the registry's identity.
+        host: the token service's host name, in lower case, without a port.
+    """
+    own = _hostname(registry)
+    if host == own or _KNOWN_SERVICES.get(registry) == host:
+        return True
+    vendor, region = _VENDOR_SERVICE.fullmatch(host), registry_region(registry)
+    if vendor is not None and registry != DOCKER_HUB:
+        return region in {None, vendor["region"]}
+    _, _, parent = own.partition(".")
+    strangers = (
+        "." not in parent
+        or bool(_ADDRESS.fullmatch(own))
+        or bool(_NATIONAL.fullmatch(parent) or _SHARED.fullmatch(parent))
+    )
+    return not strangers and (host == parent or host.endswith(f".{parent}"))
+
+
+def read_token(body: bytes, now: float) -> Token | None:
+    """The token of a token service's answer, or None if it holds none.
+
+    ``expires_in`` is 60 seconds where it is missing or odd, as the protocol says of a missing one.
+
+    Args:
+        body: the answer, bounded.
+        now: seconds since the epoch.
+    """
+    try:
+        document: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    value = document.get("token") or document.get("access_token")
+    if not isinstance(value, str) or len(value) > _LONGEST_TOKEN or not _TOKEN.fullmatch(value):
+        return None
+    told = document.get("expires_in")
+    seconds = told if isinstance(told, int) and not isinstance(told, bool) else DEFAULT_SECONDS
+    return Token(value, now + min(seconds, LONGEST_SECONDS) - MARGIN_SECONDS)
+
+
+def _hostname(registry: str) -> str:
+    return urlsplit(f"//{registry}").hostname or ""

@@ -1,0 +1,226 @@
+"""Reads registries by the OCI distribution API: ``RegistryReader`` over real sockets.
+
+Reads tags and the digests of manifests and nothing else, so no call needs a redirection. HTTPS always, but
+for a loopback host. Docker Hub is asked at the host that serves its API. What is not known here: which
+registry wants which account, and how long there is.
+
+Importing this module imports ``requests``, which costs a cold start: do it when a registry is to be read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
+
+from ..base.environment import is_loopback
+from ..base.errors import InputError, RegistryError
+from ..model.media_types import IMAGE_MEDIA_TYPES
+from ..model.reference import DOCKER_HUB, check_host, check_repository, check_tag
+from .oci_answers import error_codes, listed_tags, manifest_digest, next_page, stated_digest, valid_tags
+from .oci_auth import (
+    KeptTokens,
+    basic,
+    fingerprint,
+    read_challenges,
+    read_token,
+    token_service,
+)
+from .oci_http import Answer, HttpCalls, new_session
+from .registry_reader import Account
+
+__all__ = ["OciReader", "RegistryConnections"]
+
+PAGE_SIZE = 1000
+MOST_PAGES = 200
+MOST_TAGS = 50_000
+_LONGEST_TAG = 128
+_DOCKER_HUB_API = "registry-1.docker.io"
+_MANIFESTS = ", ".join(sorted(IMAGE_MEDIA_TYPES))
+_NO_MANIFEST = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND"})
+"""The last is Harbor's; the others are the specification's."""
+
+
+class RegistryConnections:
+    """Connections and bearer tokens that outlive an invocation.
+
+    Args:
+        clock: seconds since the epoch. A monotonic clock may stand still while an instance is frozen.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.session = new_session()
+        self.tokens = KeptTokens()
+        self.clock = clock
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One repository of one registry."""
+
+    registry: str
+    repository: str
+
+    @property
+    def host(self) -> str:
+        return _DOCKER_HUB_API if self.registry == DOCKER_HUB else self.registry
+
+    @property
+    def url(self) -> str:
+        scheme = "http" if is_loopback(urlsplit(f"//{self.host}").hostname or "") else "https"
+        return f"{scheme}://{self.host}/v2/{self.repository}"
+
+    @property
+    def scope(self) -> str:
+        return f"repository:{self.repository}:pull"
+
+    @property
+    def where(self) -> str:
+        return f"registry {self.registry}, repository {self.repository}"
+
+
+class OciReader:
+    """``RegistryReader`` over real sockets.
+
+    Args:
+        accounts: a registry's identity -> its account, None to ask without; may raise ``RegistryError``.
+            Asked once for each registry.
+        remaining: seconds that are left for reading registries; none is asked when they are used up.
+        connections: those that outlive the invocation.
+        sleep: waits before a second attempt, in seconds.
+        page_size: how many tags are asked for at a time.
+    """
+
+    def __init__(
+        self,
+        accounts: Callable[[str], Account | None],
+        remaining: Callable[[], float],
+        connections: RegistryConnections,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        page_size: int = PAGE_SIZE,
+    ) -> None:
+        self._ask_account = accounts
+        self._accounts: dict[str, Account | None] = {}
+        self._wants_basic: set[str] = set()
+        self._connections = connections
+        self._http = HttpCalls(connections.session, remaining, sleep)
+        self._page_size = page_size
+
+    def tags(self, registry: str, repository: str) -> frozenset[str]:
+        """All tags of a repository, over all pages."""
+        place = _place(registry, repository)
+        found: set[str] = set()
+        listed: set[str] = set()
+        asked: set[str] = set()
+        url: str | None = f"{place.url}/tags/list?n={self._page_size}"
+        while url is not None:
+            if url in asked or len(asked) >= MOST_PAGES or len(listed) > MOST_TAGS:
+                raise RegistryError(f"{place.where}: its tags never come to a last page")
+            asked.add(url)
+            answer = self._ask("GET", place, url, "application/json")
+            if answer.status == HTTPStatus.NOT_FOUND and len(asked) == 1:
+                if "NAME_UNKNOWN" in error_codes(answer.body):
+                    return frozenset()
+                raise RegistryError(f"{place.where}: a 404 that does not say that there is no repository")
+            page = listed_tags(_good(answer, place).body, where=place.where)
+            cut = len(page) == self._page_size and not listed.issuperset(page)
+            listed.update(page)
+            found |= valid_tags(page)
+            url = next_page(answer.headers, url, where=place.where)
+            if url is None and cut:
+                # Some registries end a full page without a link: ask for what is after its last tag. A part
+                # of an overlong name is before it in the order of names, so none is left out.
+                last = quote(page[-1][:_LONGEST_TAG], safe="")
+                url = f"{place.url}/tags/list?n={self._page_size}&last={last}"
+        return frozenset(found)
+
+    def digest(self, registry: str, repository: str, tag: str) -> str | None:
+        """The digest of the manifest that a tag means now, or None if the registry has no such manifest."""
+        place = _place(registry, repository, tag)
+        url = f"{place.url}/manifests/{tag}"
+        answer = self._ask("HEAD", place, url, _MANIFESTS)
+        if answer.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            stated = stated_digest(_good(answer, place).headers, where=place.where)
+            if stated is not None:
+                return stated
+        # No digest, or a refusal that only a body can explain: it could be another server's.
+        answer = self._ask("GET", place, url, _MANIFESTS)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            if error_codes(answer.body) & _NO_MANIFEST:
+                return None
+            raise RegistryError(f"{place.where}: a 404 that does not say that there is no manifest")
+        headers = _good(answer, place).headers
+        stated = stated_digest(headers, where=place.where)
+        return stated or manifest_digest(headers, answer.body, where=place.where)
+
+    def _ask(self, method: str, place: _Place, url: str, accept: str) -> Answer:
+        """The answer, authorised as the registry wants it; a kept token that is refused is renewed once."""
+        account = self._account(place.registry)
+        key = (place.host, place.scope, fingerprint(account))
+        headers = {"Accept": accept}
+        kept = self._connections.tokens.get(key, self._connections.clock())
+        if kept is not None:
+            headers["Authorization"] = f"Bearer {kept}"
+        elif account is not None and place.host in self._wants_basic:
+            headers["Authorization"] = basic(account)
+        answer = self._http.ask(method, url, headers, where=place.where)
+        if answer.status != HTTPStatus.UNAUTHORIZED:
+            return answer
+        self._connections.tokens.drop(key)
+        headers["Authorization"] = self._authorization(answer, place, account, key)
+        return self._http.ask(method, url, headers, where=place.where)
+
+    def _account(self, registry: str) -> Account | None:
+        if registry not in self._accounts:
+            self._accounts[registry] = self._ask_account(registry)
+        return self._accounts[registry]
+
+    def _authorization(
+        self, refusal: Answer, place: _Place, account: Account | None, key: tuple[str, str, str]
+    ) -> str:
+        """What the registry wants to see, by the challenges of its refusal."""
+        challenges = {
+            challenge.scheme: challenge
+            for challenge in reversed(read_challenges(refusal.headers.get("WWW-Authenticate", "")))
+        }
+        if "bearer" not in challenges:
+            if account is None or "basic" not in challenges:
+                raise RegistryError(f"{place.where}: access refused (401), and there is no account for it")
+            self._wants_basic.add(place.host)
+            return basic(account)
+        service = token_service(challenges["bearer"], place.registry, place.scope, where=place.where)
+        where = f"{place.where}, token service {service.host}"
+        headers = {"Accept": "application/json"}
+        if account is not None and service.trusted:
+            headers["Authorization"] = basic(account)
+        answer = self._http.ask("GET", service.url, headers, where=where)
+        if answer.status != HTTPStatus.OK:
+            withheld = account is not None and not service.trusted
+            why = ", asked without the account, as it is no known host of the registry" if withheld else ""
+            raise RegistryError(f"{where}: answered {answer.status}{why}")
+        now = self._connections.clock()
+        token = read_token(answer.body, now)
+        if token is None:
+            raise RegistryError(f"{where}: an answer without a token")
+        self._connections.tokens.keep(key, token, now)
+        return f"Bearer {token.value}"
+
+
+def _place(registry: str, repository: str, tag: str = "latest") -> _Place:
+    try:
+        check_tag(tag)
+        return _Place(check_host(registry), check_repository(repository))
+    except InputError as error:
+        problem = error.message
+    raise RegistryError(problem)
+
+
+def _good(answer: Answer, place: _Place) -> Answer:
+    if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        raise RegistryError(f"{place.where}: access refused ({answer.status})")
+    if answer.status != HTTPStatus.OK:
+        raise RegistryError(f"{place.where}: answered {answer.status}")
+    return answer

@@ -1,0 +1,1 @@
+"""What a deployment sets: environment variables and the rules file."""

@@ -1,0 +1,190 @@
+"""Reading the rules: from ``IMC_RULES`` or the file that ``IMC_RULES_FILE`` names, with all problems at once.
+
+A text is checked once in a process; passwords are read from their environment variables, which the rules only
+name, each time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..base.environment import Environment
+from ..base.errors import InputError
+from ..base.json_input import MAX_BODY_BYTES, read_json
+from ..base.json_schema import violations
+from ..model.registry_identity import registry_identity
+from ..model.selector import ALL_CACHES, read_selector
+from ..policy.rules import NO_RULES, RepositoryGlob, Rule, Rules, read_repository_glob
+from ..policy.tag_policy import KEY_GROUP, Policy
+
+__all__ = ["read_rules"]
+
+_TEXT, _FILE = "IMC_RULES", "IMC_RULES_FILE"
+_FOLDER = Path(__file__).parents[2]
+_NAMES = {"vSwitchId": "VSwitchId", "domains": "Domain", "passwordEnv": "Password"}
+"""The API's names where they are not ours with a capital letter."""
+
+
+def read_rules(env: Environment) -> Rules:
+    """The rules of an environment; each problem is noted in it, with a JSON pointer, and none shows a secret.
+
+    Args:
+        env: the environment. A relative file name counts from the folder of the entry points.
+    """
+    text, file = env.text(_TEXT), env.text(_FILE)
+    if text and file:
+        env.problems.append(f"{_TEXT} and {_FILE} are both set; one of them says the rules")
+        return NO_RULES
+    name = _FILE if file else _TEXT
+    data = text.encode("utf-8", errors="replace")
+    if file:
+        try:
+            data = _read_bounded(_FOLDER / file)
+        except OSError as error:
+            env.problems.append(f"{_FILE}: {file[:200]!a} cannot be read: {error.strerror}")
+            return NO_RULES
+    if not data.strip():
+        if file:
+            env.problems.append(f"{_FILE}: {file[:200]!a} is empty")
+        return NO_RULES
+    document, problems = _checked(data)
+    if not problems:
+        rules, problems = _build(document, env)
+        if not problems:
+            return rules
+    env.problems.extend(f"{name} {problem}" for problem in problems)
+    return NO_RULES
+
+
+@lru_cache(maxsize=2)
+def _checked(data: bytes) -> tuple[Any, Sequence[str]]:
+    """The parsed document, and what is wrong with it by its schema."""
+    try:
+        document = read_json(data, limit=MAX_BODY_BYTES, what="document")
+    except InputError as error:
+        return None, (f"holds no rules: {error.message}",)
+    return document, tuple(error.message for error in violations(document, "rules"))
+
+
+def _read_bounded(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BODY_BYTES + 1)
+
+
+def _build(document: Mapping[str, Any], env: Environment) -> tuple[Rules, Sequence[str]]:
+    """The rules of a schema-valid document, and what is wrong with it beyond the schema."""
+    problems: list[str] = []
+    aliases = _aliases(document.get("registryAliases", {}), problems)
+    rules = [
+        _rule(rule, f"/rules/{index}", aliases, env, problems) for index, rule in enumerate(document["rules"])
+    ]
+    names = [rule.name for rule in rules]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            problems.append(f"at /rules/{index}/name: {name!a} is the name of rule {names.index(name)} too")
+    return Rules(tuple(rules), aliases), problems
+
+
+def _aliases(document: Mapping[str, str], problems: list[str]) -> Mapping[str, str]:
+    aliases: dict[str, str] = {}
+    for domain, registry in document.items():
+        try:
+            aliases[registry_identity(domain)] = registry_identity(registry)
+        except InputError as error:
+            problems.append(f"at /registryAliases/{_escape(domain)}: {error.message}")
+    problems.extend(
+        f"at /registryAliases: {registry} is an alias itself"
+        for registry in aliases.values()
+        if registry in aliases
+    )
+    return aliases
+
+
+def _rule(
+    document: Mapping[str, Any],
+    where: str,
+    aliases: Mapping[str, str],
+    env: Environment,
+    problems: list[str],
+) -> Rule:
+    images = document.get("images", {})
+    return Rule(
+        name=document.get("name", where.rpartition("/")[2]),
+        caches=read_selector(document["caches"]) if "caches" in document else ALL_CACHES,
+        repositories=tuple(_globs(images.get("repositories", ()), where, aliases, problems)),
+        tags=tuple(images.get("tags", ())),
+        policy=_policy(document.get("policy", {"type": "exact"}), f"{where}/policy", problems),
+        cooldown_seconds=int(document.get("cooldownSeconds", 0)),
+        reads_registry="registry" in document,
+        update=_update(document.get("update", {}), f"{where}/update", env, problems),
+    )
+
+
+def _globs(
+    texts: list[str], where: str, aliases: Mapping[str, str], problems: list[str]
+) -> Iterator[RepositoryGlob]:
+    for index, text in enumerate(texts):
+        try:
+            yield read_repository_glob(text, aliases)
+        except InputError as error:
+            problems.append(f"at {where}/images/repositories/{index}: {error.message}")
+
+
+def _policy(document: Mapping[str, Any], where: str, problems: list[str]) -> Policy:
+    policy = Policy(
+        document["type"],
+        int(document.get("keep", 1)),
+        document.get("range", "*"),
+        document.get("pattern"),
+    )
+    if policy.pattern is not None:
+        try:
+            if KEY_GROUP not in re.compile(policy.pattern).groupindex:
+                problems.append(f"at {where}/pattern: has no group (?P<{KEY_GROUP}>...)")
+        except (re.error, RecursionError, OverflowError) as error:
+            problems.append(f"at {where}/pattern: is no regular expression: {str(error)[:200]}")
+    if policy.type == "semver":
+        from ..policy.semver import check_range  # noqa: PLC0415 - see Policy.rank
+
+        try:
+            check_range(policy.range)
+        except ValueError as error:
+            problems.append(f"at {where}/range: is no range: {str(error)[:200]}")
+    return policy
+
+
+def _update(document: Mapping[str, Any], where: str, env: Environment, problems: list[str]) -> dict[str, Any]:
+    """The parameters by the API's names, passwords filled in."""
+
+    def named(value: Any, place: str) -> Any:
+        if isinstance(value, Mapping):
+            return {
+                _NAMES.get(key, key[:1].upper() + key[1:]): (
+                    password(member, f"{place}/{key}")
+                    if key == "passwordEnv"
+                    else named(member, f"{place}/{key}")
+                )
+                for key, member in value.items()
+            }
+        if isinstance(value, list):
+            return [named(member, f"{place}/{index}") for index, member in enumerate(value)]
+        return value
+
+    def password(variable: str, place: str) -> str:
+        text = env.text(variable)
+        if not text:
+            # The name is not shown: it may be the password itself, written in the wrong place.
+            problems.append(f"at {place}: the environment has no variable of this name, or it is empty")
+        return text
+
+    filled = named(document, where)
+    assert isinstance(filled, dict)  # noqa: S101 - for the type checker
+    return filled
+
+
+def _escape(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")

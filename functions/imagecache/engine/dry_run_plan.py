@@ -1,0 +1,70 @@
+"""What a dry run answers beside its records: the plan, by what would become of each cache. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..base.reasons import Reason, Result
+from ..model.image_cache import UPDATABLE
+
+__all__ = ["plan_of"]
+
+_HELD = frozenset({Reason.POLICY_HOLDS.value, Reason.PINNED_BY_DIGEST.value})
+_NO_MATCH = frozenset(
+    {
+        Reason.NO_MATCH.value,
+        Reason.NOTHING_SELECTED.value,
+        Reason.NOTHING_TO_REPAIR.value,
+        Reason.CACHE_NOT_FOUND.value,
+    }
+)
+_TOLD = (
+    "image",
+    "region_id",
+    "image_cache_id",
+    "image_cache_name",
+    "cache_status",
+    "reason",
+    "rule",
+    "message",
+    "caches_seen",
+    "images_before",
+    "images_after",
+    "request",
+)
+
+
+def plan_of(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The member ``plan`` of a dry run's answer.
+
+    ``would_refresh`` and ``busy`` (would be deferred, as the cache takes no update now) have the exact
+    request, passwords masked; ``up_to_date``, ``held_by_policy`` and ``no_match`` say why nothing would be
+    done. What was refused or failed is among the records only.
+
+    Args:
+        outcomes: the records.
+    """
+    plan: dict[str, list[dict[str, Any]]] = {
+        "would_refresh": [],
+        "up_to_date": [],
+        "busy": [],
+        "no_match": [],
+        "held_by_policy": [],
+    }
+    for outcome in outcomes:
+        group = _group(outcome)
+        if group:
+            plan[group].append({key: outcome[key] for key in _TOLD if key in outcome})
+    return plan
+
+
+def _group(outcome: Mapping[str, Any]) -> str:
+    result, reason = outcome["result"], outcome["reason"]
+    if result == Result.PLANNED.value:
+        return "would_refresh" if outcome.get("cache_status") in UPDATABLE else "busy"
+    if result == Result.UNCHANGED.value:
+        return "up_to_date"
+    if reason in _NO_MATCH:
+        return "no_match"
+    return "held_by_policy" if reason in _HELD else ""

@@ -1,0 +1,258 @@
+"""Following a change through: what a follow message says, when it is due, and how it is stored.
+
+A change that is not done (busy, transient, capacity) and a change whose update runs are the same thing here:
+something to look at again later. What is done then follows from the cache's state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from ..base.errors import HandOffError, InputError
+from ..base.json_schema import validate
+from ..base.reasons import Reason
+from ..config.settings import FollowSettings
+from ..model.change import CacheRequest, Change, PushEvent
+from ..model.selector import CacheSelector
+
+__all__ = ["Follower", "Progress", "TaskStore", "message_document", "read_message"]
+
+VERSION = 1
+LONGEST_DELAY_SECONDS = 3600
+"""The longest delay of an asynchronous invocation (documentation of Function Compute)."""
+
+DUPLICATE_WINDOW_SECONDS = 300
+"""Deliveries of one change in one such window share their follow tasks."""
+
+
+class TaskStore(Protocol):
+    """Where follow tasks are stored."""
+
+    def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> None:
+        """Store a task, or raise ``HandOffError``; a task with the same id counts as stored."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a change has come.
+
+    Attributes:
+        change: the change.
+        began: when it first arrived, with a zone.
+        attempt: 0 at the entry point that it came through, then counted up by each follow task.
+        region_id: where its cache is, empty while it is not planned.
+        image_cache_id: its cache, empty while it is not planned.
+        update_began: when the update began that is waited for; None where there is none yet.
+        rebuilds: how often its update was made again after it had failed.
+        images_seen: the list that the change found first, where it sets a new one.
+    """
+
+    change: Change
+    began: datetime
+    attempt: int = 0
+    region_id: str = ""
+    image_cache_id: str = ""
+    update_began: datetime | None = None
+    rebuilds: int = 0
+    images_seen: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Stores the next look at a change.
+
+    Attributes:
+        settings: delays and limits.
+        now: the time of this invocation, with a zone.
+        open_store: makes the store; None where no follow function is configured.
+    """
+
+    settings: FollowSettings
+    now: datetime
+    open_store: Callable[[], TaskStore] | None
+    _opened: list[TaskStore] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is a follow function to hand off to."""
+        return self.open_store is not None
+
+    def expired(self, progress: Progress) -> bool:
+        """Whether the change is to be given up."""
+        return self.now - progress.began >= timedelta(seconds=self.settings.give_up_seconds)
+
+    def store(self, progress: Progress, *, capacity: bool = False, delay_seconds: float | None = None) -> str:
+        """Store the next look.
+
+        Args:
+            progress: where the change is now; the stored message has the next attempt.
+            capacity: wait the longest delay at once: stock and quota do not come back in seconds.
+            delay_seconds: the delay, bounded by what the platform takes; the usual one if None.
+
+        Returns:
+            The task's id, the same for the same change, cache, attempt and update.
+
+        Raises:
+            HandOffError: when it is not known to be stored.
+        """
+        if self.open_store is None:
+            raise HandOffError("no follow function is configured")
+        if not self._opened:
+            self._opened.append(self.open_store())
+        document = message_document(progress, attempt=progress.attempt + 1)
+        payload = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+        task_id = _task_id(document, progress)
+        delay = self.settings.max_seconds if capacity else self._delay(progress.attempt)
+        if delay_seconds is not None:
+            delay = min(max(1, math.ceil(delay_seconds)), LONGEST_DELAY_SECONDS)
+        self._opened[0].store(payload, task_id=task_id, delay_seconds=delay)
+        return task_id
+
+    def _delay(self, attempt: int) -> int:
+        doubled: int = self.settings.base_seconds * 2 ** min(attempt, 16)
+        return min(doubled, self.settings.max_seconds)
+
+
+def message_document(progress: Progress, *, attempt: int) -> dict[str, Any]:
+    """The follow message of a change (schema ``follow-message``)."""
+    document: dict[str, Any] = {
+        "version": VERSION,
+        "attempt": attempt,
+        "began": progress.began.isoformat(),
+        "change": _change_document(progress.change),
+    }
+    if progress.image_cache_id:
+        document["imageCacheId"] = progress.image_cache_id
+    if progress.region_id:
+        document["regionId"] = progress.region_id
+    if progress.update_began:
+        document["updateBegan"] = progress.update_began.isoformat()
+    if progress.rebuilds:
+        document["rebuilds"] = progress.rebuilds
+    if progress.images_seen is not None:
+        document["imagesSeen"] = list(progress.images_seen)
+    return document
+
+
+def read_message(document: Any) -> Progress:
+    """Read a follow message.
+
+    Raises:
+        InputError: when it breaks its schema, or a time in it does not exist.
+    """
+    validate(document, "follow-message")
+    images_seen = document.get("imagesSeen")
+    return Progress(
+        change=_read_change(document["change"]),
+        began=_moment(document["began"], "/began"),
+        attempt=int(document["attempt"]),
+        region_id=document.get("regionId", ""),
+        image_cache_id=document.get("imageCacheId", ""),
+        update_began=_moment(document["updateBegan"], "/updateBegan") if "updateBegan" in document else None,
+        rebuilds=int(document.get("rebuilds", 0)),
+        images_seen=None if images_seen is None else tuple(images_seen),
+    )
+
+
+def _moment(text: str, where: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        rule = "a time that exists"
+        raise InputError(
+            Reason.SCHEMA_VIOLATION, f"at {where}: {text} is no time", where=where, rule=rule, found=text
+        ) from None
+
+
+def _task_id(document: Mapping[str, Any], progress: Progress) -> str:
+    """Letters, digits, ``_`` and ``-``, beginning with a letter, at most 128 (Function Compute's rule).
+
+    The same for the deliveries of one change that come within minutes of each other. The platform refuses an
+    id for ever; a change that is delivered again long after it was given up has to get a new one.
+    """
+    window = int(progress.began.timestamp()) // DUPLICATE_WINDOW_SECONDS
+    facts = [progress.change.change_id, window]
+    facts += [document.get(key, "") for key in ("regionId", "imageCacheId", "updateBegan")]
+    digest = hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:40]
+    return f"imc-{digest}-{document['attempt']}"
+
+
+def _change_document(change: Change) -> dict[str, Any]:
+    common: dict[str, Any] = {"source": change.source, "eventId": change.event_id}
+    if change.region_id:
+        common["regionId"] = change.region_id
+    if isinstance(change, PushEvent):
+        push = {
+            "kind": "push",
+            "registry": change.registry,
+            "repository": change.repository,
+            "tag": change.tag,
+            "digest": change.digest,
+            "pushedAt": change.pushed_at.isoformat() if change.pushed_at else None,
+        }
+        return {
+            **common,
+            **{key: value for key, value in push.items() if value is not None},
+        }
+    request: dict[str, Any] = {
+        "kind": "request",
+        "reason": change.reason.value,
+        "selector": _selector_document(change.selector),
+        "force": change.force,
+        "single": change.single,
+    }
+    if change.images is not None:
+        request["images"] = list(change.images)
+    if change.statuses is not None:
+        request["statuses"] = sorted(change.statuses)
+    return {**common, **request}
+
+
+def _read_change(document: Mapping[str, Any]) -> Change:
+    if document["kind"] == "push":
+        return PushEvent(
+            source=document["source"],
+            event_id=document["eventId"],
+            registry=document["registry"],
+            repository=document["repository"],
+            tag=document["tag"],
+            digest=document.get("digest"),
+            pushed_at=_moment(document["pushedAt"], "/change/pushedAt") if "pushedAt" in document else None,
+            region_id=document.get("regionId"),
+        )
+    selector = document["selector"]
+    return CacheRequest(
+        source=document["source"],
+        event_id=document["eventId"],
+        reason=Reason(document["reason"]),
+        selector=CacheSelector(
+            ids=tuple(selector["ids"]),
+            names=tuple(selector["names"]),
+            exact_name=selector.get("exactName"),
+            tags=tuple((tag["key"], tag.get("value")) for tag in selector["tags"]),
+            regions=tuple(selector["regions"]),
+        ),
+        images=tuple(document["images"]) if "images" in document else None,
+        statuses=frozenset(document["statuses"]) if "statuses" in document else None,
+        region_id=document.get("regionId"),
+        force=document["force"],
+        single=document["single"],
+    )
+
+
+def _selector_document(selector: CacheSelector) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "ids": list(selector.ids),
+        "names": list(selector.names),
+        "tags": [{"key": key} | ({} if value is None else {"value": value}) for key, value in selector.tags],
+        "regions": list(selector.regions),
+    }
+    if selector.exact_name is not None:
+        document["exactName"] = selector.exact_name
+    return document

@@ -1,0 +1,228 @@
+"""Outcome records: one JSON line on stdout for each decision (schema ``outcome``).
+
+A bare line on stdout is what the log service can index as JSON; its limit is 32 KB a line. What may be
+long is left out, and named in ``truncated``, before a line gets there.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, TextIO
+
+from ..base.errors import EciError, ErrorClass
+from ..base.reasons import Reason, Result
+from ..model.change import Change, Notice, PushEvent
+from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED
+from ..planning.plan import Decision
+
+__all__ = [
+    "DEAD_LETTERED",
+    "MAX_LINE_BYTES",
+    "RETRIED",
+    "Outcome",
+    "Recorder",
+    "answer_document",
+    "describe_change",
+    "describe_decision",
+]
+
+Outcome = dict[str, Any]
+"""A record; what it may hold is said by the schema."""
+
+MAX_LINE_BYTES = 32_000
+RETRIED = "retried"
+"""Fate: the entry point raises or answers 503, and the sender or the platform tries again."""
+DEAD_LETTERED = "dead_lettered"
+"""Fate: the entry point raises or answers 500, and the on-failure queue gets the event."""
+
+_LONGEST_ID = 250
+_LONGEST = {
+    **dict.fromkeys(("message", "image", "digest", "images_before", "images_after"), 1000),
+    **dict.fromkeys(("cache_event", "hand_off", "registry_error"), 1000),
+    **dict.fromkeys(("region_id", "cache_status"), 60),
+    "eci_request_id": 120,
+}
+"""How long a text may be under a key; a little under the schema's bounds."""
+_DROPPED_FIRST = ("images_before", "images_after", "request")
+
+
+class Recorder:
+    """Writes the records of one invocation.
+
+    Args:
+        door: the entry point's name.
+        request_id: the platform's id of the invocation.
+        stream: where lines go; stdout if None.
+    """
+
+    def __init__(self, door: str, request_id: str, stream: TextIO | None = None) -> None:
+        self._door = door
+        self._request_id = request_id
+        self._stream = stream
+        self.dry_run = False
+        """Whether the settings say that nothing is rebuilt; then every record says so."""
+        self.outcomes: list[Outcome] = []
+        """All records so far, in order."""
+
+    def record(self, result: Result, reason: Reason, message: str, facts: Mapping[str, Any]) -> Outcome:
+        """Complete, bound, write and return one record; facts that are None or "" are left out."""
+        outcome: Outcome = {
+            "time": _now_text(),
+            "door": self._door,
+            "request_id": self._request_id,
+            "result": result.value,
+            "reason": reason.value,
+            "message": message,
+        }
+        if self.dry_run:
+            outcome["dry_run"] = True
+        outcome.update((key, value) for key, value in facts.items() if value is not None and value != "")
+        outcome = {key: _bounded(key, value) for key, value in outcome.items()}
+        if len(outcome.get("images_after", ())) > MOST_IMAGES:
+            _drop(outcome, "images_after")
+        line = _line(outcome)
+        for key in _DROPPED_FIRST:
+            if len(line) > MAX_LINE_BYTES and key in outcome:
+                _drop(outcome, key)
+                line = _line(outcome)
+        stream = self._stream or sys.stdout
+        stream.write(line + "\n")
+        stream.flush()
+        self.outcomes.append(outcome)
+        return outcome
+
+    def notice(self, notice: Notice) -> Outcome:
+        """Record an event or request that ended where it was read."""
+        facts: dict[str, Any] = {
+            "source": notice.source,
+            "event_id": notice.event_id,
+            "image": notice.image,
+        }
+        if notice.result is Result.REJECTED:
+            facts["error"] = _present(
+                **{"class": ErrorClass.INPUT.value},
+                where=notice.where,
+                rule=notice.rule,
+                found=notice.found,
+            )
+        return self.record(notice.result, notice.reason, notice.message, facts)
+
+    def failure(
+        self,
+        reason: Reason,
+        message: str,
+        facts: Mapping[str, Any],
+        *,
+        error_class: ErrorClass,
+        code: str = "",
+    ) -> Outcome:
+        """Record something that was not done."""
+        fate = RETRIED if error_class.retryable else DEAD_LETTERED
+        error = _present(**{"class": error_class.value}, code=code)
+        return self.record(Result.FAILED, reason, message, {**facts, "error": error, "fate": fate})
+
+    def eci_failure(self, error: EciError, facts: Mapping[str, Any], *, deferred: bool = False) -> Outcome:
+        """Record a call to ECI that had no good answer.
+
+        Args:
+            error: what came instead.
+            facts: of the decision.
+            deferred: a follow task that will try again is stored.
+        """
+        fate = RETRIED if error.error_class.retryable else DEAD_LETTERED
+        return self.record(
+            Result.DEFERRED if deferred else Result.FAILED,
+            error.reason,
+            error.message,
+            {
+                **facts,
+                "eci_request_id": error.request_id,
+                "error": _present(
+                    **{"class": error.error_class.value},
+                    code=error.code,
+                    http_status=error.http_status,
+                ),
+                "fate": None if deferred else fate,
+            },
+        )
+
+
+def answer_document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """What an entry point answers: the records, and of a dry run the plan."""
+    document: dict[str, Any] = {"outcomes": list(outcomes)}
+    if any(outcome.get("dry_run") for outcome in outcomes):
+        from .dry_run_plan import plan_of  # noqa: PLC0415 - only dry runs need it
+
+        document["plan"] = plan_of(outcomes)
+    return document
+
+
+def describe_change(change: Change) -> dict[str, Any]:
+    """The facts of a record that follow from the change."""
+    facts: dict[str, Any] = {
+        "source": change.source,
+        "event_id": change.event_id,
+        "change_id": change.change_id,
+        "region_id": change.region_id,
+    }
+    if change.dry_run:
+        facts["dry_run"] = True
+    if isinstance(change, PushEvent):
+        pushed_at = change.pushed_at.isoformat() if change.pushed_at else None
+        facts.update(image=change.image, digest=change.digest, pushed_at=pushed_at)
+    return facts
+
+
+def describe_decision(decision: Decision) -> dict[str, Any]:
+    """The facts of a record that follow from the change and the cache."""
+    facts = describe_change(decision.change)
+    facts["caches_seen"] = decision.caches_seen
+    cache = decision.cache
+    if cache is not None:
+        facts.update(
+            region_id=cache.region_id,
+            image_cache_id=cache.image_cache_id,
+            image_cache_name=cache.name,
+            cache_status=cache.status,
+            images_before=list(cache.images),
+            cache_event=cache.last_warning if cache.status == UPDATE_FAILED else None,
+        )
+    if decision.rule is not None:
+        facts["rule"] = decision.rule.name
+    if decision.covered_by:
+        facts["covered_by"] = decision.covered_by.began.isoformat()
+    if decision.images_after:
+        facts["images_after"] = list(decision.images_after)
+    return facts
+
+
+def _present(**facts: Any) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if value is not None and value != ""}
+
+
+def _bounded(key: str, value: Any) -> Any:
+    """The value with every text in it cut to what the schema takes under this key."""
+    if isinstance(value, str):
+        longest = _LONGEST.get(key, _LONGEST_ID)
+        return value if len(value) <= longest else value[: longest - 3] + "..."
+    if isinstance(value, list):
+        return [_bounded(key, member) for member in value]
+    if isinstance(value, dict) and key == "error":
+        return {name: _bounded(name, member) for name, member in value.items()}
+    return value
+
+
+def _drop(outcome: Outcome, key: str) -> None:
+    del outcome[key]
+    outcome.setdefault("truncated", []).append(key)
+
+
+def _line(outcome: Outcome) -> str:
+    return json.dumps(outcome, ensure_ascii=True, separators=(",", ":"))
+
+
+def _now_text() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,103 @@
+"""The sweep's second half: caches that are Ready, but older than what their registries have.
+
+This is what repairs an event that was never delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from ..base.errors import ErrorClass
+from ..base.reasons import Reason, Result
+from ..model.change import CacheRequest
+from ..model.image_cache import READY, ImageCache, Listing
+from ..model.selector import CacheSelector
+from ..planning.plan import Decision
+from ..planning.wanted_list import what_is_newer
+from .records import Recorder, describe_change, describe_decision
+from .registry_view import RegistryView
+
+__all__ = ["sweep_registries"]
+
+_SHARE = 0.5
+
+
+def sweep_registries(
+    listings: Sequence[Listing],
+    sweep: CacheRequest,
+    decisions: Sequence[Decision],
+    view: RegistryView,
+    recorder: Recorder,
+) -> list[Decision]:
+    """The decisions of a sweep, with one more for each cache that registries have newer images for.
+
+    Args:
+        listings: the regions that could be listed.
+        sweep: the sweep.
+        decisions: what it does without asking registries.
+        view: asks registries.
+        recorder: gets a record for each cache about which a registry did not answer; it is a failure that the
+            platform's retry of the tick may mend.
+
+    Returns:
+        The decision that says that there is nothing to repair only where that is known.
+    """
+    found = [decision for decision in decisions if decision.cache is not None]
+    seen = {decision.cache.image_cache_id for decision in found if decision.cache}
+    caches = _ready(listings, sweep, seen)
+    # The other half is for the updates, which ask again: what was read before one began may be old by then.
+    until = view.remaining() * _SHARE
+    survey = view.survey()
+    told = False
+    for number, cache in enumerate(caches):
+        current = survey.current(cache, cache.images) if view.remaining() > until else None
+        why = what_is_newer(cache, current) if current else ""
+        if current is None or (current.unread and not why and view.remaining() <= until):
+            recorder.record(
+                Result.IGNORED,
+                Reason.SWEEP_UNFINISHED,
+                f"there was time to ask registries about {number} of {len(caches)} image caches",
+                describe_change(sweep),
+            )
+            told = True
+            break
+        if why:
+            found.append(_repair(sweep, cache, why, current.images))
+        elif current.unread:
+            told = True
+            facts = describe_decision(Decision(sweep, cache, Result.FAILED, Reason.REGISTRY_UNREADABLE, ""))
+            recorder.failure(
+                Reason.REGISTRY_UNREADABLE,
+                "; ".join(current.problems),
+                facts,
+                error_class=ErrorClass.TRANSIENT,
+            )
+    return found if found or told else list(decisions)
+
+
+def _repair(sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str, ...]) -> Decision:
+    """A change of its own, so that a deferred repair is done whatever the cache's status is by then."""
+    change = replace(
+        sweep,
+        reason=Reason.REGISTRY_NEWER,
+        selector=CacheSelector(ids=(cache.image_cache_id,)),
+        statuses=None,
+        quiet_since=None,
+        region_id=cache.region_id,
+        reads_registries=False,
+        why=why,
+    )
+    return Decision(change, cache, Result.REFRESHED, change.reason, why, images)
+
+
+def _ready(listings: Sequence[Listing], sweep: CacheRequest, seen: Collection[str]) -> list[ImageCache]:
+    """The selected caches that are Ready, each tick from another one on: time may be too short for all."""
+    caches = [
+        cache
+        for listing in listings
+        for cache in listing.caches
+        if cache.status == READY and cache.image_cache_id not in seen and sweep.selector.matches(cache)
+    ]
+    first = int(sweep.change_id, 16) % len(caches) if caches else 0
+    return caches[first:] + caches[:first]

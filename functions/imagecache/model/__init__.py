@@ -1,0 +1,1 @@
+"""What the application talks about: image references, registries, image caches, and changes to them. Pure."""

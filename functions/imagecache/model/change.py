@@ -1,0 +1,141 @@
+"""What an entry point asks the engine for: changes to apply and notices to record.
+
+A change is a reason to look at some caches; what is done follows from the caches' state. A notice is an
+event or request that ends where it was read, with its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TypeAlias
+
+from ..base.errors import InputError
+from ..base.json_input import fingerprint
+from ..base.reasons import Reason, Result
+from .selector import CacheSelector
+
+__all__ = ["MANUAL", "CacheRequest", "Change", "Item", "Notice", "PushEvent"]
+
+MANUAL = "manual"
+"""The source of what a person asks for."""
+
+
+@dataclass(frozen=True)
+class PushEvent:
+    """An image was pushed.
+
+    Attributes:
+        source: the payload format that told it.
+        event_id: the source's id of the event, or a fingerprint of its content where it has none.
+        registry: the registry's identity, see ``registry_identity``.
+        repository: the repository path.
+        tag: the pushed tag.
+        digest: the manifest's digest, if told.
+        pushed_at: the latest moment the push can have happened, with a zone; None if not told.
+        region_id: the only region to look in; None for all configured ones.
+        dry_run: only plan.
+        dated: whether ``pushed_at`` is what the source told, with its zone.
+    """
+
+    source: str
+    event_id: str
+    registry: str
+    repository: str
+    tag: str
+    digest: str | None = None
+    pushed_at: datetime | None = None
+    region_id: str | None = None
+    dry_run: bool = False
+    dated: bool = False
+
+    @property
+    def image(self) -> str:
+        """The pushed reference under the registry's public name."""
+        return f"{self.registry}/{self.repository}:{self.tag}"
+
+    @cached_property
+    def change_id(self) -> str:
+        """Equal for two deliveries of one event; different for two pushes."""
+        return fingerprint([self.source, self.event_id, self.image, self.digest])
+
+
+@dataclass(frozen=True)
+class CacheRequest:
+    """Someone or a timer asks for caches to be rebuilt.
+
+    Attributes:
+        source: ``manual`` or ``timer``.
+        event_id: the request's or the timer tick's id.
+        reason: the reason code of what is done.
+        selector: which caches.
+        images: the image list to give them, or None to rebuild the list that they have.
+        statuses: only caches in one of these, or None for any.
+        quiet_since: leave alone a cache whose last update began after this: its follow task sees to it.
+        region_id: the only region to look in; None for all configured ones.
+        force: rebuild even where the wanted list is the present one.
+        dry_run: only plan.
+        single: the request means exactly one cache, which must exist.
+        reads_registries: also rebuild what registries have newer images for, where rules ask them.
+        why: what the record says of it, where the reason code does not say all.
+    """
+
+    source: str
+    event_id: str
+    reason: Reason
+    selector: CacheSelector
+    images: tuple[str, ...] | None = None
+    statuses: frozenset[str] | None = None
+    quiet_since: datetime | None = None
+    region_id: str | None = None
+    force: bool = False
+    dry_run: bool = False
+    single: bool = False
+    reads_registries: bool = False
+    why: str = ""
+
+    @cached_property
+    def change_id(self) -> str:
+        """Equal for two deliveries of one request."""
+        return fingerprint([self.source, self.event_id, self.reason.value])
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An event or a request that asks for nothing, or is refused, with the reason."""
+
+    result: Result
+    reason: Reason
+    message: str
+    source: str = ""
+    event_id: str = ""
+    image: str = ""
+    where: str = ""
+    rule: str = ""
+    found: str = ""
+
+    @classmethod
+    def refusal(cls, error: InputError, *, source: str = "", event_id: str = "", inside: str = "") -> Notice:
+        """The notice for input that was refused.
+
+        Args:
+            error: what is wrong with it.
+            source: the payload format.
+            event_id: the source's id of it.
+            inside: a JSON pointer to the part of the document that was read.
+        """
+        return cls(
+            Result.REJECTED,
+            error.reason,
+            error.message,
+            source=source,
+            event_id=event_id,
+            where=error.where if error.where.startswith(inside) else f"{inside}/{error.where}",
+            rule=error.rule,
+            found=error.found,
+        )
+
+
+Change: TypeAlias = PushEvent | CacheRequest
+Item: TypeAlias = PushEvent | CacheRequest | Notice

@@ -1,0 +1,171 @@
+"""Image references by the OCI distribution grammar, with Docker Hub's defaults.
+
+Grammar: the reference package of the distribution project; limits: tags 128, repository path 255
+characters. This module knows names only: which hosts are one registry is said in ``registry``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ..base.errors import InputError
+from ..base.reasons import Reason
+
+__all__ = [
+    "DEFAULT_TAG",
+    "DOCKER_HUB",
+    "ImageRef",
+    "check_host",
+    "check_repository",
+    "check_tag",
+    "parse_reference",
+]
+
+DOCKER_HUB = "docker.io"
+DEFAULT_TAG = "latest"
+
+_DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io"})
+_MAX_REFERENCE = 1024
+_MAX_REPOSITORY = 255
+_MAX_HOST = 255
+
+_HOST = re.compile(
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
+    r"|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?",
+    re.ASCII,
+)
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,512}", re.ASCII)
+_REGISTERED_DIGEST = {
+    "sha256": re.compile(r"[a-f0-9]{64}", re.ASCII),
+    "sha384": re.compile(r"[a-f0-9]{96}", re.ASCII),
+    "sha512": re.compile(r"[a-f0-9]{128}", re.ASCII),
+}
+_BARE_ID = re.compile(r"[a-f0-9]{64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """One image reference, taken apart.
+
+    Attributes:
+        host: the registry's host as written, in lower case, with its port if any.
+        repository: the repository path, never with the host.
+        tag: the tag as written, or None.
+        digest: ``algorithm:hex``, or None.
+    """
+
+    host: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @property
+    def effective_tag(self) -> str:
+        """The tag that a puller gets: a reference without one means ``latest``."""
+        return self.tag or DEFAULT_TAG
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.host}/{self.repository}{tag}{digest}"
+
+
+def check_host(host: str) -> str:
+    """Return the host in lower case.
+
+    Raises:
+        InputError: when it is no host with an optional port.
+    """
+    if len(host) > _MAX_HOST or not _HOST.fullmatch(host):
+        raise _invalid("registry host", "is no host name with an optional port", host)
+    return host.lower()
+
+
+def check_repository(repository: str) -> str:
+    """Return the repository path.
+
+    Raises:
+        InputError: when it is no lower-case path of at most 255 characters.
+    """
+    if len(repository) > _MAX_REPOSITORY or not _REPOSITORY.fullmatch(repository):
+        raise _invalid("repository", "is no repository path of at most 255 characters", repository)
+    return repository
+
+
+def check_tag(tag: str) -> str:
+    """Return the tag.
+
+    Raises:
+        InputError: when it is no tag of at most 128 characters.
+    """
+    if not _TAG.fullmatch(tag):
+        raise _invalid("tag", "is no tag of at most 128 word characters, dots and dashes", tag)
+    return tag
+
+
+def check_digest(digest: str) -> str:
+    """Return the digest.
+
+    Raises:
+        InputError: when it is no digest, or has the wrong length for its algorithm.
+    """
+    algorithm, _, encoded = digest.partition(":")
+    registered = _REGISTERED_DIGEST.get(algorithm)
+    if not _DIGEST.fullmatch(digest) or (registered and not registered.fullmatch(encoded)):
+        raise _invalid("digest", "is no digest", digest)
+    return digest
+
+
+@lru_cache(maxsize=32768)
+def parse_reference(text: str) -> ImageRef:
+    """Parse ``[host/]path[:tag][@digest]``.
+
+    The first component is a host if it has a dot or a colon, or is ``localhost``; else the reference is
+    Docker Hub's, where a path of one component is in ``library/``.
+
+    Args:
+        text: the reference, as a cache lists it or a person writes it.
+
+    Raises:
+        InputError: ``INVALID_REFERENCE``, saying which part breaks which rule.
+    """
+    if not text or len(text) > _MAX_REFERENCE:
+        raise _invalid("reference", "has no characters or more than 1024", text)
+    rest, at, digest = text.partition("@")
+    first, slash, path = rest.partition("/")
+    if slash and _is_host(first):
+        host, rest = check_host(first), path
+    else:
+        host = DOCKER_HUB
+    repository, colon, tag = rest.partition(":")
+    if host in _DOCKER_HUB_NAMES:
+        host = DOCKER_HUB
+        if "/" not in repository:
+            if _BARE_ID.fullmatch(repository):
+                raise _invalid("reference", "is a bare image id, which names no repository", text)
+            repository = f"library/{repository}"
+    reference = ImageRef(
+        host=host,
+        repository=check_repository(repository),
+        tag=check_tag(tag) if colon else None,
+        digest=check_digest(digest) if at else None,
+    )
+    if len(str(reference)) > _MAX_REFERENCE:
+        raise _invalid("reference", "has more than 1024 characters with the defaults written out", text)
+    return reference
+
+
+def _is_host(component: str) -> bool:
+    return "." in component or ":" in component or component == "localhost"
+
+
+def _invalid(where: str, rule: str, found: str) -> InputError:
+    shown = ascii(found[:80]) + ("..." if len(found) > 80 else "")  # noqa: PLR2004 - what fits a log line
+    return InputError(
+        Reason.INVALID_REFERENCE, f"{where} {shown} {rule}", where=where, rule=rule, found=shown
+    )

@@ -1,0 +1,62 @@
+"""Which image caches a manual request or a timer's payload means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .globs import glob_matches
+from .image_cache import ImageCache
+
+__all__ = ["ALL_CACHES", "CacheSelector", "read_selector"]
+
+
+@dataclass(frozen=True)
+class CacheSelector:
+    """Every criterion that is given must be met; of the values of one criterion, any.
+
+    Attributes:
+        ids: image cache ids.
+        names: globs over names.
+        exact_name: a name that is taken literally.
+        tags: ECI tags as (key, glob over the value or None for any value); all must be there.
+        regions: region ids.
+    """
+
+    ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    exact_name: str | None = None
+    tags: tuple[tuple[str, str | None], ...] = ()
+    regions: tuple[str, ...] = ()
+
+    def matches(self, cache: ImageCache) -> bool:
+        """Whether the cache is meant."""
+        return (
+            (not self.ids or cache.image_cache_id in self.ids)
+            and (not self.names or any(glob_matches(name, cache.name) for name in self.names))
+            and (self.exact_name is None or cache.name == self.exact_name)
+            and (not self.regions or cache.region_id in self.regions)
+            and all(_has_tag(cache, key, value) for key, value in self.tags)
+        )
+
+
+ALL_CACHES = CacheSelector()
+"""No criterion, so every cache is meant."""
+
+
+def read_selector(document: Mapping[str, Any]) -> CacheSelector:
+    """The selector of a schema-valid ``caches`` document."""
+    return CacheSelector(
+        ids=tuple(document.get("ids", ())),
+        names=tuple(document.get("names", ())),
+        tags=tuple((tag["key"], tag.get("value")) for tag in document.get("tags", ())),
+        regions=tuple(document.get("regions", ())),
+    )
+
+
+def _has_tag(cache: ImageCache, key: str, value: str | None) -> bool:
+    return any(
+        key == tag_key and (value is None or glob_matches(value, tag_value))
+        for tag_key, tag_value in cache.tags
+    )

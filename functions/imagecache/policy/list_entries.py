@@ -1,0 +1,81 @@
+"""The entries of an image list, taken apart. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..base.errors import InputError
+from ..model.reference import ImageRef, parse_reference
+from ..model.registry_identity import registry_identity
+from .rules import Rules
+
+__all__ = ["Entry", "entries_of"]
+
+
+class Entry(NamedTuple):
+    """One entry of an image list that is a reference.
+
+    Attributes:
+        position: in the list, from 0.
+        text: as written.
+        registry: the registry's identity, aliases resolved.
+        reference: the parsed text.
+    """
+
+    position: int
+    text: str
+    registry: str
+    reference: ImageRef
+
+    @property
+    def repository(self) -> str:
+        """The repository path."""
+        return self.reference.repository
+
+    @property
+    def tag(self) -> str:
+        """The tag that a puller gets."""
+        return self.reference.effective_tag
+
+    @property
+    def pinned(self) -> bool:
+        """Whether a digest says what is pulled, whatever the tag."""
+        return self.reference.digest is not None
+
+    @property
+    def stem(self) -> str:
+        """The text without its tag."""
+        return self.text.removesuffix(f":{self.reference.tag}") if self.reference.tag else self.text
+
+
+def entries_of(images: Sequence[str], rules: Rules, repository: tuple[str, str] | None = None) -> list[Entry]:
+    """The entries of a list; what is no reference is left out, and thereby left alone.
+
+    Args:
+        images: the list.
+        rules: tell which hosts are one registry.
+        repository: only entries of this one: registry identity, aliases resolved, and path.
+    """
+    entries = []
+    # The last component is in every form of a repository's name, and most entries are of another one.
+    name = repository[1].rpartition("/")[2] if repository else ""
+    for position, text in enumerate(images):
+        parsed = _parsed(text) if name in text else None
+        if parsed is None or (repository and parsed[1].repository != repository[1]):
+            continue
+        registry = rules.identity(parsed[0])
+        if repository is None or registry == repository[0]:
+            entries.append(Entry(position, text, registry, parsed[1]))
+    return entries
+
+
+@lru_cache(maxsize=32768)
+def _parsed(text: str) -> tuple[str, ImageRef] | None:
+    """Registry identity and reference, or None if it is none."""
+    try:
+        reference = parse_reference(text)
+        return registry_identity(reference.host), reference
+    except InputError:
+        return None

@@ -1,0 +1,1 @@
+"""What starts the functions, and how its event is read."""

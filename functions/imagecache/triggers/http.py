@@ -1,0 +1,141 @@
+"""The HTTP trigger of Function Compute 3.0: its event, and the answer that it takes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..base.errors import InputError
+from ..base.json_input import MAX_BODY_BYTES
+from ..base.json_schema import validate
+from ..base.reasons import Reason, Result
+from ..engine.records import RETRIED, Outcome, answer_document
+
+__all__ = ["HttpRequest", "http_answer", "is_http_event", "read_http_event"]
+
+_STATUS_OF_REJECTION = {
+    Reason.UNAUTHORIZED: 401,
+    Reason.NO_TOKEN_CONFIGURED: 401,
+    Reason.UNKNOWN_SOURCE: 404,
+    Reason.CACHE_NOT_FOUND: 404,
+    Reason.METHOD_NOT_ALLOWED: 405,
+    Reason.TOO_LARGE: 413,
+}
+_BAD_REQUEST = 400
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One HTTP request.
+
+    Attributes:
+        method: in upper case.
+        path: without the query.
+        query: parameters; may hold secrets, so it is not in the text form.
+        raw_body: as the event has it.
+        is_base64: whether the body is encoded.
+        headers: names in lower case; may hold secrets as well. Several values of one name, in whatever case
+            it was written, are joined by commas, as the platform joins them.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    raw_body: str
+    is_base64: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.method} {self.path})"
+
+    def body(self) -> bytes:
+        """The body's bytes.
+
+        Raises:
+            InputError: ``TOO_LARGE`` over 1 MiB, or ``NOT_JSON`` where the encoding is broken.
+        """
+        if len(self.raw_body) > MAX_BODY_BYTES * 4 // 3 + 4:
+            raise _too_large(f"more than {MAX_BODY_BYTES} bytes")
+        if not self.is_base64:
+            return self._bounded(self.raw_body.encode("utf-8", errors="replace"))
+        try:
+            return self._bounded(base64.b64decode(self.raw_body, validate=True))
+        except ValueError:
+            raise InputError(
+                Reason.NOT_JSON, "the body is no base64", where="body", rule="base64", found="something else"
+            ) from None
+
+    @staticmethod
+    def _bounded(body: bytes) -> bytes:
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large(f"{len(body)} bytes")
+        return body
+
+
+def is_http_event(document: Any) -> bool:
+    """Whether an invocation's event comes from an HTTP trigger."""
+    return isinstance(document, Mapping) and "requestContext" in document
+
+
+def read_http_event(document: Any) -> HttpRequest:
+    """Read the trigger's event.
+
+    Raises:
+        InputError: when it is not of the documented shape.
+    """
+    validate(document, "http-trigger-event")
+    return HttpRequest(
+        method=document["requestContext"]["http"]["method"].upper(),
+        path=document["rawPath"],
+        query=document.get("queryParameters") or {},
+        raw_body=document.get("body") or "",
+        is_base64=bool(document.get("isBase64Encoded")),
+        headers=_by_lower_case_name(document["headers"]),
+    )
+
+
+def http_answer(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The HTTP answer that tells the outcomes, and of a dry run the plan."""
+    return {
+        "statusCode": status_code(outcomes),
+        "headers": {"Content-Type": "application/json"},
+        "isBase64Encoded": False,
+        "body": json.dumps(answer_document(outcomes), ensure_ascii=True),
+    }
+
+
+def status_code(outcomes: Sequence[Outcome]) -> int:
+    """The status for all outcomes together; the sender must try again if anything is left to do.
+
+    503 if something is to be tried again, 500 if something failed for good, 202 if something is deferred,
+    a 4xx if all was rejected, else 200.
+    """
+    results = {outcome["result"] for outcome in outcomes}
+    if Result.FAILED.value in results:
+        return 503 if any(outcome.get("fate") == RETRIED for outcome in outcomes) else 500
+    if Result.DEFERRED.value in results:
+        return 202
+    if results == {Result.REJECTED.value}:
+        return _STATUS_OF_REJECTION.get(Reason(outcomes[0]["reason"]), _BAD_REQUEST)
+    return 200
+
+
+def _by_lower_case_name(headers: Mapping[str, str]) -> Mapping[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        joined[key] = f"{joined[key]},{value}" if key in joined else value
+    return joined
+
+
+def _too_large(found: str) -> InputError:
+    return InputError(
+        Reason.TOO_LARGE,
+        f"the body has {found}, more than {MAX_BODY_BYTES}",
+        where="body",
+        rule=f"at most {MAX_BODY_BYTES} bytes",
+        found=found,
+    )

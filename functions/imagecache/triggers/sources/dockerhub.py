@@ -1,0 +1,42 @@
+"""The webhook of Docker Hub: a tag was pushed.
+
+It has no digest, no id and no signature. The payload names a URL for the receiver to call back; it is never
+called, as a payload must not decide whom a function talks to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...base.json_schema import validate
+from ...model.change import Item
+from ...model.reference import DOCKER_HUB
+from .delivery import Delivery
+from .push import image_push, push_id
+from .unix_time import rfc3339
+
+__all__ = ["read"]
+
+SOURCE = "dockerhub"
+
+
+def read(document: Any, delivery: Delivery) -> list[Item]:
+    """The push that the webhook reports.
+
+    Raises:
+        InputError: when the document breaks its schema or a name is invalid.
+    """
+    validate(document, "dockerhub-webhook", where=delivery.where)
+    pushed, name = document["push_data"], document["repository"]["repo_name"]
+    repository = name if "/" in name else f"library/{name}"
+    pushed_at = rfc3339(pushed.get("pushed_at"))
+    push = image_push(
+        delivery,
+        source=SOURCE,
+        event_id=push_id(delivery, pushed_at, repository, pushed["tag"]),
+        host=delivery.registry or DOCKER_HUB,
+        repository=repository,
+        tag=pushed["tag"],
+        pushed_at=pushed_at,
+    )
+    return [push]

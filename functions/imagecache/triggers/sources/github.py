@@ -1,0 +1,78 @@
+"""The webhook of GitHub: events ``package`` and ``registry_package`` of the container registry.
+
+Which of them it is, is told by the key that the body has. Whatever else GitHub posts to a webhook, such as
+the ping after it was made, has neither key and is no push.
+
+The times that it tells are the version's. A tag can be moved to a version that was made long before, and that
+this renews any of them is written nowhere; so they are not read, and a push counts as made when it arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...base.json_schema import validate
+from ...base.reasons import Reason
+from ...model.change import Item
+from .delivery import Delivery
+from .hosts import split_host
+from .push import ignored, image_push, push_id
+
+__all__ = ["read"]
+
+SOURCE = "github"
+
+_HOST = "ghcr.io"
+_ACTIONS = frozenset({"published", "updated"})
+_IMAGE = "container"
+
+
+def read(document: Any, delivery: Delivery) -> list[Item]:
+    """The push that the webhook reports, or the notice that says why it reports none.
+
+    Raises:
+        InputError: when the document breaks its schema or a name is invalid.
+    """
+    validate(document, "github-webhook", where=delivery.where)
+    package = document.get("package") or document.get("registry_package")
+    if package is None or document["action"] not in _ACTIONS:
+        told = f"action {document['action']} adds no image" if package else "the event is about no package"
+        return [_ignored(package or {}, Reason.NOT_A_PUSH, told)]
+    if package["package_type"].lower() != _IMAGE:
+        told = f"a package of type {package['package_type']} is no image"
+        return [_ignored(package, Reason.NOT_AN_IMAGE, told)]
+    version = package.get("package_version") or {}
+    tag = (version.get("container_metadata") or {}).get("tag") or {}
+    if not tag.get("name"):
+        told = f"a version of {package['name']} was published without a tag"
+        return [_ignored(package, Reason.NO_TAG, told)]
+    host, repository = _repository(package, version)
+    push = image_push(
+        delivery,
+        source=SOURCE,
+        event_id=push_id(delivery, None, repository, version.get("id"), tag),
+        host=delivery.registry or host,
+        repository=repository,
+        tag=tag["name"],
+        digest=tag.get("digest"),
+    )
+    return [push]
+
+
+def _repository(package: Mapping[str, Any], version: Mapping[str, Any]) -> tuple[str, str]:
+    """Host and path, both in lower case: the registry knows no other, but owners have names that do."""
+    host, path = split_host(_lower(version.get("package_url") or ""))
+    if host:
+        return host, path.partition("@")[0].partition(":")[0]
+    return _HOST, _lower("/".join(part for part in (package.get("namespace"), package["name"]) if part))
+
+
+def _lower(name: str) -> str:
+    """In lower case, unless a letter is beyond ASCII: the Kelvin sign in it would become a plain k."""
+    return name.lower() if name.isascii() else name
+
+
+def _ignored(package: Mapping[str, Any], reason: Reason, message: str) -> Item:
+    version = package.get("package_version") or {}
+    return ignored(SOURCE, str(version.get("id") or ""), reason, message)

@@ -1,0 +1,73 @@
+"""The webhook of Harbor, in both of its payload formats: Default, and CloudEvents.
+
+The same facts stand under different keys. Each resource of a push is a push of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...base.errors import InputError
+from ...base.json_schema import validate
+from ...base.reasons import Reason
+from ...model.change import Item, Notice
+from .delivery import Delivery
+from .hosts import registry_host, split_host
+from .push import ignored, image_push, push_id
+from .unix_time import rfc3339
+
+__all__ = ["read"]
+
+SOURCE = "harbor"
+
+_MEMBER = {"PUSH_ARTIFACT": "event_data", "harbor.artifact.pushed": "data"}
+"""The types of a push, one in each format, and where its facts are."""
+_DIGESTS = ("sha256:", "sha384:", "sha512:")
+
+
+def read(document: Any, delivery: Delivery) -> list[Item]:
+    """The pushes that the webhook reports, one for each resource, or a notice.
+
+    Raises:
+        InputError: when the document breaks its schema. A bad resource is a notice of its own.
+    """
+    validate(document, "harbor-webhook", where=delivery.where)
+    member = _MEMBER.get(document["type"])
+    if member is None:
+        told = f"type {document['type']} adds no image"
+        return [ignored(SOURCE, document.get("id") or "", Reason.NOT_A_PUSH, told)]
+    inside = f"{delivery.where}/{member}/resources"
+    return [
+        _read_one(resource, document, document[member]["repository"], delivery, f"{inside}/{index}")
+        for index, resource in enumerate(document[member]["resources"])
+    ]
+
+
+def _read_one(
+    resource: Any, document: Mapping[str, Any], repository: Mapping[str, Any], delivery: Delivery, where: str
+) -> Item:
+    name = repository["repo_full_name"]
+    pushed_at = document.get("time") or rfc3339(document.get("occur_at"))
+    # An event in the format CloudEvents has an id, one in the other format has none.
+    event_id = document.get("id") or push_id(delivery, pushed_at, name, resource)
+    try:
+        validate(resource, "harbor-resource", where=where)
+        tag = resource.get("tag") or ""
+        # Where nothing but a digest was pushed, Harbor writes it in the place of the tag.
+        if not tag or tag.startswith(_DIGESTS):
+            told = f"an artifact of {name} was pushed without a tag"
+            return ignored(SOURCE, event_id, Reason.NO_TAG, told)
+        host, _ = split_host(resource.get("resource_url") or "")
+        return image_push(
+            delivery,
+            source=SOURCE,
+            event_id=event_id,
+            host=registry_host(delivery, host, needed="resource_url", where=where),
+            repository=name,
+            tag=tag,
+            digest=resource.get("digest"),
+            pushed_at=pushed_at,
+        )
+    except InputError as error:
+        return Notice.refusal(error, source=SOURCE, event_id=event_id, inside=where)

@@ -1,0 +1,56 @@
+"""This application's own payload, for CI jobs and registries that have no other: an image was pushed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...base.errors import InputError
+from ...base.json_input import shown
+from ...base.json_schema import validate
+from ...base.reasons import Reason
+from ...model.change import Item
+from ...model.reference import parse_reference
+from .delivery import Delivery
+from .push import image_push
+
+__all__ = ["read"]
+
+SOURCE = "native"
+
+
+def read(document: Any, delivery: Delivery) -> list[Item]:
+    """The push that the sender reports. An image without a tag means ``latest``.
+
+    Raises:
+        InputError: when the document breaks its schema, the image is no reference or is named by its digest
+            only, or two digests are given that differ.
+    """
+    validate(document, "native-webhook", where=delivery.where)
+    image = parse_reference(document["image"])
+    if image.digest and not image.tag:
+        raise _invalid("names a tag, as a push does, or none for latest", document["image"])
+    digest = document.get("digest") or image.digest
+    if image.digest and image.digest != digest:
+        raise _invalid("names the same digest as the digest beside it, or none", document["image"])
+    push = image_push(
+        delivery,
+        source=SOURCE,
+        # Without an id nothing tells two pushes apart for certain, so each delivery is one.
+        event_id=document.get("id") or delivery.delivery_id,
+        host=image.host,
+        repository=image.repository,
+        tag=image.effective_tag,
+        digest=digest,
+        pushed_at=document.get("pushedAt"),
+    )
+    return [push]
+
+
+def _invalid(rule: str, found: str) -> InputError:
+    return InputError(
+        Reason.INVALID_REFERENCE,
+        f"image {shown(found)} breaks the rule: {rule}",
+        where="image",
+        rule=rule,
+        found=shown(found),
+    )

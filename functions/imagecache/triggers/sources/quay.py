@@ -1,0 +1,55 @@
+"""The webhook of Quay: tags of a repository were updated. It tells no time, no digest and no id.
+
+So each delivery is taken for a push of its own: one update too many, never one too few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...base.errors import InputError
+from ...base.json_schema import validate
+from ...base.reasons import Reason
+from ...model.change import Item, Notice
+from .delivery import Delivery
+from .hosts import registry_host, split_host
+from .push import ignored, image_push, push_id
+
+__all__ = ["read"]
+
+SOURCE = "quay"
+
+_TAGS = "updated_tags"
+
+
+def read(document: Any, delivery: Delivery) -> list[Item]:
+    """The pushes that the webhook reports, one for each tag, or a notice.
+
+    Raises:
+        InputError: when the document breaks its schema or names no registry. A bad tag is a notice.
+    """
+    validate(document, "quay-webhook", where=delivery.where)
+    repository = document["repository"]
+    if _TAGS not in document:
+        told = f"the notification about {repository} is not about a push"
+        return [ignored(SOURCE, "", Reason.NOT_A_PUSH, told)]
+    if not document[_TAGS]:
+        return [ignored(SOURCE, "", Reason.NO_TAG, f"{repository} was pushed without a tag")]
+    host, _ = split_host(document.get("docker_url") or "")
+    host = registry_host(delivery, host, needed="docker_url", where=delivery.where)
+    return [
+        _read_one(tag, document, host, delivery, f"{delivery.where}/{_TAGS}/{index}")
+        for index, tag in enumerate(document[_TAGS])
+    ]
+
+
+def _read_one(tag: str, document: Mapping[str, Any], host: str, delivery: Delivery, where: str) -> Item:
+    repository = document["repository"]
+    event_id = push_id(delivery, None, repository, tag)
+    try:
+        return image_push(
+            delivery, source=SOURCE, event_id=event_id, host=host, repository=repository, tag=tag
+        )
+    except InputError as error:
+        return Notice.refusal(error, source=SOURCE, event_id=event_id, inside=where)

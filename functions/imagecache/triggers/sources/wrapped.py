@@ -1,0 +1,103 @@
+"""Payloads of webhooks inside CloudEvents, as a custom event bus delivers them.
+
+Two ways lead there. Whoever publishes an event names the source of its ``data``: by the event's source,
+``imc-refresh.<source>``, or by its type, ``imc-refresh:<source>``. And EventBridge's own HTTP event source
+wraps each request that it takes: there the path (``/webhooks/<source>``) or the query (``source=<source>``)
+of the request names it, and the query may name the ``registry``, as with a webhook.
+
+No token is asked for: only the account's own buses can invoke the function. Who may put an event on such a
+bus is decided there, for an HTTP event source by its security settings; a body's signature cannot be
+checked, as its bytes are gone.
+
+Event form: vendor documentation of the HTTP event source; it does not say what its ``queryString`` has in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+from ...base.errors import InputError
+from ...base.json_input import MAX_BODY_BYTES, fingerprint, read_json
+from ...base.json_schema import validate
+from ...base.timestamps import parse_moment
+from ...model.change import Item, Notice
+from ...model.reference import check_host
+from . import WEBHOOK_SOURCES, read_source, source_in_path
+from .delivery import Delivery
+
+__all__ = ["read", "wrapped_source"]
+
+_HTTP_EVENT = "eventbridge:Events:HTTPEvent"
+_SOURCE_PREFIX, _TYPE_PREFIX = "imc-refresh.", "imc-refresh:"
+
+
+def wrapped_source(event: Mapping[str, Any]) -> str | None:
+    """The source of the table whose payload an event says that it carries, or None."""
+    kind, publisher = _text(event, "type"), _text(event, "source")
+    if kind == _HTTP_EVENT:
+        return _requested_source(event.get("data"))
+    named = ""
+    if kind.startswith(_TYPE_PREFIX):
+        named = kind.removeprefix(_TYPE_PREFIX)
+    elif publisher.startswith(_SOURCE_PREFIX):
+        named = publisher.removeprefix(_SOURCE_PREFIX)
+    return named if named in WEBHOOK_SOURCES else None
+
+
+def read(source: str, event: Mapping[str, Any], delivery: Delivery) -> list[Item]:
+    """The pushes that the payload inside an event reports, and a notice for each part that is none.
+
+    Args:
+        source: what ``wrapped_source`` says.
+        event: the parsed CloudEvents object.
+        delivery: how the event came; ``where`` points to it.
+    """
+    inside = delivery.where
+    try:
+        validate(event, "wrapped-event", where=inside)
+        payload, carried = _unwrap(event, delivery)
+        inside = carried.where
+        return read_source(source, payload, carried)
+    except InputError as error:
+        return [Notice.refusal(error, source=source, event_id=_text(event, "id"), inside=inside)]
+
+
+def _unwrap(event: Mapping[str, Any], delivery: Delivery) -> tuple[Any, Delivery]:
+    """The payload, and how it came."""
+    payload, where = event["data"], f"{delivery.where}/data"
+    query: Mapping[str, str] = {}
+    if event["type"] == _HTTP_EVENT:
+        query, payload, where = payload.get("queryString") or {}, payload["body"], f"{where}/body"
+    if isinstance(payload, str):
+        # EventBridge parses a request's body only where its content type says plainly that it is JSON.
+        payload = read_json(payload.encode("utf-8", "replace"), limit=MAX_BODY_BYTES, what=where)
+    registry = query.get("registry")
+    carried = replace(
+        delivery,
+        # The bus may deliver an event more than once; then these two are the same.
+        delivery_id=fingerprint([event["source"], event["id"]]),
+        registry=check_host(unquote(registry)) if registry else None,
+        where=where,
+        # The event was made after the push. It only bounds a push that tells no time of its own, so that a
+        # wrapper whose time is too early can do no harm to one that does.
+        no_later_than=parse_moment(event.get("time"), arrived=delivery.arrived),
+    )
+    return payload, carried
+
+
+def _requested_source(request: Any) -> str | None:
+    if not isinstance(request, dict):
+        return None
+    query = request.get("queryString")
+    named = query.get("source") if isinstance(query, dict) else None
+    if isinstance(named, str) and named in WEBHOOK_SOURCES:
+        return named
+    return source_in_path(_text(request, "path"))
+
+
+def _text(members: Mapping[str, Any], key: str) -> str:
+    value = members.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,56 @@
+"""A timer's event: sweep what failed, or refresh a selection.
+
+The payload is configuration, so a wrong one must not pass as if there were nothing to do.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..base.json_input import MAX_BODY_BYTES, read_json
+from ..base.json_schema import validate
+from ..base.reasons import Reason
+from ..model.change import CacheRequest, Item
+from ..model.image_cache import UPDATE_FAILED
+from ..model.selector import CacheSelector, read_selector
+from .invocation import Invocation
+
+__all__ = ["read_timer"]
+
+SOURCE = "timer"
+
+
+def read_timer(document: Any, invocation: Invocation) -> list[Item]:
+    """The change that a timer tick asks for. An empty payload is a sweep of all caches.
+
+    Where follow tasks are configured, a sweep leaves a cache alone while one may still see to it.
+
+    Raises:
+        InputError: when the event or its payload breaks its schema.
+    """
+    validate(document, "timer-event")
+    text = document["payload"].strip()
+    payload: Any = {"action": "sweep"}
+    if text:
+        payload = read_json(text.encode("utf-8", errors="replace"), limit=MAX_BODY_BYTES, what="payload")
+        validate(payload, "timer-payload", where="/payload")
+    sweep = payload["action"] == "sweep"
+    selector = read_selector(payload["caches"]) if "caches" in payload else CacheSelector()
+    request = CacheRequest(
+        source=SOURCE,
+        event_id=f"{document['triggerName']}@{document['triggerTime']}",
+        reason=Reason.SWEEP_REPAIR if sweep else Reason.REFRESH_SCHEDULED,
+        selector=selector,
+        statuses=frozenset({UPDATE_FAILED}) if sweep else None,
+        quiet_since=_quiet_since(invocation) if sweep else None,
+        reads_registries=sweep,
+    )
+    return [request]
+
+
+def _quiet_since(invocation: Invocation) -> datetime | None:
+    follow = invocation.settings.follow
+    if not follow.function:
+        return None
+    return invocation.arrived - timedelta(seconds=2 * follow.max_seconds)
