@@ -134,7 +134,7 @@ def make_tree(root: Path) -> Path:
         "LICENSE": "terms",
         "functions/on_push.py": "push",
         "functions/imagecache/__init__.py": "",
-        "functions/imagecache/registries/quay.py": "quay",
+        "functions/imagecache/triggers/sources/quay.py": "quay",
         "functions/imagecache/py.typed": "",
         "functions/__pycache__/on_push.cpython-311.pyc": "stale",
         "functions/.env": "SECRET=1",
@@ -156,7 +156,7 @@ def test_our_modules_and_schemas_lie_at_the_root_and_nothing_stray_goes_along(tm
     assert {entry.name for entry in entries} == {
         "on_push.py",
         "imagecache/__init__.py",
-        "imagecache/registries/quay.py",
+        "imagecache/triggers/sources/quay.py",
         "schemas/outcome.schema.json",
         "licenses/imc-refresh/LICENSE",
     }

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from bench.cold_process import MARK
 from local.cloud import Cloud, CloudConfig
 from local.credentials import CredentialStore
+from tests.performance.cold_process import MARK
 
 ROOT = Path(__file__).parents[2]
+COLD_PROCESS = ROOT / "tests/performance/cold_process.py"
 REGION = "cn-hangzhou"
 UPDATE = "aliyunsdkeci.request.v20180808.UpdateImageCacheRequest"
 DESCRIBE = "aliyunsdkeci.request.v20180808.DescribeImageCachesRequest"
@@ -51,7 +52,14 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 def start(environment: dict[str, str], event: Any) -> tuple[list[str], set[str]]:
     """Results, and the modules that a new process had loaded at the end."""
     run = subprocess.run(
-        [sys.executable, "-I", "-B", ROOT / "bench/cold_process.py", ROOT / "functions", "on_push"],
+        [
+            sys.executable,
+            "-I",
+            "-B",
+            ROOT / "tests/performance/cold_process.py",
+            ROOT / "functions",
+            "on_push",
+        ],
         input=json.dumps(event).encode(),
         env=environment,
         capture_output=True,

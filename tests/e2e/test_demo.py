@@ -63,14 +63,14 @@ def test_the_package_tells_the_same_story(tmp_path: Path) -> None:
     ("module", "line", "broken", "told"),
     [
         pytest.param(
-            "imagecache/update.py",
+            "imagecache/planning/update_request.py",
             '"Image": list(images),',
             '"Image": list(images[:1]),',
             "was sent",
             id="only the first image is sent",
         ),
         pytest.param(
-            "imagecache/plan.py",
+            "imagecache/planning/plan.py",
             "if push.tag in tags:",
             "if tags:",
             "web-other-tag was updated",

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from fuzz.byte_mutations import mutated_text
-from fuzz.cases import Case, make_case
-from fuzz.mutations import mutated
-from fuzz.reading import SOURCES
-from fuzz.samples import TARGETS, samples
-from fuzz.vocabulary import confused, odd_value, replaced_name
+from tests.fuzz.byte_mutations import mutated_text
+from tests.fuzz.cases import Case, make_case
+from tests.fuzz.mutations import mutated
+from tests.fuzz.reading import SOURCES
+from tests.fuzz.samples import TARGETS, samples
+from tests.fuzz.vocabulary import confused, odd_value, replaced_name
 
 TIMES = 400
 

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from fuzz.batch import Batch, Failure, play_batch
-from fuzz.cases import Case, make_case, sample_case
-from fuzz.failures import read_case, written
-from fuzz.fleet import fleet, known_registry
-from fuzz.judge import complaints, concerned, named_images, sample_complaints
-from fuzz.outcome_schema import is_valid_outcome
-from fuzz.reading import SOURCES, bus_images, webhook_images
-from fuzz.run import Answer, play
-from fuzz.samples import PUSHED, TARGETS, samples
 from imagecache.model.reference import parse_reference
 from imagecache.model.registry_identity import registry_identity
 from imagecache.triggers.sources import WEBHOOK_SOURCES
+from tests.fuzz.batch import Batch, Failure, play_batch
+from tests.fuzz.cases import Case, make_case, sample_case
+from tests.fuzz.failures import read_case, written
+from tests.fuzz.fleet import fleet, known_registry
+from tests.fuzz.judge import complaints, concerned, named_images, sample_complaints
+from tests.fuzz.outcome_schema import is_valid_outcome
+from tests.fuzz.reading import SOURCES, bus_images, webhook_images
+from tests.fuzz.run import Answer, play
+from tests.fuzz.samples import PUSHED, TARGETS, samples
 
 ROOT = Path(__file__).parents[2]
 VALIDATOR = Draft202012Validator(
@@ -56,7 +56,7 @@ def test_every_source_is_read_and_has_samples() -> None:
 
 @pytest.mark.parametrize("module", ["fleet", "reading"])
 def test_what_the_oracle_knows_it_does_not_know_from_the_library(module: str) -> None:
-    tree = ast.parse((ROOT / f"fuzz/{module}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / f"tests/fuzz/{module}.py").read_text(encoding="utf-8"))
     imported = {
         name
         for node in ast.walk(tree)

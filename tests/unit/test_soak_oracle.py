@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from soak.oracle import Cache, Claim, Finding, GivenUp, Kind, Push, Update, judge, staleness
+from tests.soak.oracle import Cache, Claim, Finding, GivenUp, Kind, Push, Update, judge, staleness
 
 WEB, API, OTHER = "r.example.com/web:v1", "r.example.com/api:v1", "r.example.com/other:v1"
 LIST = ("r.example.com/web:v1", "r-vpc.example.com/api:v1")

@@ -80,14 +80,14 @@ def test_every_path_of_the_guide_exists_for_every_source(source: str) -> None:
 
 def test_the_guide_names_every_convention() -> None:
     assert {path for path in guide_paths() if "<source>" in path} == {
-        "functions/imagecache/registries/<source>.py",
+        "functions/imagecache/triggers/sources/<source>.py",
         "schemas/<source>-*.schema.json",
         "tests/payloads/<source>/",
     }
 
 
 def test_every_module_beside_the_sources_is_named_in_the_guide() -> None:
-    folder = "functions/imagecache/registries"
+    folder = "functions/imagecache/triggers/sources"
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).glob("*.py")}
     sources = {f"{folder}/{source}.py" for source in WEBHOOK_SOURCES}
     assert sources <= modules

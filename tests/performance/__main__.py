@@ -1,11 +1,11 @@
-"""``python -m bench``: print every measurement and whether it meets its goal; exit 1 if one does not."""
+"""``python -m tests.performance``: print every measurement beside its goal; exit 1 if one is not met."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "functions"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "functions"))
 
 from rich.console import Console
 from rich.table import Table

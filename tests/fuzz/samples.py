@@ -20,7 +20,7 @@ BUS = (VENDOR, WRAPPED)
 TARGETS = (*SOURCES, *BUS)
 """What is fuzzed: the sources of webhooks, and the two kinds of events."""
 
-_PAYLOADS = Path(__file__).parents[1] / "tests" / "payloads"
+_PAYLOADS = Path(__file__).parents[1] / "payloads"
 
 
 _REFUSED = ("/bad_", "acr/digest_is_none", "cloudevents/control_chars", "native/digests_differ")

@@ -1,4 +1,4 @@
-"""``python -m fuzz``: play mutated payloads of every source; exit 1 if any is answered wrongly.
+"""``python -m tests.fuzz``: play mutated payloads of every source; exit 1 if any is answered wrongly.
 
 A wrongly answered case is written to a file, which ``--replay`` plays again.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "functions"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "functions"))
 
 from .batch import Batch, Tally, play_batch
 from .failures import read_case, written
@@ -36,7 +36,7 @@ def say(line: str) -> None:
 
 def main() -> int:
     """Run or replay, report, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, help="the same one gives the same cases; a new one if not given")
     parser.add_argument("--count", type=int, default=COUNT, help=f"mutated payloads of each source ({COUNT})")
     parser.add_argument("--source", action="append", choices=TARGETS, help="only this one; may be repeated")

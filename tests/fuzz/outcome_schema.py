@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 __all__ = ["is_valid_outcome"]
 
-_SCHEMA = Path(__file__).parents[1] / "schemas" / "outcome.schema.json"
+_SCHEMA = Path(__file__).parents[2] / "schemas" / "outcome.schema.json"
 _BOUND_ONLY = {"description", "type", "maxLength"}
 
 

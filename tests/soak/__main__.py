@@ -1,4 +1,4 @@
-"""``python -m soak``: play one run and print what came of it; exit 1 if anything is lost or wrong."""
+"""``python -m tests.soak``: play one run and print what came of it; exit 1 if anything is lost or wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def say(line: str) -> None:
 
 def main() -> int:
     """Run, report, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--seed", type=int, help="the same one gives the same story; a new one if not given")
     parser.add_argument("--pushes", type=int, default=PUSHES, help=f"how many ({PUSHES})")
     parser.add_argument("--caches", type=int, default=CACHES, help=f"how many ({CACHES})")
@@ -144,7 +144,7 @@ def _first(lines: Sequence[str]) -> list[str]:
 
 def _spread(seconds: Sequence[float]) -> str:
     """Percentiles in seconds of this run; in the cloud it is the time factor longer."""
-    if len(seconds) < 2:  # noqa: PLR2004 - the fewest that have percentiles
+    if len(seconds) < 2:
         return f"too few for percentiles: {len(seconds)}"
     cuts = statistics.quantiles(seconds, n=20)
     named = {"p50": cuts[9], "p95": cuts[18], "most": max(seconds)}

@@ -20,8 +20,8 @@ from .vocabulary import confused
 
 __all__ = ["TOKEN", "Case", "make_case", "sample_case"]
 
-TOKEN = "example-token-0123456789"  # noqa: S105 - an invented one
-_OTHER_TOKEN = "example-token-9876543210"  # noqa: S105 - an invented one that is not configured
+TOKEN = "example-token-0123456789"
+_OTHER_TOKEN = "example-token-9876543210"
 
 _STRANGERS = 0.05
 """The share of webhooks whose sender shows no right proof."""

@@ -29,7 +29,7 @@ def written(failure: Failure, seed: int, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name.replace('/', '-').replace(' ', '-')}.json"
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    return f"python -m fuzz --replay {path}"
+    return f"python -m tests.fuzz --replay {path}"
 
 
 def read_case(path: Path) -> Case:
