@@ -28,10 +28,11 @@ env: .venv/$(STAMP) ## Create .venv from the locks
 	@touch $@
 
 .PHONY: lint
-lint: env ## Check style, format, types, and template.yml
+lint: env ## Check style, format, types, imports, and template.yml
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	PYTHONPATH=functions:. $(BIN)/lint-imports --no-logo
 	$(BIN)/python -m deploy lint
 
 .PHONY: format
@@ -83,16 +84,16 @@ demo: env ## Play the main job on local servers
 
 .PHONY: soak
 soak: env ## Play 2,000 pushes with faults on local servers (SEED=... repeats a story)
-	$(BIN)/python -m soak $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED))
 
 .PHONY: fuzz
 fuzz: env ## Play mutated payloads of every source (SEED=... COUNT=... SOURCE=... repeat or narrow it)
-	$(BIN)/python -m fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
 		$(if $(SOURCE),--source $(SOURCE))
 
 .PHONY: bench
 bench: env ## Measure the functions
-	$(BIN)/python -m bench
+	$(BIN)/python -m tests.performance
 
 .PHONY: lock
 lock: .venv-lock/bin/uv ## Make the locks anew from requirements*.in (UPGRADE=1: the newest versions)
@@ -112,5 +113,5 @@ LOCK = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 -
 .PHONY: clean
 clean: ## Remove environments, caches and what was built
 	rm -rf .venv .venv-* build dist
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +

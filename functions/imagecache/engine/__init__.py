@@ -1,1 +1,4 @@
-"""Does what was decided: reads, updates, follows up, records."""
+"""Does what was decided: reads caches, applies decisions, follows up, limits, records.
+
+It must not know how an invocation was started or how a payload looks.
+"""

@@ -1,1 +1,4 @@
-"""Which tags a list is to have: tag policies, rules, and the places that tags compete for. Pure."""
+"""Which tags a list is to have: tag policies, rules, and the slots that tags compete for.
+
+Pure. It must not know settings, updates, or what triggered a change.
+"""
