@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imagecache.base.errors import PermanentDoorError, RetryableDoorError
-from imagecache.planning.update_request import flatten
+from imagecache.clients.eci import flatten
 
 WEB = "imc-bp1a2b3c4d5e6f7g8h9i"
 SHARED = "registry.cn-hangzhou.aliyuncs.com/prod/web:latest"

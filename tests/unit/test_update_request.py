@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from imagecache.base.errors import PermanentError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason
+from imagecache.clients.eci import flatten
 from imagecache.model.change import CacheRequest, Change, PushEvent
-from imagecache.model.image_cache import ImageCache
+from imagecache.model.image_cache import MOST_IMAGES, ImageCache
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, LastUpdate, last_update
-from imagecache.planning.update_request import MASK, MOST_IMAGES, build_update, client_token, flatten, masked
+from imagecache.planning.update_request import MASK, build_update, client_token, masked
 
 BEGAN = datetime(2026, 3, 2, 12, 0, 0, 250000, tzinfo=timezone.utc)
 PUSH = PushEvent("acr", "event-1", "docker.io", "library/nginx", "1.27")
