@@ -24,7 +24,7 @@ import on_webhook
 from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
 from imagecache.base.errors import DoorError
-from imagecache.clients.aliyun_sdk import Connections
+from imagecache.clients.aliyun_sdk import EciConnections
 from imagecache.clients.eci import SdkGateway
 from local.credentials import Credential, CredentialStore
 from local.eci.control import EciControl
@@ -106,7 +106,7 @@ def new_gateway() -> Callable[..., SdkGateway]:
             url,
             given or Credentials("id", "secret", "token"),
             options.pop("deadline", None) or Deadline(60),
-            options.pop("connections", None) or Connections(),
+            options.pop("connections", None) or EciConnections(),
             **{"sleep": lambda _seconds: None, **options},
         )
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagecache.base.errors import EciError
-from imagecache.clients.aliyun_sdk import Connections
+from imagecache.clients.aliyun_sdk import EciConnections
 from imagecache.clients.eci_gateway import Accepted
 
 REGION = "cn-hangzhou"
@@ -276,7 +276,7 @@ def test_a_proxy_for_one_endpoint_does_not_stay_for_the_next(
 ) -> None:
     proxy = raw_server(lambda _head: respond(EMPTY))
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    connections = Connections()
+    connections = EciConnections()
     for url in (f"http://{NOT_LOOPBACK}:9", eci.url, f"http://{NOT_LOOPBACK}:9"):
         gateway = new_gateway(url, credentials(eci.credential), connections=connections)
         assert gateway.list_image_caches(REGION) == ()

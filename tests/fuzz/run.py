@@ -8,18 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 from unittest.mock import patch
 
 from imagecache.base.errors import DoorError, InputError
 from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
 from imagecache.clients.eci_gateway import Accepted
-from imagecache.config.settings import FollowSettings, Settings
+from imagecache.config.settings import Settings
 from imagecache.engine.engine import Engine
-from imagecache.engine.follow_task import Follower
-from imagecache.engine.listings import Listings
 from imagecache.engine.records import Outcome, Recorder
-from imagecache.engine.update_limits import RecentUpdates
+from imagecache.engine.warm import Warm
 from imagecache.model.change import Item, Notice
 from imagecache.model.image_cache import ImageCache
 from imagecache.triggers.event_bus import read_event_bus
@@ -27,6 +25,7 @@ from imagecache.triggers.http import http_answer, read_http_event
 from imagecache.triggers.invocation import Invocation, event_answer
 from imagecache.triggers.sources import Delivery
 from imagecache.triggers.webhook import read_webhook
+from tests.support.fake_clients import FakeClients
 
 from .cases import TOKEN, Case
 from .fleet import fleet
@@ -39,7 +38,6 @@ ARRIVED = datetime(2026, 3, 2, 2, 20, tzinfo=timezone.utc)
 
 _ENVIRONMENT = {"IMC_REGIONS": REGION, "IMC_WEBHOOK_TOKENS": TOKEN, "FC_REGION": REGION}
 _SETTINGS = Settings(regions=(REGION,), most_per_run=10_000)
-_UNFOLLOWED = FollowSettings()
 
 
 @dataclass
@@ -103,13 +101,9 @@ def _by_id() -> Mapping[str, ImageCache]:
 
 
 @cache
-def _listings() -> Listings:
+def _warm() -> Warm:
     # All cases arrive at one time, so they share the listing and its index.
-    return Listings()
-
-
-def _no_registry() -> NoReturn:
-    raise AssertionError("no rule asks a registry")
+    return Warm()
 
 
 @cache
@@ -132,17 +126,8 @@ def play(case: Case) -> Answer:
     answer = Answer()
     try:
         items = _read(case)
-        engine = Engine(
-            settings=_SETTINGS,
-            recorder=recorder,
-            arrived=ARRIVED,
-            open_gateway=lambda: _Gateway(answer),
-            listings=_listings(),
-            follower=Follower(_UNFOLLOWED, ARRIVED, None),
-            open_reader=_no_registry,
-            reading_time=lambda: 0.0,
-            recent=RecentUpdates(),
-        )
+        clients = FakeClients(_Gateway(answer))
+        engine = Engine(_SETTINGS, clients, recorder, ARRIVED, _warm())
         engine.process(items)
         if case.door == "on_webhook":
             answer.status = http_answer(recorder.outcomes)["statusCode"]

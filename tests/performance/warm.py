@@ -10,20 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from statistics import median, quantiles
-from typing import Any, NoReturn
+from typing import Any
 
 from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
 from imagecache.base.json_schema import schema_folder
 from imagecache.clients.eci_gateway import Accepted
-from imagecache.config.settings import FollowSettings, Settings
+from imagecache.config.settings import Settings
 from imagecache.engine.engine import Engine
-from imagecache.engine.follow_task import Follower
-from imagecache.engine.listings import Listings
 from imagecache.engine.records import Recorder
-from imagecache.engine.update_limits import RecentUpdates
+from imagecache.engine.warm import Warm
 from imagecache.model.image_cache import ImageCache
 from imagecache.triggers.event_bus import read_event_bus
 from imagecache.triggers.sources import Delivery
+from tests.support.fake_clients import FakeClients
 
 from . import naive
 
@@ -87,10 +86,6 @@ def push_event(namespace: str, repository: str, tag: str) -> bytes:
     ).encode()
 
 
-def _no_registry() -> NoReturn:
-    raise AssertionError("no rule asks a registry")
-
-
 def measure() -> dict[str, dict[str, float]]:
     """Median and 99th percentile in milliseconds, ours and the yardstick's, for three kinds of event.
 
@@ -99,29 +94,16 @@ def measure() -> dict[str, dict[str, float]]:
     raw = described_caches()
     caches = [ImageCache.from_answer(REGION, item) for item in raw]
     schema = json.loads((schema_folder() / "acr-cloudevent.schema.json").read_text(encoding="utf-8"))
-    listings = Listings()
-    gateway = _InMemoryGateway(caches)
+    warm = Warm()
+    clients = FakeClients(_InMemoryGateway(caches))
     settings = Settings(regions=(REGION,))
-    unfollowed = FollowSettings()
-    recent = RecentUpdates()
 
     def ours(event: bytes) -> None:
         arrived = datetime.now(timezone.utc)
         recorder = Recorder("on_push", "bench")
         document = read_json(event, limit=MAX_EVENT_BYTES, what="event")
         items = read_event_bus(document, Delivery(arrived, "bench"))
-        follower = Follower(unfollowed, arrived, None)
-        Engine(
-            settings,
-            recorder,
-            arrived,
-            lambda: gateway,
-            listings,
-            follower,
-            _no_registry,
-            _no_registry,
-            recent,
-        ).process(items)
+        Engine(settings, clients, recorder, arrived, warm).process(items)
 
     def theirs(event: bytes) -> None:
         naive.handle(event, schema, raw)

@@ -13,19 +13,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecache.base.errors import HandOffError, InputError
+from imagecache.base.errors import InputError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason
 from imagecache.config.settings import FollowSettings
 from imagecache.engine.follow_task import (
     DUPLICATE_WINDOW_SECONDS,
     Follower,
+    Origin,
     Progress,
     message_document,
     read_message,
 )
 from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.selector import CacheSelector
+from tests.support.fake_clients import FakeClients
 
 NOW = datetime(2026, 3, 2, 2, 15, 31, 250000, tzinfo=timezone.utc)
 SETTINGS = FollowSettings(function="on-follow")
@@ -72,13 +74,16 @@ requests = st.builds(
 progresses = st.builds(
     Progress,
     change=pushes | requests,
-    began=moments,
-    attempt=st.integers(0, 99_999),
+    origin=st.builds(
+        Origin,
+        began=moments,
+        attempt=st.integers(0, 99_999),
+        rebuilds=st.integers(0, 100),
+        images_seen=st.none() | st.lists(short_texts, max_size=3).map(tuple),
+    ),
     region_id=st.just("") | region_ids,
     image_cache_id=st.just("") | cache_ids,
     update_began=st.none() | moments,
-    rebuilds=st.integers(0, 100),
-    images_seen=st.none() | st.lists(short_texts, max_size=3).map(tuple),
 ).filter(lambda progress: bool(progress.region_id) or not progress.image_cache_id)
 
 # A slow machine is no defect.
@@ -90,11 +95,6 @@ class RecordingStore:
     """Keeps what it is given."""
 
     tasks: list[tuple[Any, str, int]] = field(default_factory=list)
-    opened: int = 0
-
-    def open(self) -> RecordingStore:
-        self.opened += 1
-        return self
 
     def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> None:
         self.tasks.append((json.loads(payload), task_id, delay_seconds))
@@ -105,13 +105,17 @@ def push(event_id: str = "e-1", **changes: Any) -> PushEvent:
     return replace(PushEvent("acs.cr", event_id, host, "prod/web", "latest", pushed_at=NOW), **changes)
 
 
+ORIGIN = ("began", "attempt", "rebuilds", "images_seen")
+
+
 def progress(**changes: Any) -> Progress:
-    start = Progress(push(), NOW, region_id="cn-hangzhou", image_cache_id="imc-1")
+    origin = Origin(**{"began": NOW} | {key: changes.pop(key) for key in ORIGIN if key in changes})
+    start = Progress(push(), origin, region_id="cn-hangzhou", image_cache_id="imc-1")
     return replace(start, **changes)
 
 
 def follower(store: RecordingStore, *, now: datetime = NOW, settings: FollowSettings = SETTINGS) -> Follower:
-    return Follower(settings, now, store.open)
+    return Follower(settings, now, FakeClients(store=store))
 
 
 def task_of(one: Progress) -> tuple[Any, str, int]:
@@ -131,13 +135,13 @@ def test_every_progress_makes_a_valid_message_and_comes_back_from_it(one: Progre
     document = json.loads(json.dumps(message_document(one, attempt=attempt)))
     validate(document, "follow-message")
     back = read_message(document)
-    assert back == replace(one, attempt=attempt)
+    assert back == replace(one, origin=replace(one.origin, attempt=attempt))
     assert back.change.change_id == one.change.change_id
 
 
 def test_a_sweep_is_followed_without_its_quiet_time_which_would_silence_its_own_follow_up() -> None:
     sweep = CacheRequest("timer", "t@1", Reason.SWEEP_REPAIR, CacheSelector(), quiet_since=NOW)
-    back = read_message(message_document(Progress(sweep, NOW), attempt=1))
+    back = read_message(message_document(Progress(sweep, Origin(NOW)), attempt=1))
     assert back.change == replace(sweep, quiet_since=None)
 
 
@@ -159,9 +163,9 @@ def test_a_task_id_keeps_the_rule_of_the_platform_and_is_the_same_each_time(one:
 @unhurried
 @given(progresses)
 def test_deliveries_of_one_window_share_a_task_id_and_a_later_one_gets_its_own(one: Progress) -> None:
-    start = int(one.began.timestamp()) // DUPLICATE_WINDOW_SECONDS * DUPLICATE_WINDOW_SECONDS
+    start = int(one.origin.began.timestamp()) // DUPLICATE_WINDOW_SECONDS * DUPLICATE_WINDOW_SECONDS
     ids = [
-        task_id(replace(one, began=datetime.fromtimestamp(start + seconds, timezone.utc)))
+        task_id(progress(began=datetime.fromtimestamp(start + seconds, timezone.utc)))
         for seconds in (0, DUPLICATE_WINDOW_SECONDS - 1, DUPLICATE_WINDOW_SECONDS)
     ]
     assert ids[0] == ids[1] != ids[2]
@@ -213,25 +217,13 @@ def test_delays_are_settable() -> None:
     assert [delay for _, _, delay in store.tasks] == [1, 2, 4, 5]
 
 
-def test_the_store_is_opened_with_the_first_task_and_once() -> None:
-    store = RecordingStore()
-    one = follower(store)
-    assert store.opened == 0
-    one.store(progress())
-    one.store(progress(attempt=1))
-    assert store.opened == 1
-
-
 def test_the_task_id_is_returned() -> None:
     store = RecordingStore()
     assert follower(store).store(progress()) == store.tasks[0][1]
 
 
-def test_without_a_follow_function_nothing_can_be_stored() -> None:
-    one = Follower(FollowSettings(), NOW, None)
-    assert not one.enabled
-    with pytest.raises(HandOffError, match="no follow function"):
-        one.store(progress())
+def test_without_a_follow_function_nothing_is_followed() -> None:
+    assert not Follower(FollowSettings(), NOW, FakeClients()).enabled
 
 
 @pytest.mark.parametrize(("seconds", "expired"), [(0, False), (21599.9, False), (21600, True), (99999, True)])

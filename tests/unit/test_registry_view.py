@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import RegistryError
+from imagecache.base.errors import RegistryError, TransientError
 from imagecache.base.reasons import Reason, Result
 from imagecache.clients.registry_reader import Account, RegistryReader, RememberingReader
-from imagecache.engine.records import Recorder
+from imagecache.engine.applied import Applied
 from imagecache.engine.registry_sweep import sweep_registries
 from imagecache.engine.registry_view import RegistryView
 from imagecache.model.change import CacheRequest, PushEvent
@@ -26,6 +25,7 @@ from imagecache.planning.update_memory import MOST_TAGS, with_memory
 from imagecache.planning.wanted_list import Current, what_is_newer
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
+from tests.support.fake_clients import FakeClients, FixedTime
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
@@ -74,7 +74,7 @@ def reader(*tags: str, **facts: Any) -> MemoryReader:
 
 
 def view(source: RegistryReader, rules: Rules = RULES, left: float = 10) -> RegistryView:
-    return RegistryView(rules, lambda: source, lambda: left)
+    return RegistryView(rules, FakeClients(reader=source, deadline=FixedTime(lambda: left)))
 
 
 def cache(*images: str, **facts: Any) -> ImageCache:
@@ -128,26 +128,9 @@ def test_a_list_is_brought_to_what_the_registry_has(
     ids=["no rules", "no rule that reads"],
 )
 def test_without_such_a_rule_no_reader_is_made(rules: Rules) -> None:
-    def never() -> RegistryReader:
-        raise AssertionError
-
     images = (f"{WEB}:1",)
-    found = RegistryView(rules, never, lambda: 10).current(cache(*images), images)
+    found = RegistryView(rules, FakeClients()).current(cache(*images), images)
     assert found == Current(images)
-
-
-def test_one_reader_is_made_when_it_is_needed() -> None:
-    made: list[MemoryReader] = []
-
-    def make() -> RegistryReader:
-        made.append(reader("1"))
-        return made[-1]
-
-    asked = RegistryView(RULES, make, lambda: 10)
-    assert made == []
-    for _ in range(2):
-        asked.current(cache(f"{WEB}:1"), (f"{WEB}:1",))
-    assert len(made) == 1
 
 
 def test_only_what_rules_want_to_know_is_asked() -> None:
@@ -328,13 +311,13 @@ def test_the_text_of_an_account_shows_no_password() -> None:
 
 def swept(
     source: MemoryReader, *caches: ImageCache, left: Callable[[], float] = lambda: 10.0
-) -> tuple[list[Decision], list[Mapping[str, Any]]]:
-    """The decisions and the records of a sweep."""
+) -> tuple[list[Decision], list[Applied]]:
+    """The decisions to carry out, and what ended in the sweep itself."""
     listings = [Listing("cn-hangzhou", caches, NOW)]
-    recorder = Recorder("on_timer", "1-request", io.StringIO())
-    seen = RegistryView(RULES, lambda: source, left)
-    decisions = plan(listings, SWEEP, timedelta(0), RULES)
-    return sweep_registries(listings, SWEEP, decisions, seen, recorder), recorder.outcomes
+    seen = RegistryView(RULES, FakeClients(reader=source, deadline=FixedTime(left)))
+    found = sweep_registries(listings, SWEEP, plan(listings, SWEEP, timedelta(0), RULES), seen)
+    ended = [each for each in found if each.error or each.decision.reason is Reason.SWEEP_UNFINISHED]
+    return [each.decision for each in found if each not in ended], ended
 
 
 def test_a_sweep_repairs_what_is_older_and_what_failed() -> None:
@@ -369,9 +352,11 @@ def test_a_sweep_that_could_not_read_says_that_instead() -> None:
     decisions, records = swept(source, cache(f"{WEB}:1"))
     assert decisions == []
     (record,) = records
-    assert (record["result"], record["reason"]) == (Result.FAILED.value, Reason.REGISTRY_UNREADABLE.value)
-    assert record["image_cache_id"] == "imc-1"
-    assert "no answer" in record["message"]
+    assert isinstance(record.error, TransientError)
+    assert record.error.reason is Reason.REGISTRY_UNREADABLE
+    assert not record.deferrable
+    assert record.decision.cache == cache(f"{WEB}:1")
+    assert "no answer" in record.error.message
 
 
 def test_a_sweep_without_time_says_how_far_it_came() -> None:
@@ -383,8 +368,8 @@ def test_a_sweep_without_time_says_how_far_it_came() -> None:
     decisions, records = swept(reader("2"), *caches, left=lambda: next(times))
     assert decisions == []
     (record,) = records
-    assert (record["result"], record["reason"]) == (Result.IGNORED.value, Reason.SWEEP_UNFINISHED.value)
-    assert "about 1 of 3 image caches" in record["message"]
+    assert (record.decision.result, record.error) == (Result.IGNORED, None)
+    assert "about 1 of 3 image caches" in record.decision.message
 
 
 def test_each_tick_begins_with_another_cache() -> None:
@@ -393,10 +378,8 @@ def test_each_tick_begins_with_another_cache() -> None:
     for tick in range(30):
         sweep = replace(SWEEP, event_id=f"tick-{tick}")
         listings = [Listing("cn-hangzhou", tuple(caches), NOW)]
-        found = sweep_registries(
-            listings, sweep, [], view(reader("2")), Recorder("on_timer", "r", io.StringIO())
-        )
-        identifiers = [decision.cache.image_cache_id for decision in found if decision.cache]
+        found = sweep_registries(listings, sweep, [], view(reader("2")))
+        identifiers = [each.decision.cache.image_cache_id for each in found if each.decision.cache]
         assert sorted(identifiers) == ["imc-0", "imc-1", "imc-2"]
         firsts.add(identifiers[0])
     assert firsts == {"imc-0", "imc-1", "imc-2"}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from imagecache.base.errors import ErrorClass, HeldBackError, TransientError
 from imagecache.base.reasons import Reason, Result
+from imagecache.config.settings import Settings
+from imagecache.engine.listings import Listings
 from imagecache.engine.update_limits import RecentUpdates, UpdateBudget, cooldown_left
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache
@@ -68,13 +71,17 @@ def test_what_waits(cache: ImageCache, wanted: Decision, waits: bool) -> None:
 def budget(
     caches: Sequence[ImageCache] = (), recent: RecentUpdates | None = None, **caps: int
 ) -> UpdateBudget:
-    return UpdateBudget(
-        caps.get("per_run", 100),
-        caps.get("per_hour", 0),
-        recent or RecentUpdates(),
-        lambda: caches,
-        delay_seconds=900,
+    return limited(lambda _: tuple(caches), recent or RecentUpdates(), **caps)
+
+
+def limited(
+    list_caches: Callable[[str], tuple[ImageCache, ...]], recent: RecentUpdates, **caps: int
+) -> UpdateBudget:
+    settings = Settings(
+        ("cn-hangzhou",), most_per_run=caps.get("per_run", 100), most_per_hour=caps.get("per_hour", 0)
     )
+    gateway: Any = SimpleNamespace(list_image_caches=list_caches)
+    return UpdateBudget(settings, Listings(gateway, settings, NOW, {}), recent)
 
 
 def held_back(made: UpdateBudget, now: datetime = NOW) -> HeldBackError:
@@ -129,7 +136,7 @@ def test_an_hours_updates_are_counted_once(
     if count:
         error = held_back(budget(caches, recent, per_hour=count))
         assert (error.reason, error.delay_seconds) == (Reason.UPDATE_CAP, 900)
-        assert error.message == f"{count} updates began within the last hour, of {count} that may"
+        assert error.message == f"{count} updates started within the last hour; the limit is {count}"
 
 
 def test_updates_of_this_run_count_for_the_hour_and_those_of_a_dry_run_do_not() -> None:
@@ -151,30 +158,31 @@ def test_what_a_process_made_outlives_the_invocation() -> None:
 def test_the_caches_are_listed_once_and_only_for_the_cap_per_hour(per_hour: int, lists: int) -> None:
     listed = []
 
-    def list_caches() -> list[ImageCache]:
+    def list_caches(_: str) -> tuple[ImageCache, ...]:
         listed.append(1)
-        return [other(1, NOW)]
+        return (other(1, NOW),)
 
-    made = UpdateBudget(100, per_hour, RecentUpdates(), list_caches, 900)
+    made = limited(list_caches, RecentUpdates(), per_hour=per_hour)
     for _ in range(3):
         assert made.capped(NOW) is None
     assert len(listed) == lists
 
 
 def test_where_the_run_is_over_nothing_is_listed() -> None:
-    def list_caches() -> list[ImageCache]:
+    def list_caches(_: str) -> tuple[ImageCache, ...]:
         raise AssertionError
 
-    made = UpdateBudget(1, 1, RecentUpdates(), list_caches, 900, made=1)
+    made = limited(list_caches, RecentUpdates(), per_run=1, per_hour=1)
+    made.spend("imc-1", NOW)
     held_back(made)
 
 
 def test_caches_that_could_not_be_listed_are_no_free_pass() -> None:
-    def list_caches() -> list[ImageCache]:
+    def list_caches(_: str) -> tuple[ImageCache, ...]:
         raise TransientError(Reason.THROTTLED, "no answer")
 
     with pytest.raises(TransientError):
-        UpdateBudget(100, 1, RecentUpdates(), list_caches, 900).capped(NOW)
+        limited(list_caches, RecentUpdates(), per_hour=1).capped(NOW)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(-7200, 0)), max_size=12))

@@ -34,6 +34,7 @@ class Deadline:
         reserve_seconds: float = 0.0,
     ) -> None:
         self._clock = clock
+        self._within: Deadline | None = None
         self._end = clock() + seconds - min(_RESERVE_SECONDS, _RESERVE_SHARE * seconds)
         self._reserve_seconds = min(reserve_seconds, _HAND_OFF_SHARE * seconds)
 
@@ -44,7 +45,18 @@ class Deadline:
             reserve: whether to leave the reserve untouched.
         """
         kept = self._reserve_seconds if reserve else 0.0
-        return max(0.0, self._end - kept - self._clock())
+        left = max(0.0, self._end - kept - self._clock())
+        return left if self._within is None else min(left, self._within.remaining())
+
+    def within(self, seconds: float) -> Deadline:
+        """A deadline for a part of the work: so many seconds from now, and never later than this one.
+
+        Args:
+            seconds: for the part, of which a second (of a short one, a tenth) is kept to use what it gave.
+        """
+        part = Deadline(seconds, self._clock)
+        part._within = self
+        return part
 
 
 def timeout_seconds(context: Any) -> float:

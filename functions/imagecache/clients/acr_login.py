@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
 # isort: split
-from .aliyun_sdk import Connections  # first, see there
+from .aliyun_sdk import EciConnections  # first, see there
 
 # isort: split
 from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
@@ -73,7 +73,7 @@ class AcrConnections:
     """
 
     clock: Callable[[], float] = time.time
-    clients: Connections = field(default_factory=Connections, repr=False)
+    clients: EciConnections = field(default_factory=EciConnections, repr=False)
     kept: dict[tuple[str, str, str], _Kept] = field(default_factory=dict, repr=False)
 
 

@@ -14,7 +14,7 @@ from aliyunsdkcore.vendored.requests.packages.urllib3.util import ssl_
 
 from ..base.credentials import Credentials
 
-__all__ = ["Connections"]
+__all__ = ["EciConnections"]
 
 
 def silence_sdk_loggers() -> None:
@@ -38,7 +38,7 @@ silence_sdk_loggers()
 ssl_.HAS_SNI = ssl.HAS_SNI
 
 
-class Connections:
+class EciConnections:
     """Connections to ECI that outlive an invocation, whatever credentials the next one has."""
 
     def __init__(self) -> None:

@@ -41,7 +41,7 @@ from ..base.environment import is_loopback
 from ..base.errors import EciError, TransientError
 from ..base.reasons import Reason
 from ..model.image_cache import ImageCache, list_of, text_of
-from .aliyun_sdk import Connections
+from .aliyun_sdk import EciConnections
 from .eci_error_codes import ATTEMPTS, classify
 from .eci_gateway import Accepted
 
@@ -87,7 +87,7 @@ class SdkGateway:
         endpoint: str,
         credentials: Credentials,
         deadline: Deadline,
-        connections: Connections,
+        connections: EciConnections,
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -9,31 +9,44 @@ remembers the digests that it is built with.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.errors import BenignError, BusyError, EciError, HeldBackError, TransientError
 from ..base.reasons import Reason, Result
 from ..clients.eci_gateway import EciGateway
+from ..config.settings import Settings
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.entry_memory_of_update import notes_of
 from ..planning.plan import Decision, decide
-from ..planning.update_request import build_update
+from ..planning.update_request import build_update, masked
 from ..planning.wanted_list import Current, parameters_of, wanted_now, what_is_newer
 from ..policy.rules import Rules
-from .follow_up import Aftermath, Sending
+from .applied import Applied
 from .update_limits import UpdateBudget, cooldown_left
 
 if TYPE_CHECKING:
     from .registry_view import RegistryView
 
-__all__ = ["Applier"]
+__all__ = ["Applier", "settled_as"]
+
+_logger = logging.getLogger(__name__)
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
+
+
+class _Sending(NamedTuple):
+    """One update that is sent: the request, facts for its records, and when it and the work began."""
+
+    request: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    began: datetime
+    started: float
 
 
 @dataclass(frozen=True)
@@ -41,63 +54,69 @@ class Applier:
     """Applies decisions.
 
     Attributes:
-        gateway: the calls to ECI.
-        aftermath: told what became of each decision.
-        skew: how far the registry's clock may be off.
-        rules: policies, cooldowns and parameters.
+        eci: the calls to ECI.
+        settings: of this invocation.
         view: what registries have now; None where no rule asks them.
         budget: how many updates may still be made.
-        dry_run: never update, whatever the change says.
+        attempt: of the follow task that is running, 0 at the other entry points.
     """
 
-    gateway: EciGateway
-    aftermath: Aftermath
-    skew: timedelta
-    rules: Rules
+    eci: EciGateway
+    settings: Settings
     view: RegistryView | None
     budget: UpdateBudget
-    dry_run: bool = False
+    attempt: int
 
-    def apply(self, decisions: Iterable[Decision]) -> None:
-        """Carry out decisions; one record for each."""
+    @property
+    def rules(self) -> Rules:
+        """Policies, cooldowns and parameters."""
+        return self.settings.rules
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the registry's clock may be off."""
+        return timedelta(seconds=self.settings.clock_skew_seconds)
+
+    def apply(self, planned: Iterable[Applied]) -> Iterator[Applied]:
+        """Carry out decisions, those first that need no cache to be read."""
         concerned: dict[tuple[str, str], list[Decision]] = {}
-        for decision in decisions:
-            if decision.cache is not None and decision.result in {
-                Result.REFRESHED,
-                Result.UNCHANGED,
-            }:
-                key = (decision.cache.region_id, decision.cache.image_cache_id)
-                concerned.setdefault(key, []).append(decision)
+        for each in planned:
+            decision = each.decision
+            cache = decision.cache if decision.result in {Result.REFRESHED, Result.UNCHANGED} else None
+            if cache is None or each.error:
+                yield each
             else:
-                self.aftermath.settled([decision], time.monotonic())
+                concerned.setdefault((cache.region_id, cache.image_cache_id), []).append(decision)
         for (region_id, image_cache_id), group in concerned.items():
-            self._apply_to_cache(region_id, image_cache_id, group)
+            yield from self._apply_to_cache(region_id, image_cache_id, group)
 
-    def _apply_to_cache(self, region_id: str, image_cache_id: str, group: Sequence[Decision]) -> None:
+    def _apply_to_cache(
+        self, region_id: str, image_cache_id: str, group: Sequence[Decision]
+    ) -> Iterator[Applied]:
         started = time.monotonic()
         try:
-            cache = self.gateway.describe_image_cache(region_id, image_cache_id)
+            cache = self.eci.describe_image_cache(region_id, image_cache_id)
         except EciError as error:
-            self.aftermath.failed(group, error, started, update_calls=0)
+            yield from _not_done(group, error, started)
             return
         if cache is None:
-            self.aftermath.settled(map(self._gone, group), started)
+            yield from (Applied(self._gone(decision), started=started) for decision in group)
             return
         settled, wanted = self._plan_again(cache, group)
-        self.aftermath.settled(settled, started)
+        yield from (settled_as(decision, started) for decision in settled)
         if wanted:
-            self.update(cache, wanted, started)
+            yield from self.update(cache, wanted, started)
 
-    def update(self, cache: ImageCache, wanted: Sequence[Decision], started: float) -> None:
+    def update(self, cache: ImageCache, wanted: Sequence[Decision], started: float) -> Iterator[Applied]:
         """Update one cache for all decisions that want it.
 
         Args:
             cache: as just described.
             wanted: decisions for it; the last one's list is sent.
-            started: when work on the cache began, on the monotonic clock.
+            started: when work on the cache began, on the monotonic clock, in seconds.
         """
         began = datetime.now(timezone.utc)
-        dry_run = self.dry_run or any(decision.change.dry_run for decision in wanted)
+        dry_run = self.settings.dry_run or any(decision.change.dry_run for decision in wanted)
         try:
             not_now = self._not_now(cache, wanted, began)
             if not_now is not None and not dry_run:
@@ -105,7 +124,7 @@ class Applier:
             current = wanted_now(cache, wanted, self.view)
             repairs = all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted)
             if repairs and not what_is_newer(cache, current):
-                self._repaired_already(cache, wanted, current, started)
+                yield from _repaired_already(wanted, current, started)
                 return
             wanted = [replace(decision, images_after=current.images) for decision in wanted]
             request = build_update(
@@ -113,20 +132,26 @@ class Applier:
                 current.images,
                 [decision.change for decision in wanted],
                 began=began,
-                attempt=self.aftermath.attempt,
+                attempt=self.attempt,
                 notes=notes_of(wanted, current.digests, began, self.skew, self.rules),
                 extra=parameters_of(cache, current.images, self.rules),
             )
         except EciError as error:
-            self.aftermath.failed(wanted, error, started, update_calls=0)
+            yield from _not_done(wanted, error, started)
             return
-        registry_error = "; ".join(current.problems)
+        facts: dict[str, Any] = {
+            "client_token": request["ClientToken"],
+            "registry_error": "; ".join(current.problems),
+        }
         self.budget.spend(cache.image_cache_id, began, dry_run=dry_run)
         if dry_run:
-            held = "" if not_now is None else not_now.message
-            self.aftermath.planned(wanted, request, Sending(began, started, registry_error), held)
+            later = f"; not now: {not_now.message}" if not_now else ""
+            facts |= {"update_calls": 0, "request": masked(request)}
+            for each in wanted:
+                planned = replace(each, result=Result.PLANNED, message=each.message + later)
+                yield Applied(planned, facts=facts, started=started)
         else:
-            self._send(cache, wanted, request, Sending(began, started, registry_error))
+            yield from self._send(cache, wanted, _Sending(request, facts, began, started))
 
     def _not_now(
         self, cache: ImageCache, wanted: Sequence[Decision], now: datetime
@@ -146,55 +171,34 @@ class Applier:
             return HeldBackError(Reason.COOLING_DOWN, message, delay_seconds=left)
         return self.budget.capped(now)
 
-    def _repaired_already(
-        self, cache: ImageCache, wanted: Sequence[Decision], current: Current, started: float
-    ) -> None:
-        """A repair by what registries have, for which they give no reason any more.
-
-        Raises:
-            TransientError: they did not answer, so it is not known.
-        """
-        if current.unread:
-            raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
-        message = "registries have nothing newer than what the cache was built with"
-        self.aftermath.settled(
-            [
-                replace(
-                    decision,
-                    result=Result.UNCHANGED,
-                    reason=Reason.COVERED,
-                    message=message,
-                    cache=cache,
-                    images_after=(),
-                )
-                for decision in wanted
-            ],
-            started,
-        )
-
-    def _send(
-        self,
-        cache: ImageCache,
-        wanted: Sequence[Decision],
-        request: Mapping[str, Any],
-        sending: Sending,
-    ) -> None:
-        started = sending.started
+    def _send(self, cache: ImageCache, wanted: Sequence[Decision], sending: _Sending) -> Iterator[Applied]:
+        error: EciError | None = None
+        update_began: datetime | None = None
+        facts = sending.facts
+        sent: dict[str, Any] = {}
         try:
-            accepted = self.gateway.update_image_cache(request)
-        except BenignError as error:
-            self.aftermath.benign(wanted, error, request, started)
-        except EciError as error:
-            if error.reason is Reason.NOT_FOUND and self._is_gone(cache):
-                self.aftermath.settled(map(self._gone, wanted), started)
+            accepted = self.eci.update_image_cache(sending.request)
+            sent = {"update_calls": accepted.calls, "eci_request_id": accepted.request_id}
+            update_began = sending.began
+        except BenignError as benign:
+            _logger.warning("%s for image cache %s: nothing was rebuilt", benign.code, cache.image_cache_id)
+            result = Result.UNCHANGED if benign.reason is Reason.NO_NEED_UPDATE else Result.PLANNED
+            wanted = [
+                replace(decision, result=result, reason=benign.reason, message=benign.message)
+                for decision in wanted
+            ]
+            sent = {"update_calls": benign.calls, "eci_request_id": benign.request_id}
+        except EciError as failure:
+            if failure.reason is Reason.NOT_FOUND and self._is_gone(cache):
+                wanted, facts = [self._gone(decision) for decision in wanted], {}
             else:
-                self.aftermath.failed(wanted, error, started, update_calls=error.calls, request=request)
-        else:
-            self.aftermath.accepted(wanted, accepted, request, sending)
+                error, sent = failure, {"update_calls": failure.calls}
+        for decision in wanted:
+            yield Applied(decision, error, update_began, {**facts, **sent}, sending.started)
 
     def _is_gone(self, cache: ImageCache) -> bool:
         try:
-            return self.gateway.describe_image_cache(cache.region_id, cache.image_cache_id) is None
+            return self.eci.describe_image_cache(cache.region_id, cache.image_cache_id) is None
         except EciError:
             # The failure that asked this question is recorded in full; this one adds nothing to it.
             return False
@@ -202,7 +206,7 @@ class Applier:
     def _gone(self, decision: Decision) -> Decision:
         """The decision for a cache that is no more; a requester is told, a follow task ends quietly."""
         change = decision.change
-        requested = isinstance(change, CacheRequest) and change.single and not self.aftermath.attempt
+        requested = isinstance(change, CacheRequest) and change.single and not self.attempt
         return Decision(
             change,
             decision.cache,
@@ -239,3 +243,36 @@ class Applier:
 def _pushed_at(decision: Decision) -> datetime:
     pushed_at = decision.change.pushed_at if isinstance(decision.change, PushEvent) else None
     return pushed_at or _BEFORE_ALL
+
+
+def settled_as(decision: Decision, started: float) -> Applied:
+    """A decision that needs no update; one that a running update covers waits for its end.
+
+    Args:
+        decision: with the cache as just described.
+        started: when work on the cache began, on the monotonic clock, in seconds.
+    """
+    running = decision.covered_by if decision.cache and not decision.cache.updatable else None
+    return Applied(decision, update_began=running.began if running else None, started=started)
+
+
+def _not_done(decisions: Iterable[Decision], error: EciError, started: float) -> Iterator[Applied]:
+    """Decisions whose update was not even sent."""
+    for decision in decisions:
+        yield Applied(decision, error, facts={"update_calls": 0}, started=started)
+
+
+def _repaired_already(wanted: Sequence[Decision], current: Current, started: float) -> Iterator[Applied]:
+    """A repair for which registries give no reason any more.
+
+    Raises:
+        TransientError: they did not answer, so it is not known.
+    """
+    if current.unread:
+        raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
+    message = "registries have nothing newer than what the cache was built with"
+    for decision in wanted:
+        covered = replace(
+            decision, result=Result.UNCHANGED, reason=Reason.COVERED, message=message, images_after=()
+        )
+        yield Applied(covered, started=started)

@@ -15,19 +15,20 @@ for this change was accepted.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ..base.errors import BusyError, EciError, ErrorClass
+from ..base.errors import BusyError, EciError, PermanentError
 from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import READY, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision, decide
 from ..planning.update_memory import carries, covering_update, has_wanted_list, last_update
-from .apply import Applier
+from .applied import Applied
+from .apply import Applier, settled_as
 from .follow_task import Progress
-from .records import describe_decision
 
 __all__ = ["FollowLook"]
 
@@ -41,45 +42,41 @@ class FollowLook:
     Attributes:
         applier: makes the calls.
         progress: the change and how far it has come.
-        rebuilds: how often an update that ended in UpdateFailed is made again.
     """
 
     applier: Applier
     progress: Progress
-    rebuilds: int
 
-    def take(self) -> None:
-        """Look, act, record."""
+    def take(self) -> Iterator[Applied]:
+        """Look and act."""
         started = time.monotonic()
         progress = self.progress
         message = "the image cache was deleted, or the function's role may not see it"
         unseen = Decision(progress.change, None, Result.IGNORED, Reason.CACHE_GONE, message)
-        place = {
-            "region_id": progress.region_id,
-            "image_cache_id": progress.image_cache_id,
-        }
+        place = {"region_id": progress.region_id, "image_cache_id": progress.image_cache_id}
         try:
-            cache = self.applier.gateway.describe_image_cache(progress.region_id, progress.image_cache_id)
+            cache = self.applier.eci.describe_image_cache(progress.region_id, progress.image_cache_id)
         except EciError as error:
-            facts = {**describe_decision(unseen), **place, "attempt": progress.attempt}
-            self.applier.aftermath.failed_change(progress, error, facts)
+            yield Applied(unseen, error, progress.update_began, place, started)
             return
         if cache is None:
-            self.applier.aftermath.settled([unseen], started, **place)
+            yield Applied(unseen, facts=place, started=started)
             return
         began = self._covered_since(cache)
-        if began is not None and cache.status == READY:
-            self._landed(cache, began, started)
-        elif began is not None:
-            self._running(cache, began, started)
+        if began is not None:
+            yield self._covered(cache, began, started)
         elif self._superseded(cache):
             message = "the cache has got another list since this one was asked for"
             decision = Decision(progress.change, cache, Result.IGNORED, Reason.SUPERSEDED, message)
-            self.applier.aftermath.settled([decision], started)
-        elif cache.status == UPDATE_FAILED and self._repeated(cache) > self.rebuilds:
-            self._failed_for_good(cache, started)
+            yield Applied(decision, started=started)
+        elif cache.status == UPDATE_FAILED and self._repeated(cache) > self._most_rebuilds:
+            yield self._failed_for_good(cache, started)
         else:
-            self._act(cache, started)
+            yield from self._act(cache, started)
+
+    @property
+    def _most_rebuilds(self) -> int:
+        return self.applier.settings.follow.rebuilds
 
     def _covered_since(self, cache: ImageCache) -> datetime | None:
         """When the update began that has the change and is running or Ready, or None."""
@@ -93,7 +90,7 @@ class FollowLook:
 
     def _superseded(self, cache: ImageCache) -> bool:
         """Whether a list that is to be set is older than the one that the cache has."""
-        change, seen = self.progress.change, self.progress.images_seen
+        change, seen = self.progress.change, self.progress.origin.images_seen
         wanted = change.images if isinstance(change, CacheRequest) else None
         return wanted is not None and seen is not None and cache.images not in {seen, wanted}
 
@@ -102,54 +99,36 @@ class FollowLook:
         last = last_update(cache)
         # A cache that cannot remember: what the tasks of this change did is what is known.
         if last is None:
-            return self.progress.rebuilds + 1
+            return self.progress.origin.rebuilds + 1
         # Updates that were for other changes say nothing of this one: it may be what mends the image.
         return last.rebuilds + 1 if carries(last, self.progress.change) else 0
 
-    def _landed(self, cache: ImageCache, began: datetime, started: float) -> None:
+    def _covered(self, cache: ImageCache, began: datetime, started: float) -> Applied:
+        """Landed, or to be looked at again while its update runs."""
         change = self.progress.change
-        facts = self._facts(cache, began, started)
+        facts: dict[str, Any] = {"covered_by": began.isoformat()}
+        message = f"Ready after the update that began at {began.isoformat()}"
+        decision = Decision(change, cache, Result.LANDED, Reason.LANDED, message)
+        if cache.status != READY:
+            error = BusyError(Reason.UPDATE_RUNNING, f"the update that began at {began.isoformat()} runs")
+            return Applied(decision, error, began, facts, started)
         if isinstance(change, PushEvent) and change.pushed_at is not None:
             seconds = (datetime.now(timezone.utc) - change.pushed_at).total_seconds()
             facts["staleness_seconds"] = round(max(0.0, seconds), 3)
-        message = f"Ready after the update that began at {began.isoformat()}"
-        self.applier.aftermath.recorder.record(Result.LANDED, Reason.LANDED, message, facts)
+        return Applied(decision, facts=facts, started=started)
 
-    def _running(self, cache: ImageCache, began: datetime, started: float) -> None:
-        progress = replace(self.progress, update_began=began)
-        error = BusyError(Reason.UPDATE_RUNNING, f"the update that began at {began.isoformat()} runs")
-        self.applier.aftermath.failed_change(progress, error, self._facts(cache, began, started))
-
-    def _failed_for_good(self, cache: ImageCache, started: float) -> None:
+    def _failed_for_good(self, cache: ImageCache, started: float) -> Applied:
         last = cache.last_warning or "the cache tells no reason"
-        self.applier.aftermath.recorder.failure(
-            Reason.UPDATE_FAILED,
-            f"UpdateFailed after {self.rebuilds} repetitions: {last}"[:1000],
-            self._facts(cache, None, started),
-            error_class=ErrorClass.PERMANENT,
-        )
+        message = f"UpdateFailed after {self._most_rebuilds} repetitions: {last}"[:1000]
+        decision = Decision(self.progress.change, cache, Result.FAILED, Reason.UPDATE_FAILED, message)
+        return Applied(decision, PermanentError(Reason.UPDATE_FAILED, message), started=started)
 
-    def _act(self, cache: ImageCache, started: float) -> None:
-        decision = decide(cache, self.progress.change, self.applier.skew, self.applier.rules)
-        if decision is None:
-            message = "when the cache was read again, the change no longer concerned it"
-            decision = Decision(
-                self.progress.change,
-                cache,
-                Result.IGNORED,
-                Reason.NO_LONGER_LISTED,
-                message,
-            )
-        if decision.result is Result.REFRESHED:
-            self.applier.update(cache, [decision], started)
+    def _act(self, cache: ImageCache, started: float) -> Iterator[Applied]:
+        change = self.progress.change
+        decision = decide(cache, change, self.applier.skew, self.applier.rules)
+        if decision is not None and decision.result is Result.REFRESHED:
+            yield from self.applier.update(cache, [decision], started)
         else:
-            self.applier.aftermath.settled([decision], started)
-
-    def _facts(self, cache: ImageCache, began: datetime | None, started: float) -> dict[str, Any]:
-        seen = Decision(self.progress.change, cache, Result.LANDED, Reason.LANDED, "")
-        return {
-            **describe_decision(seen),
-            "attempt": self.progress.attempt,
-            "covered_by": began.isoformat() if began else None,
-            "duration_ms": round((time.monotonic() - started) * 1000, 1),
-        }
+            message = "when the cache was read again, the change no longer concerned it"
+            ended = Decision(change, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, message)
+            yield settled_as(decision or ended, started)

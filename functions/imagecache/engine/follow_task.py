@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from ..base.errors import HandOffError, InputError
+from ..base.errors import InputError
 from ..base.json_schema import validate
 from ..base.reasons import Reason
+from ..clients.clients import Clients
 from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.selector import CacheSelector
 
-__all__ = ["Follower", "Progress", "TaskStore", "message_document", "read_message"]
+__all__ = ["Follower", "Origin", "Progress", "message_document", "read_message"]
 
 VERSION = 1
 LONGEST_DELAY_SECONDS = 3600
@@ -31,11 +32,21 @@ DUPLICATE_WINDOW_SECONDS = 300
 """Deliveries of one change in one such window share their follow tasks."""
 
 
-class TaskStore(Protocol):
-    """Where follow tasks are stored."""
+@dataclass(frozen=True)
+class Origin:
+    """Where a change stands when an invocation begins.
 
-    def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> None:
-        """Store a task, or raise ``HandOffError``; a task with the same id counts as stored."""
+    Attributes:
+        began: when it first arrived, with a zone.
+        attempt: 0 at the entry point that it came through, then counted up by each follow task.
+        rebuilds: how often its update was made again after it had failed.
+        images_seen: the list that the change found first, where it sets a new one.
+    """
+
+    began: datetime
+    attempt: int = 0
+    rebuilds: int = 0
+    images_seen: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,23 +55,17 @@ class Progress:
 
     Attributes:
         change: the change.
-        began: when it first arrived, with a zone.
-        attempt: 0 at the entry point that it came through, then counted up by each follow task.
+        origin: where it stood.
         region_id: where its cache is, empty while it is not planned.
         image_cache_id: its cache, empty while it is not planned.
         update_began: when the update began that is waited for; None where there is none yet.
-        rebuilds: how often its update was made again after it had failed.
-        images_seen: the list that the change found first, where it sets a new one.
     """
 
     change: Change
-    began: datetime
-    attempt: int = 0
+    origin: Origin
     region_id: str = ""
     image_cache_id: str = ""
     update_began: datetime | None = None
-    rebuilds: int = 0
-    images_seen: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,22 +75,21 @@ class Follower:
     Attributes:
         settings: delays and limits.
         now: the time of this invocation, with a zone.
-        open_store: makes the store; None where no follow function is configured.
+        clients: have the store.
     """
 
     settings: FollowSettings
     now: datetime
-    open_store: Callable[[], TaskStore] | None
-    _opened: list[TaskStore] = field(default_factory=list, repr=False, compare=False)
+    clients: Clients
 
     @property
     def enabled(self) -> bool:
         """Whether there is a follow function to hand off to."""
-        return self.open_store is not None
+        return bool(self.settings.function)
 
     def expired(self, progress: Progress) -> bool:
         """Whether the change is to be given up."""
-        return self.now - progress.began >= timedelta(seconds=self.settings.give_up_seconds)
+        return self.now - progress.origin.began >= timedelta(seconds=self.settings.give_up_seconds)
 
     def store(self, progress: Progress, *, capacity: bool = False, delay_seconds: float | None = None) -> str:
         """Store the next look.
@@ -99,19 +103,16 @@ class Follower:
             The task's id, the same for the same change, cache, attempt and update.
 
         Raises:
-            HandOffError: when it is not known to be stored.
+            HandOffError: when Function Compute did not confirm that it stored the task.
         """
-        if self.open_store is None:
-            raise HandOffError("no follow function is configured")
-        if not self._opened:
-            self._opened.append(self.open_store())
-        document = message_document(progress, attempt=progress.attempt + 1)
+        attempt = progress.origin.attempt
+        document = message_document(progress, attempt=attempt + 1)
         payload = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
         task_id = _task_id(document, progress)
-        delay = self.settings.max_seconds if capacity else self._delay(progress.attempt)
+        delay = self.settings.max_seconds if capacity else self._delay(attempt)
         if delay_seconds is not None:
             delay = min(max(1, math.ceil(delay_seconds)), LONGEST_DELAY_SECONDS)
-        self._opened[0].store(payload, task_id=task_id, delay_seconds=delay)
+        self.clients.task_store.store(payload, task_id=task_id, delay_seconds=delay)
         return task_id
 
     def _delay(self, attempt: int) -> int:
@@ -124,7 +125,7 @@ def message_document(progress: Progress, *, attempt: int) -> dict[str, Any]:
     document: dict[str, Any] = {
         "version": VERSION,
         "attempt": attempt,
-        "began": progress.began.isoformat(),
+        "began": progress.origin.began.isoformat(),
         "change": _change_document(progress.change),
     }
     if progress.image_cache_id:
@@ -133,10 +134,10 @@ def message_document(progress: Progress, *, attempt: int) -> dict[str, Any]:
         document["regionId"] = progress.region_id
     if progress.update_began:
         document["updateBegan"] = progress.update_began.isoformat()
-    if progress.rebuilds:
-        document["rebuilds"] = progress.rebuilds
-    if progress.images_seen is not None:
-        document["imagesSeen"] = list(progress.images_seen)
+    if progress.origin.rebuilds:
+        document["rebuilds"] = progress.origin.rebuilds
+    if progress.origin.images_seen is not None:
+        document["imagesSeen"] = list(progress.origin.images_seen)
     return document
 
 
@@ -150,13 +151,15 @@ def read_message(document: Any) -> Progress:
     images_seen = document.get("imagesSeen")
     return Progress(
         change=_read_change(document["change"]),
-        began=_moment(document["began"], "/began"),
-        attempt=int(document["attempt"]),
+        origin=Origin(
+            _moment(document["began"], "/began"),
+            int(document["attempt"]),
+            int(document.get("rebuilds", 0)),
+            None if images_seen is None else tuple(images_seen),
+        ),
         region_id=document.get("regionId", ""),
         image_cache_id=document.get("imageCacheId", ""),
         update_began=_moment(document["updateBegan"], "/updateBegan") if "updateBegan" in document else None,
-        rebuilds=int(document.get("rebuilds", 0)),
-        images_seen=None if images_seen is None else tuple(images_seen),
     )
 
 
@@ -176,7 +179,7 @@ def _task_id(document: Mapping[str, Any], progress: Progress) -> str:
     The same for the deliveries of one change that come within minutes of each other. The platform refuses an
     id for ever; a change that is delivered again long after it was given up has to get a new one.
     """
-    window = int(progress.began.timestamp()) // DUPLICATE_WINDOW_SECONDS
+    window = int(progress.origin.began.timestamp()) // DUPLICATE_WINDOW_SECONDS
     facts = [progress.change.change_id, window]
     facts += [document.get(key, "") for key in ("regionId", "imageCacheId", "updateBegan")]
     digest = hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:40]

@@ -6,56 +6,64 @@ the image, between the listing and the push would be missed, and the push lost w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ..base.timestamps import CLOCK_SKEW
 from ..clients.eci_gateway import EciGateway
-from ..model.image_cache import Listing
+from ..config.settings import Settings
+from ..model.image_cache import ImageCache, Listing
 
 __all__ = ["LISTING_LIFETIME", "Listings"]
 
 LISTING_LIFETIME = timedelta(seconds=30)
 
 
+@dataclass(frozen=True)
 class Listings:
-    """The last listing of each region, by the endpoint that gave it."""
+    """The listings of one invocation.
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], Listing] = {}
+    Attributes:
+        eci: asked when the kept listing is too old.
+        settings: of this invocation.
+        now: when the invocation began; a listing of this very invocation always serves.
+        kept: the last listing of each (endpoint, region), which outlives the invocation.
+    """
 
-    def current(  # noqa: PLR0913 - what makes a listing right, by name
-        self,
-        gateway: EciGateway,
-        region_id: str,
-        *,
-        endpoint: str,
-        now: datetime,
-        since: datetime | None,
-        skew: timedelta = CLOCK_SKEW,
-    ) -> Listing:
-        """A listing that is right for a change.
+    eci: EciGateway
+    settings: Settings
+    now: datetime
+    kept: dict[tuple[str, str], Listing] = field(repr=False)
+
+    def current(self, region_id: str, since: datetime | None = None) -> Listing:
+        """A listing that is right for a push.
 
         Args:
-            gateway: asked when the kept listing is too old.
             region_id: the region.
-            endpoint: the gateway's endpoint; another endpoint is another account's caches.
-            now: the time of this invocation; a listing of this very invocation always serves.
             since: the latest moment the push can have happened; None: only one of this invocation serves.
-            skew: how far the registry's clock may be off.
 
         Raises:
             EciError: when the region could not be listed.
         """
-        kept = self._kept.get((endpoint, region_id))
-        if kept is not None and self._serves(kept, now, since, skew):
+        key = (self.settings.eci_endpoint, region_id)
+        kept = self.kept.get(key)
+        if kept is not None and self._serves(kept, since):
             return kept
-        listing = Listing(region_id, gateway.list_image_caches(region_id), now)
-        self._kept[endpoint, region_id] = listing
+        self.kept[key] = listing = Listing(region_id, self.eci.list_image_caches(region_id), self.now)
         return listing
 
-    @staticmethod
-    def _serves(kept: Listing, now: datetime, since: datetime | None, skew: timedelta) -> bool:
-        if kept.listed_at == now:
+    def all_caches(self) -> Iterator[ImageCache]:
+        """Every cache of the regions that are looked after.
+
+        Raises:
+            EciError: when a region could not be listed.
+        """
+        for region_id in self.settings.regions:
+            yield from self.current(region_id).caches
+
+    def _serves(self, kept: Listing, since: datetime | None) -> bool:
+        if kept.listed_at == self.now:
             return True
-        young = timedelta(0) <= now - kept.listed_at <= LISTING_LIFETIME
+        young = timedelta(0) <= self.now - kept.listed_at <= LISTING_LIFETIME
+        skew = timedelta(seconds=self.settings.clock_skew_seconds)
         return young and since is not None and kept.listed_at >= since + skew

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TextIO
@@ -15,7 +16,7 @@ from typing import Any, TextIO
 from ..base.errors import EciError, ErrorClass
 from ..base.reasons import Reason, Result
 from ..model.change import Change, Notice, PushEvent
-from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED
+from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision
 
 __all__ = [
@@ -25,8 +26,7 @@ __all__ = [
     "Outcome",
     "Recorder",
     "answer_document",
-    "describe_change",
-    "describe_decision",
+    "describe",
 ]
 
 Outcome = dict[str, Any]
@@ -160,43 +160,56 @@ def answer_document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return document
 
 
-def describe_change(change: Change) -> dict[str, Any]:
-    """The facts of a record that follow from the change."""
+def describe(
+    subject: Change | Decision, more: Mapping[str, Any] | None = None, *, started: float | None = None
+) -> dict[str, Any]:
+    """All facts of a record that follow from the change, the decision and what came of it.
+
+    Args:
+        subject: the decision, or a change that no decision was made of.
+        more: what is known beyond it; of two values under one key this one counts.
+        started: when work on it began, on the monotonic clock, in seconds.
+    """
+    decision = subject if isinstance(subject, Decision) else None
+    change = subject.change if isinstance(subject, Decision) else subject
     facts: dict[str, Any] = {
         "source": change.source,
         "event_id": change.event_id,
         "change_id": change.change_id,
         "region_id": change.region_id,
+        "dry_run": change.dry_run or None,
     }
-    if change.dry_run:
-        facts["dry_run"] = True
     if isinstance(change, PushEvent):
-        pushed_at = change.pushed_at.isoformat() if change.pushed_at else None
-        facts.update(image=change.image, digest=change.digest, pushed_at=pushed_at)
-    return facts
+        facts |= {"image": change.image, "digest": change.digest, "pushed_at": _text(change.pushed_at)}
+    if decision is not None:
+        facts |= {
+            "caches_seen": decision.caches_seen,
+            "rule": decision.rule.name if decision.rule else None,
+            "covered_by": _text(decision.covered_by.began) if decision.covered_by else None,
+            "images_after": list(decision.images_after) or None,
+            "error": {"class": ErrorClass.INPUT.value} if decision.result is Result.REJECTED else None,
+        }
+        if decision.cache is not None:
+            facts |= _describe_cache(decision.cache)
+    if started is not None:
+        facts["duration_ms"] = round((time.monotonic() - started) * 1000, 1)
+    facts |= more or {}
+    return {key: value for key, value in facts.items() if value is not None}
 
 
-def describe_decision(decision: Decision) -> dict[str, Any]:
-    """The facts of a record that follow from the change and the cache."""
-    facts = describe_change(decision.change)
-    facts["caches_seen"] = decision.caches_seen
-    cache = decision.cache
-    if cache is not None:
-        facts.update(
-            region_id=cache.region_id,
-            image_cache_id=cache.image_cache_id,
-            image_cache_name=cache.name,
-            cache_status=cache.status,
-            images_before=list(cache.images),
-            cache_event=cache.last_warning if cache.status == UPDATE_FAILED else None,
-        )
-    if decision.rule is not None:
-        facts["rule"] = decision.rule.name
-    if decision.covered_by:
-        facts["covered_by"] = decision.covered_by.began.isoformat()
-    if decision.images_after:
-        facts["images_after"] = list(decision.images_after)
-    return facts
+def _describe_cache(cache: ImageCache) -> dict[str, Any]:
+    return {
+        "region_id": cache.region_id,
+        "image_cache_id": cache.image_cache_id,
+        "image_cache_name": cache.name,
+        "cache_status": cache.status,
+        "images_before": list(cache.images),
+        "cache_event": cache.last_warning if cache.status == UPDATE_FAILED else None,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _present(**facts: Any) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from ..base.errors import ErrorClass
+from ..base.errors import TransientError
 from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest
 from ..model.image_cache import READY, ImageCache, Listing
 from ..model.selector import CacheSelector
 from ..planning.plan import Decision
 from ..planning.wanted_list import what_is_newer
-from .records import Recorder, describe_change, describe_decision
+from .applied import Applied
 from .registry_view import RegistryView
 
 __all__ = ["sweep_registries"]
@@ -28,52 +28,40 @@ def sweep_registries(
     sweep: CacheRequest,
     decisions: Sequence[Decision],
     view: RegistryView,
-    recorder: Recorder,
-) -> list[Decision]:
+) -> list[Applied]:
     """The decisions of a sweep, with one more for each cache that registries have newer images for.
+
+    A cache about which a registry did not answer is a failure, which the retry of the tick may mend.
 
     Args:
         listings: the regions that could be listed.
         sweep: the sweep.
         decisions: what it does without asking registries.
         view: asks registries.
-        recorder: gets a record for each cache about which a registry did not answer; it is a failure that the
-            platform's retry of the tick may mend.
 
     Returns:
         The decision that says that there is nothing to repair only where that is known.
     """
-    found = [decision for decision in decisions if decision.cache is not None]
-    seen = {decision.cache.image_cache_id for decision in found if decision.cache}
+    found = [Applied(decision) for decision in decisions if decision.cache is not None]
+    seen = {decision.cache.image_cache_id for decision in decisions if decision.cache}
     caches = _ready(listings, sweep, seen)
     # The other half is for the updates, which ask again: what was read before one began may be old by then.
     until = view.remaining() * _SHARE
     survey = view.survey()
-    told = False
     for number, cache in enumerate(caches):
         current = survey.current(cache, cache.images) if view.remaining() > until else None
         why = what_is_newer(cache, current) if current else ""
         if current is None or (current.unread and not why and view.remaining() <= until):
-            recorder.record(
-                Result.IGNORED,
-                Reason.SWEEP_UNFINISHED,
-                f"there was time to ask registries about {number} of {len(caches)} image caches",
-                describe_change(sweep),
-            )
-            told = True
+            message = f"there was time to ask registries about {number} of {len(caches)} image caches"
+            found.append(Applied(Decision(sweep, None, Result.IGNORED, Reason.SWEEP_UNFINISHED, message)))
             break
         if why:
-            found.append(_repair(sweep, cache, why, current.images))
+            found.append(Applied(_repair(sweep, cache, why, current.images)))
         elif current.unread:
-            told = True
-            facts = describe_decision(Decision(sweep, cache, Result.FAILED, Reason.REGISTRY_UNREADABLE, ""))
-            recorder.failure(
-                Reason.REGISTRY_UNREADABLE,
-                "; ".join(current.problems),
-                facts,
-                error_class=ErrorClass.TRANSIENT,
-            )
-    return found if found or told else list(decisions)
+            error = TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems))
+            unread = Decision(sweep, cache, Result.FAILED, error.reason, error.message)
+            found.append(Applied(unread, error, deferrable=False))
+    return found or [Applied(decision) for decision in decisions]
 
 
 def _repair(sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str, ...]) -> Decision:

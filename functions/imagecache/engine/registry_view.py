@@ -6,9 +6,10 @@ A registry that does not answer leaves its repositories as they are, and says so
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ..base.errors import RegistryError
+from ..clients.clients import Clients
 from ..clients.registry_reader import RegistryReader, RememberingReader
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
@@ -27,25 +28,22 @@ class RegistryView:
 
     Args:
         rules: the rules.
-        open_reader: makes the reader; called when something is to be read for the first time.
-        remaining: seconds that are left for reading.
+        clients: have the reader, and say how long it may read.
+        reader: asked instead of the clients' own.
     """
 
-    def __init__(
-        self, rules: Rules, open_reader: Callable[[], RegistryReader], remaining: Callable[[], float]
-    ) -> None:
+    def __init__(self, rules: Rules, clients: Clients, reader: RegistryReader | None = None) -> None:
         self._rules = rules
-        self._open_reader = open_reader
-        self._remaining = remaining
-        self._reader: RegistryReader | None = None
+        self._clients = clients
+        self._reader = reader
 
     def survey(self) -> RegistryView:
-        """A view that asks each thing once, for comparing many caches; what it knows may be old by then."""
-        return RegistryView(self._rules, lambda: RememberingReader(self._open()), self._remaining)
+        """A view that asks each thing once, for comparing many caches; later, what it knows may be old."""
+        return RegistryView(self._rules, self._clients, RememberingReader(self._open()))
 
     def remaining(self) -> float:
         """Seconds that are left for reading."""
-        return self._remaining()
+        return self._clients.reading.remaining()
 
     def current(
         self, cache: ImageCache, images: tuple[str, ...], pushes: Iterable[PushEvent] = ()
@@ -114,6 +112,4 @@ class RegistryView:
         return digest
 
     def _open(self) -> RegistryReader:
-        if self._reader is None:
-            self._reader = self._open_reader()
-        return self._reader
+        return self._reader or self._clients.registries

@@ -1,21 +1,22 @@
-"""What an update costs, held down: cooldowns, and caps on updates per run and per hour.
+"""Limits on what updates cost: cooldowns, and caps on updates per run and per hour.
 
-Held back is not dropped: the change is deferred like one whose cache is busy.
+A change that is held back is not dropped: it is deferred like one whose cache is busy.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ..base.errors import HeldBackError
 from ..base.reasons import Reason
+from ..config.settings import Settings
 from ..model.change import MANUAL, PushEvent
 from ..model.image_cache import READY, ImageCache
 from ..planning.plan import Decision
 from ..planning.update_memory import last_update
+from .listings import Listings
 
 __all__ = ["RecentUpdates", "UpdateBudget", "cooldown_left"]
 
@@ -62,19 +63,15 @@ class UpdateBudget:
     """How many updates one invocation may still make.
 
     Attributes:
-        per_run: the most of one invocation.
-        per_hour: the most within an hour, 0 for any number.
+        settings: the caps, and when a change that met the cap per hour is looked at again.
+        listings: tell all caches; asked once, and only for the cap per hour.
         recent: what this process made.
-        list_caches: all caches of the regions; asked once, and only for the cap per hour.
-        delay_seconds: when a change that met the cap per hour is looked at again.
         made: how many were made, or planned in a dry run.
     """
 
-    per_run: int
-    per_hour: int
+    settings: Settings
+    listings: Listings
     recent: RecentUpdates
-    list_caches: Callable[[], Iterable[ImageCache]]
-    delay_seconds: int
     made: int = 0
     _counted: dict[str, int] | None = field(default=None, repr=False)
     _told: bool = field(default=False, repr=False)
@@ -85,12 +82,13 @@ class UpdateBudget:
         Raises:
             EciError: when the caches have to be listed for it and could not be.
         """
-        if self.made >= self.per_run:
-            message = f"{self.made} updates were made by this run, the most that it may make"
+        if self.made >= self.settings.most_per_run:
+            message = f"this run made {self.made} updates, which is its limit"
             return self._capped(message, None)
-        if self.per_hour and (count := self._within_hour(now)) >= self.per_hour:
-            message = f"{count} updates began within the last hour, of {self.per_hour} that may"
-            return self._capped(message, self.delay_seconds)
+        limit = self.settings.most_per_hour
+        if limit and (count := self._within_hour(now)) >= limit:
+            message = f"{count} updates started within the last hour; the limit is {limit}"
+            return self._capped(message, self.settings.follow.max_seconds)
         return None
 
     def spend(self, image_cache_id: str, began: datetime, *, dry_run: bool = False) -> None:
@@ -102,7 +100,7 @@ class UpdateBudget:
     def _within_hour(self, now: datetime) -> int:
         """What the caches remember, each of its last update, and where this process knows of more, that."""
         if self._counted is None:
-            last = {cache.image_cache_id: last_update(cache) for cache in self.list_caches()}
+            last = {cache.image_cache_id: last_update(cache) for cache in self.listings.all_caches()}
             self._counted = {
                 identifier: 1 for identifier, update in last.items() if update and update.began >= now - _HOUR
             }

@@ -1,7 +1,7 @@
 """The frame around every entry point: settings, records, the engine, and what becomes of errors.
 
-What a warm instance keeps between invocations is in ``warm``. The frame never lets
-a fault end in success: whatever goes wrong is recorded and then raised, or answered with a 5xx.
+The frame never lets a fault end in success: whatever goes wrong is recorded and then raised, or answered with
+a 5xx.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.credentials import Credentials, read_credentials
 from ..base.deadline import HAND_OFF_SECONDS, Deadline, timeout_seconds
 from ..base.environment import Environment
 from ..base.errors import (
+    CredentialsError,
     DoorError,
     ErrorClass,
     InputError,
@@ -27,17 +28,14 @@ from ..base.errors import (
     SettingsError,
 )
 from ..base.reasons import Reason, Result
-from ..clients.eci_gateway import EciGateway
+from ..clients.clients import LiveClients
 from ..config.settings import Settings, read_settings
 from ..engine.engine import Engine
-from ..engine.follow_task import Follower, Progress, TaskStore
+from ..engine.follow_task import Progress
 from ..engine.records import RETRIED, Outcome, Recorder, answer_document
+from ..engine.warm import Warm
 from ..model.change import Item, Notice
 from ..policy.rules import NO_RULES, Rules
-from .warm import Warm
-
-if TYPE_CHECKING:
-    from ..clients.registry_reader import RegistryReader
 
 __all__ = ["Invocation", "event_answer", "run", "run_follow"]
 
@@ -45,8 +43,8 @@ _MOST_NAMED = 10
 
 _logger = logging.getLogger(__name__)
 
-
 _warm = Warm()
+"""All that this process keeps between invocations."""
 
 
 @dataclass(frozen=True)
@@ -78,74 +76,22 @@ class Invocation:
         return settings
 
     @cached_property
-    def credentials(self) -> Credentials:
-        """The credentials of this very invocation.
-
-        Raises:
-            CredentialsError: when there are none.
-        """
-        return read_credentials(os.environ, self.context)
-
-    @cached_property
-    def deadline(self) -> Deadline:
-        """The invocation's end; with follow tasks, time to store one is kept free."""
-        reserve = HAND_OFF_SECONDS if self.settings.follow.function else 0.0
-        return Deadline(timeout_seconds(self.context), reserve_seconds=reserve)
-
-    @cached_property
     def engine(self) -> Engine:
-        """The engine, with everything opened only when it is needed."""
-        follow = self.settings.follow
-        follower = Follower(follow, self.arrived, self._open_store if follow.function else None)
-        return Engine(
-            self.settings,
-            self.recorder,
-            self.arrived,
-            self._open_gateway,
-            _warm.listings,
-            follower,
-            self._open_reader,
-            self._reading_time,
-            _warm.recent(self.settings.eci_endpoint),
-        )
+        """The engine; everything that it calls is opened when it is needed.
 
-    def _open_gateway(self) -> EciGateway:
-        credentials = self.credentials
-        connections = _warm.connections()
-        from ..clients.eci import SdkGateway  # noqa: PLC0415 - see Warm
+        With follow tasks, time to store one is kept free at the end of the invocation.
+        """
+        settings = self.settings
+        reserve = HAND_OFF_SECONDS if settings.follow.function else 0.0
+        deadline = Deadline(timeout_seconds(self.context), reserve_seconds=reserve)
+        clients = LiveClients(settings, self._credentials(), deadline, _warm.connections)
+        return Engine(settings, clients, self.recorder, self.arrived, _warm)
 
-        return SdkGateway(self.settings.eci_endpoint, credentials, self.deadline, connections)
-
-    def _open_reader(self) -> RegistryReader:
-        connections = _warm.registry_connections()
-        from ..clients.oci_registry import OciReader  # noqa: PLC0415 - see Warm
-        from ..clients.registry_accounts import RegistryAccounts  # noqa: PLC0415 - see Warm
-
-        accounts = RegistryAccounts(
-            self.settings, lambda: self.credentials, self._reading_time, _warm.acr_connections
-        )
-        return OciReader(accounts.account, self._reading_time, connections)
-
-    @cached_property
-    def _reading(self) -> Deadline:
-        """The end of asking registries; begins when it is first asked for."""
-        return Deadline(self.settings.registry_seconds)
-
-    def _reading_time(self) -> float:
-        return min(self._reading.remaining(), self.deadline.remaining())
-
-    def _open_store(self) -> TaskStore:
-        connections = _warm.task_connections()
-        from ..clients.function_compute import FcTaskStore  # noqa: PLC0415 - see Warm
-
-        follow = self.settings.follow
-        return FcTaskStore(
-            follow.endpoint,
-            follow.function,
-            self.credentials,
-            self.deadline,
-            connections,
-        )
+    def _credentials(self) -> Credentials | CredentialsError:
+        try:
+            return read_credentials(os.environ, self.context)
+        except CredentialsError as error:
+            return error
 
 
 def run(door: str, context: Any, read: Callable[[Invocation], Iterable[Item]]) -> list[Outcome]:

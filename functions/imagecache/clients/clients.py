@@ -1,0 +1,110 @@
+"""The clients of one invocation: ECI, the store of follow tasks, the reader of registries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from ..base.credentials import Credentials
+from ..base.deadline import Deadline
+from ..base.errors import CredentialsError
+from ..config.settings import Settings
+from .connections import Connections
+from .eci_gateway import EciGateway
+from .registry_reader import RegistryReader
+
+__all__ = ["Clients", "LiveClients", "TaskStore"]
+
+
+class TaskStore(Protocol):
+    """Where follow tasks are stored."""
+
+    def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> None:
+        """Store a task, or raise ``HandOffError``; a task with the same id counts as stored."""
+
+
+class Clients(Protocol):
+    """What the engine calls."""
+
+    @property
+    def eci(self) -> EciGateway:
+        """The calls to ECI."""
+
+    @property
+    def task_store(self) -> TaskStore:
+        """Where follow tasks are stored."""
+
+    @property
+    def registries(self) -> RegistryReader:
+        """What reads registries, with the accounts that the rules give."""
+
+    @property
+    def reading(self) -> Deadline:
+        """The end of reading registries; the time for it begins when this is first asked for."""
+
+
+@dataclass(frozen=True)
+class LiveClients:
+    """``Clients`` over real connections, each made, and what it needs imported, when it is first used.
+
+    Attributes:
+        settings: of this invocation.
+        found: the credentials of this invocation, or why there are none.
+        deadline: of this invocation; no client starts a call that has no time to end.
+        connections: those that outlive the invocation.
+    """
+
+    settings: Settings
+    found: Credentials | CredentialsError
+    deadline: Deadline
+    connections: Connections
+
+    @property
+    def credentials(self) -> Credentials:
+        """The function's credentials.
+
+        Raises:
+            CredentialsError: when there are none.
+        """
+        if isinstance(self.found, CredentialsError):
+            raise self.found
+        return self.found
+
+    @cached_property
+    def eci(self) -> EciGateway:
+        """The calls to ECI.
+
+        Raises:
+            CredentialsError: when there are no credentials.
+        """
+        credentials, connections = self.credentials, self.connections.eci
+        from .eci import SdkGateway  # noqa: PLC0415 - see Connections
+
+        return SdkGateway(self.settings.eci_endpoint, credentials, self.deadline, connections)
+
+    @cached_property
+    def task_store(self) -> TaskStore:
+        """Where follow tasks are stored."""
+        connections = self.connections.tasks
+        from .function_compute import FcTaskStore  # noqa: PLC0415 - see Connections
+
+        follow = self.settings.follow
+        return FcTaskStore(follow.endpoint, follow.function, self.credentials, self.deadline, connections)
+
+    @cached_property
+    def registries(self) -> RegistryReader:
+        """What reads registries, with the accounts that the rules give."""
+        connections = self.connections.registries
+        from .oci_registry import OciReader  # noqa: PLC0415 - see Connections
+        from .registry_accounts import RegistryAccounts  # noqa: PLC0415 - see Connections
+
+        accounts = RegistryAccounts(
+            self.settings, lambda: self.credentials, self.reading.remaining, lambda: self.connections.acr
+        )
+        return OciReader(accounts.account, self.reading.remaining, connections)
+
+    @cached_property
+    def reading(self) -> Deadline:
+        """The end of reading registries; the time for it begins when this is first asked for."""
+        return self.deadline.within(self.settings.registry_seconds)
