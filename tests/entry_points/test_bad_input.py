@@ -228,5 +228,5 @@ def test_an_event_that_is_no_bytes_is_a_defect_that_is_told(
     else:
         assert type(told.error) is PermanentDoorError
     # The log says where it happened, the record only what.
-    assert 'documents.py", line' in told.text
+    assert 'json_input.py", line' in told.text
     assert "Traceback" not in json.dumps(told.outcomes)

@@ -139,7 +139,7 @@ class Recorder:
             error.message,
             {
                 **facts,
-                "eci_request_id": error.request_id,
+                "eci_request_id": error.request_id or facts.get("eci_request_id"),
                 "error": _present(
                     **{"class": error.error_class.value},
                     code=error.code,
