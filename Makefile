@@ -40,6 +40,10 @@ format: env ## Mend what can be mended of style and format
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
+.PHONY: docs
+docs: env ## Make the tables of README.md and docs/ anew from the code
+	PYTHONPATH=functions:. $(BIN)/python -m tests.support.doc_tables
+
 .PHONY: test
 test: env ## Run all tests; functions/ must be covered to 100 %, branches included
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov

@@ -27,7 +27,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from imagecache.base.errors import DoorError
-from imagecache.base.reasons import REASONS, Reason, Result
+from imagecache.base.reasons import Reason, Result
 from local.credentials import Credential, CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
@@ -422,7 +422,7 @@ def _records(out: str, door: str, request_id: str) -> list[dict[str, Any]]:
         assert len(line) < _LONGEST_LINE
         validator.validate(record)
         assert (record["door"], record["request_id"]) == (door, request_id)
-        assert Result(record["result"]) in REASONS[Reason(record["reason"])].results
+        assert Result(record["result"]) in Reason(record["reason"]).results
     return records
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from imagecache.base.reasons import REASONS, Reason, Result
+from imagecache.base.reasons import Reason, Result
 
 from .cases import TOKEN, Case
 from .fleet import FleetCache, Image, fleet
@@ -77,7 +77,7 @@ def _is_known(outcome: Mapping[str, Any]) -> bool:
     result, reason = outcome["result"], outcome["reason"]
     if reason not in Reason.__members__ or result not in _RESULTS:
         return False
-    return Result(result) in REASONS[Reason(reason)].results
+    return Result(result) in Reason(reason).results
 
 
 def _shown(answer: Answer) -> Iterator[str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.base.errors import ErrorClass
-from imagecache.base.reasons import REASONS, Reason, Result
+from imagecache.base.reasons import Reason, Result
 from imagecache.clients.eci_error_codes import ATTEMPTS, ERROR_TABLE, classify
 
 DOCUMENTED = {
@@ -128,7 +128,7 @@ def test_a_code_is_known_by_its_exact_spelling_only(code: str) -> None:
 @pytest.mark.parametrize("code", DOCUMENTED)
 def test_the_reason_of_a_code_can_come_with_the_results_of_its_class(code: str) -> None:
     row = ERROR_TABLE[code]
-    results = REASONS[row.reason].results
+    results = row.reason.results
     if row.error.error_class is ErrorClass.BENIGN:
         assert not results & {Result.FAILED, Result.DEFERRED}
     elif row.error.error_class.retryable:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imagecache.base.errors import InputError
 from imagecache.base.json_input import MAX_BODY_BYTES
-from imagecache.base.reasons import REASONS, Reason, Result
+from imagecache.base.reasons import Reason, Result
 from imagecache.engine.records import DEAD_LETTERED, RETRIED, Outcome
 from imagecache.triggers.http import HttpRequest, http_answer, is_http_event, read_http_event, status_code
 
@@ -220,7 +220,7 @@ STATUS_OF_REJECTION = {
 
 @pytest.mark.parametrize(
     "reason",
-    [reason for reason in Reason if Result.REJECTED in REASONS[reason].results],
+    [reason for reason in Reason if Result.REJECTED in reason.results],
     ids=lambda r: r.value,
 )
 def test_every_rejection_has_its_status(reason: Reason) -> None:

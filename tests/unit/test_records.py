@@ -24,7 +24,7 @@ from imagecache.base.errors import (
     TransientError,
 )
 from imagecache.base.json_schema import validate
-from imagecache.base.reasons import REASONS, Reason, Result
+from imagecache.base.reasons import Reason, Result
 from imagecache.engine.records import (
     DEAD_LETTERED,
     MAX_LINE_BYTES,
@@ -71,7 +71,7 @@ any_texts = st.text(st.characters(), max_size=40) | st.sampled_from(
     ["", "\n", "a\r\nb", "\x1b[31m", "\u2028", "\ud800", WIDEST * 2000, "x" * 5000, "\x00" * 3000]
 )
 results_and_reasons = st.sampled_from(
-    [(result, reason) for reason, explanation in REASONS.items() for result in sorted(explanation.results)]
+    [(result, reason) for reason in Reason for result in sorted(reason.results)]
 )
 images = st.from_regex(r"[ -~]{1,60}", fullmatch=True) | st.sampled_from(["r.example.com/x".ljust(1024, "x")])
 described_caches = st.builds(

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from imagecache.base.errors import ErrorClass
-from imagecache.base.reasons import REASONS, Result
+from imagecache.base.reasons import Reason, Result
 from imagecache.engine.records import DEAD_LETTERED, RETRIED
 
 ROOT = Path(__file__).parents[2]
@@ -224,7 +224,7 @@ def test_outcome_has_the_words_of_the_code() -> None:
     assert properties["fate"]["enum"] == [RETRIED, DEAD_LETTERED]
 
 
-@pytest.mark.parametrize("reason", [reason.value for reason in REASONS])
+@pytest.mark.parametrize("reason", [reason.value for reason in Reason])
 def test_outcome_takes_every_reason_code(reason: str) -> None:
     assert refusal("outcome", changed(sample("outcome"), "/reason", reason)) is None
 

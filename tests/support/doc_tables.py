@@ -1,0 +1,65 @@
+"""Makes the tables of the pages that say what the code says: ``make docs`` writes them anew.
+
+A table stands between two comments of its page, and everything between them is made. A test holds the pages
+against what is made here. Must not know what the tables are for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from imagecache.base.reasons import Reason
+
+__all__ = ["PAGES", "table_names", "with_tables"]
+
+_ROOT = Path(__file__).parents[2]
+_BLOCK = re.compile(r"(<!-- table: (\w+), made by `make docs` -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(cells)} |\n" for cells in (head, *rows)]
+    return "".join((lines[0], "|---" * len(head), "|\n", *lines[1:]))
+
+
+def _reasons() -> str:
+    return _table(
+        ("code", "results", "meaning"),
+        (
+            (
+                f"`{reason.value}`",
+                ", ".join(sorted(result.value for result in reason.results)),
+                reason.meaning,
+            )
+            for reason in Reason
+        ),
+    )
+
+
+_TABLES: dict[str, Callable[[], str]] = {"reasons": _reasons}
+PAGES = {_ROOT / "docs" / "reasons.md": ["reasons"]}
+"""The pages, each with the names of its tables in their order."""
+
+
+def table_names(page: str) -> list[str]:
+    """The names of the tables that a page's text has a place for, in order."""
+    return [block[2] for block in _BLOCK.finditer(page)]
+
+
+def with_tables(page: str) -> str:
+    """A page's text with its tables made anew.
+
+    Raises:
+        KeyError: the page has a place for a table that is not made here.
+    """
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{_TABLES[block[2]]()}\n{block[3]}", page)
+
+
+def _main() -> None:
+    for page in PAGES:
+        page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _main()
