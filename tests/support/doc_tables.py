@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from imagecache.base.reasons import Reason
+from imagecache.config.setting_table import SETTINGS
 
 __all__ = ["PAGES", "table_names", "with_tables"]
 
@@ -37,8 +38,23 @@ def _reasons() -> str:
     )
 
 
-_TABLES: dict[str, Callable[[], str]] = {"reasons": _reasons}
-PAGES = {_ROOT / "docs" / "reasons.md": ["reasons"]}
+def _settings() -> str:
+    return _table(
+        ("name", "form", "default", "meaning"),
+        (
+            (
+                f"`{setting.name}`",
+                setting.form.says,
+                f"`{text}`" if (text := setting.platform or setting.default) else "none",
+                setting.meaning,
+            )
+            for setting in SETTINGS
+        ),
+    )
+
+
+_TABLES: dict[str, Callable[[], str]] = {"reasons": _reasons, "settings": _settings}
+PAGES = {_ROOT / "README.md": ["settings"], _ROOT / "docs" / "reasons.md": ["reasons"]}
 """The pages, each with the names of its tables in their order."""
 
 

@@ -20,10 +20,11 @@ from ..model.registry_identity import registry_identity
 from ..model.selector import ALL_CACHES, read_selector
 from ..policy.rules import NO_RULES, RepositoryGlob, Rule, Rules, read_repository_glob
 from ..policy.tag_policy import KEY_GROUP, Policy
+from .setting_table import RULES, RULES_FILE
 
 __all__ = ["read_rules"]
 
-_TEXT, _FILE = "IMC_RULES", "IMC_RULES_FILE"
+_TEXT, _FILE = RULES.name, RULES_FILE.name
 _FOLDER = Path(__file__).parents[2]
 _NAMES = {"vSwitchId": "VSwitchId", "domains": "Domain", "passwordEnv": "Password"}
 """The API's names where they are not ours with a capital letter."""

@@ -1,107 +1,152 @@
-"""The environment variables that the functions know, with what a reader has to know of each."""
+"""The environment variables that the functions know: the one place of each name, form, bounds and default.
+
+Reading, checks and messages come from here (``Setting.read``), README's table is made from here, and the
+parameters of the template are held against it.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ..base.environment import Environment
+from .forms import FLAG, FUNCTION_NAME, REGIONS, TOKENS, Form, endpoint, free_text, one_of, whole_number
 
 __all__ = ["SETTINGS", "Setting"]
 
+T = TypeVar("T")
 
-class Setting(NamedTuple):
-    """A variable, its default as shown to a reader, and what it means."""
+
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """One variable.
+
+    Attributes:
+        name: of the variable.
+        form: what its text may be.
+        default: the text that counts where it is not set or empty.
+        meaning: what it is for, one or two sentences.
+        platform: a variable of the platform whose text counts before the default.
+    """
 
     name: str
+    form: Form[T]
     default: str
     meaning: str
+    platform: str = ""
+
+    @property
+    def default_value(self) -> T:
+        """What counts where nothing is set."""
+        return self.form.read(self.default)
+
+    def read(self, env: Environment) -> T:
+        """The value in an environment; what is wrong with it is noted there, and the default counts."""
+        text = self._given(env.text(self.name)) or self._given(env.text(self.platform)) or self.default
+        try:
+            return self.form.read(text)
+        except ValueError as error:
+            env.problems.append(f"{self.name} {error}, but must be {self.form.says}")
+            return self.default_value
+
+    def _given(self, text: str) -> str:
+        """The text, or nothing where it has nothing but separators."""
+        return text if text.strip(f" {self.form.separator}") else ""
 
 
-SETTINGS = (
-    Setting(
-        "IMC_REGIONS",
-        "`FC_REGION`",
-        "Regions whose image caches are looked after, comma separated.",
-    ),
-    Setting(
-        "IMC_ECI_ENDPOINT",
-        "`https://eci.{region}.aliyuncs.com`",
-        "Where ECI is. `{region}` is replaced. Plain http only to a loopback address.",
-    ),
-    Setting(
-        "IMC_WEBHOOK_TOKENS",
-        "none",
-        "Tokens that a webhook may carry, comma separated, at least 16 characters each. "
-        "Without any, every webhook is refused.",
-    ),
-    Setting(
-        "IMC_FOLLOW_FUNCTION",
-        "none",
-        "Name of the function that runs `on_follow`. Without it nothing is deferred or verified: "
-        "what is not done at once is raised, for the sender to try again.",
-    ),
-    Setting(
-        "IMC_FC_ENDPOINT",
-        "`https://{account}.{region}.fc.aliyuncs.com`",
-        "Where Function Compute is. `{account}` and `{region}` are replaced. "
-        "Plain http only to a loopback address.",
-    ),
-    Setting(
-        "IMC_FOLLOW_BASE_SECONDS",
-        "`30`",
-        "Delay of the first follow task; it doubles with each, 1 to 3600.",
-    ),
-    Setting("IMC_FOLLOW_MAX_SECONDS", "`900`", "Longest delay of a follow task, 1 to 3600."),
-    Setting(
-        "IMC_FOLLOW_GIVE_UP_SECONDS",
-        "`21600`",
-        "A change that is not done after this long has failed.",
-    ),
-    Setting(
-        "IMC_FOLLOW_REBUILDS",
-        "`3`",
-        "How many times in a row an update that ended in UpdateFailed is made again.",
-    ),
-    Setting(
-        "IMC_CLOCK_SKEW_SECONDS",
-        "`2`",
-        "How far the registry's clock may be off: an update covers a push only if it began this much later.",
-    ),
-    Setting(
-        "IMC_RULES",
-        "none",
-        "The rules, as JSON (`schemas/rules.schema.json`). Without any, a push rebuilds the caches that list "
-        "its very tag.",
-    ),
-    Setting(
-        "IMC_RULES_FILE",
-        "none",
-        "The file that holds the rules instead; a relative name counts from the root of the package.",
-    ),
-    Setting(
-        "IMC_REGISTRY_SECONDS",
-        "`10`",
-        "How long one invocation may ask registries (rules with `registry: read`), 1 to 300.",
-    ),
-    Setting(
-        "IMC_CR_ENDPOINT",
-        "`https://cr.{region}.aliyuncs.com`",
-        "Where Container Registry's API is, for the temporary accounts of instances in `acrRegistryInfo`. "
-        "`{region}` is replaced. Plain http only to a loopback address.",
-    ),
-    Setting(
-        "IMC_MAX_UPDATES_PER_RUN",
-        "`100`",
-        "The most updates that one invocation makes; the others are deferred, 1 to 10000.",
-    ),
-    Setting(
-        "IMC_MAX_UPDATES_PER_HOUR",
-        "`0`",
-        "The most updates within an hour, as far as the caches remember them; 0 for no such cap.",
-    ),
-    Setting(
-        "IMC_DRY_RUN",
-        "`false`",
-        "`true`: plan and record, but never call UpdateImageCache.",
-    ),
-    Setting("IMC_LOG_LEVEL", "`INFO`", "Level of the log: DEBUG, INFO, WARNING, ERROR."),
+REGION_IDS = Setting(
+    "IMC_REGIONS", REGIONS, "", "Regions whose image caches are looked after.", platform="FC_REGION"
 )
-"""Every variable that is read; another one that begins with ``IMC_`` is a problem, as it may be a typo."""
+ECI_ENDPOINT = Setting(
+    "IMC_ECI_ENDPOINT", endpoint("region"), "https://eci.{region}.aliyuncs.com", "Where ECI is."
+)
+WEBHOOK_TOKENS = Setting(
+    "IMC_WEBHOOK_TOKENS",
+    TOKENS,
+    "",
+    "Tokens that a webhook may carry. Without any, every webhook is refused.",
+)
+FOLLOW_FUNCTION = Setting(
+    "IMC_FOLLOW_FUNCTION",
+    FUNCTION_NAME,
+    "",
+    "Name of the function that runs `on_follow`. Without it nothing is deferred or verified: "
+    "what is not done at once is raised, for the sender to try again.",
+)
+FC_ENDPOINT = Setting(
+    "IMC_FC_ENDPOINT",
+    endpoint("account", "region"),
+    "https://{account}.{region}.fc.aliyuncs.com",
+    "Where Function Compute is.",
+)
+FOLLOW_BASE_SECONDS = Setting(
+    "IMC_FOLLOW_BASE_SECONDS",
+    whole_number(1, 3600),
+    "30",
+    "Delay of the first follow task; it doubles with each.",
+)
+FOLLOW_MAX_SECONDS = Setting(
+    "IMC_FOLLOW_MAX_SECONDS", whole_number(1, 3600), "900", "Longest delay of a follow task."
+)
+FOLLOW_GIVE_UP_SECONDS = Setting(
+    "IMC_FOLLOW_GIVE_UP_SECONDS",
+    whole_number(60, 604800),
+    "21600",
+    "A change that is not done after this long has failed.",
+)
+FOLLOW_REBUILDS = Setting(
+    "IMC_FOLLOW_REBUILDS",
+    whole_number(0, 100),
+    "3",
+    "How many times in a row an update that ended in UpdateFailed is made again.",
+)
+CLOCK_SKEW_SECONDS = Setting(
+    "IMC_CLOCK_SKEW_SECONDS",
+    whole_number(0, 3600),
+    "2",
+    "How far the registry's clock may be off: an update covers a push only if it began this much later.",
+)
+RULES = Setting(
+    "IMC_RULES",
+    free_text("JSON by `schemas/rules.schema.json`"),
+    "",
+    "The rules. Without any, a push rebuilds the caches that list its very tag.",
+)
+RULES_FILE = Setting(
+    "IMC_RULES_FILE",
+    free_text("a file's name"),
+    "",
+    "The file that holds the rules instead; a relative name counts from the root of the package.",
+)
+REGISTRY_SECONDS = Setting(
+    "IMC_REGISTRY_SECONDS",
+    whole_number(1, 300),
+    "10",
+    "How long one invocation may ask registries (rules with `registry: read`).",
+)
+CR_ENDPOINT = Setting(
+    "IMC_CR_ENDPOINT",
+    endpoint("region"),
+    "https://cr.{region}.aliyuncs.com",
+    "Where Container Registry's API is, for the temporary accounts of instances in `acrRegistryInfo`.",
+)
+MAX_UPDATES_PER_RUN = Setting(
+    "IMC_MAX_UPDATES_PER_RUN",
+    whole_number(1, 10000),
+    "100",
+    "The most updates that one invocation makes; the others are deferred.",
+)
+MAX_UPDATES_PER_HOUR = Setting(
+    "IMC_MAX_UPDATES_PER_HOUR",
+    whole_number(0, 100000),
+    "0",
+    "The most updates within an hour, as far as the caches remember them; 0 for no such cap.",
+)
+DRY_RUN = Setting("IMC_DRY_RUN", FLAG, "false", "`true`: plan and record, but never call UpdateImageCache.")
+LOG_LEVEL = Setting("IMC_LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log.")
+
+SETTINGS: tuple[Setting[Any], ...] = tuple(one for one in vars().values() if isinstance(one, Setting))
+"""All of the above, in their order.
+
+Another variable that begins with ``IMC_`` is a problem, as it may be a typo.
+"""

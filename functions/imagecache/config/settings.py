@@ -1,15 +1,17 @@
-"""The environment variables, read in one place; all problems are told at once."""
+"""The settings of an invocation, read in one place; all problems are reported at once.
+
+Each variable's name, form and default is in ``setting_table``; here is what they mean together.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..base.environment import Environment
 from ..base.errors import SettingsError
 from ..policy.rules import NO_RULES, Rules
-from .setting_table import SETTINGS
+from . import setting_table as table
 
 __all__ = [
     "FollowSettings",
@@ -17,19 +19,7 @@ __all__ = [
     "read_settings",
 ]
 
-
 _PREFIX = "IMC_"
-_DEFAULT_ENDPOINT = "https://eci.{region}.aliyuncs.com"
-_DEFAULT_FC_ENDPOINT = "https://{account}.{region}.fc.aliyuncs.com"
-_DEFAULT_CR_ENDPOINT = "https://cr.{region}.aliyuncs.com"
-_DELAYS = range(1, 3601)
-_REGISTRY_SECONDS = range(1, 301)
-_PER_RUN, _PER_HOUR = range(1, 10001), range(100001)
-_GIVE_UP = range(60, 604801)
-_FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}", re.ASCII)
-_REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
-_SHORTEST_TOKEN = 16
-_LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR"})
 
 
 @dataclass(frozen=True)
@@ -47,10 +37,10 @@ class FollowSettings:
 
     function: str = ""
     endpoint: str = ""
-    base_seconds: int = 30
-    max_seconds: int = 900
-    give_up_seconds: int = 21600
-    rebuilds: int = 3
+    base_seconds: int = table.FOLLOW_BASE_SECONDS.default_value
+    max_seconds: int = table.FOLLOW_MAX_SECONDS.default_value
+    give_up_seconds: int = table.FOLLOW_GIVE_UP_SECONDS.default_value
+    rebuilds: int = table.FOLLOW_REBUILDS.default_value
 
 
 @dataclass(frozen=True)
@@ -58,17 +48,17 @@ class Settings:
     """The settings of one invocation. Its text form shows no token and no password."""
 
     regions: tuple[str, ...]
-    eci_endpoint: str = _DEFAULT_ENDPOINT
-    cr_endpoint: str = _DEFAULT_CR_ENDPOINT
+    eci_endpoint: str = table.ECI_ENDPOINT.default_value
+    cr_endpoint: str = table.CR_ENDPOINT.default_value
     rules: Rules = NO_RULES
-    registry_seconds: int = 10
-    most_per_run: int = 100
-    most_per_hour: int = 0
-    webhook_tokens: tuple[str, ...] = field(default=(), repr=False)
+    registry_seconds: int = table.REGISTRY_SECONDS.default_value
+    most_per_run: int = table.MAX_UPDATES_PER_RUN.default_value
+    most_per_hour: int = table.MAX_UPDATES_PER_HOUR.default_value
+    webhook_tokens: tuple[str, ...] = field(default=table.WEBHOOK_TOKENS.default_value, repr=False)
     follow: FollowSettings = FollowSettings()
-    clock_skew_seconds: int = 2
-    dry_run: bool = False
-    log_level: str = "INFO"
+    clock_skew_seconds: int = table.CLOCK_SKEW_SECONDS.default_value
+    dry_run: bool = table.DRY_RUN.default_value
+    log_level: str = table.LOG_LEVEL.default_value
 
 
 def _no_rules(_: Environment) -> Rules:
@@ -89,25 +79,25 @@ def read_settings(
         SettingsError: with one line for each problem; no line shows a token.
     """
     env = Environment(environ)
-    known = {setting.name for setting in SETTINGS}
+    known = {setting.name for setting in table.SETTINGS}
     env.problems.extend(
-        f"{name} is no setting; known are {', '.join(sorted(known))}"
+        f"{name} is not a setting; known are {', '.join(sorted(known))}"
         for name in env.names(_PREFIX)
         if name not in known
     )
     settings = Settings(
         regions=_regions(env),
-        eci_endpoint=env.endpoint("IMC_ECI_ENDPOINT", _DEFAULT_ENDPOINT, {"region"}),
-        cr_endpoint=env.endpoint("IMC_CR_ENDPOINT", _DEFAULT_CR_ENDPOINT, {"region"}),
+        eci_endpoint=table.ECI_ENDPOINT.read(env),
+        cr_endpoint=table.CR_ENDPOINT.read(env),
         rules=read_rules(env),
-        registry_seconds=env.whole("IMC_REGISTRY_SECONDS", 10, _REGISTRY_SECONDS),
-        most_per_run=env.whole("IMC_MAX_UPDATES_PER_RUN", 100, _PER_RUN),
-        most_per_hour=env.whole("IMC_MAX_UPDATES_PER_HOUR", 0, _PER_HOUR),
-        webhook_tokens=_tokens(env),
+        registry_seconds=table.REGISTRY_SECONDS.read(env),
+        most_per_run=table.MAX_UPDATES_PER_RUN.read(env),
+        most_per_hour=table.MAX_UPDATES_PER_HOUR.read(env),
+        webhook_tokens=table.WEBHOOK_TOKENS.read(env),
         follow=_follow(env),
-        clock_skew_seconds=env.whole("IMC_CLOCK_SKEW_SECONDS", 2, range(3601)),
-        dry_run=env.flag("IMC_DRY_RUN"),
-        log_level=env.choice("IMC_LOG_LEVEL", "INFO", _LEVELS),
+        clock_skew_seconds=table.CLOCK_SKEW_SECONDS.read(env),
+        dry_run=table.DRY_RUN.read(env),
+        log_level=table.LOG_LEVEL.read(env),
     )
     env.problems.extend(
         f"rule {rule.name}: its cooldown of {rule.cooldown_seconds} s is not shorter than "
@@ -121,36 +111,20 @@ def read_settings(
 
 
 def _regions(env: Environment) -> tuple[str, ...]:
-    regions = env.listed("IMC_REGIONS") or env.listed("FC_REGION")
-    if not regions:
+    before = len(env.problems)
+    regions = table.REGION_IDS.read(env)
+    if not regions and len(env.problems) == before:
         env.problems.append("IMC_REGIONS is not set and FC_REGION gives no default")
-    env.problems.extend(
-        f"IMC_REGIONS: {region[:80]!a} is no region id" for region in regions if not _REGION.fullmatch(region)
-    )
     return regions
 
 
-def _tokens(env: Environment) -> tuple[str, ...]:
-    name = "IMC_WEBHOOK_TOKENS"
-    tokens = env.listed(name)
-    for number, token in enumerate(tokens, start=1):
-        if len(token) < _SHORTEST_TOKEN:
-            env.problems.append(f"{name}: token {number} has {len(token)} characters, not {_SHORTEST_TOKEN}")
-        if not token.isascii() or not token.isprintable() or " " in token:
-            env.problems.append(f"{name}: token {number} has a character that is not printable ASCII")
-    return tokens
-
-
 def _follow(env: Environment) -> FollowSettings:
-    function = env.text("IMC_FOLLOW_FUNCTION")
-    if function and not _FUNCTION.fullmatch(function):
-        env.problems.append(f"IMC_FOLLOW_FUNCTION: {function[:80]!a} is no function name")
+    function = table.FOLLOW_FUNCTION.read(env)
     account, region = env.text("FC_ACCOUNT_ID"), env.text("FC_REGION")
-    endpoint = env.endpoint("IMC_FC_ENDPOINT", _DEFAULT_FC_ENDPOINT, {"account", "region"})
+    endpoint = table.FC_ENDPOINT.read(env)
     if function and (("{account}" in endpoint and not account) or ("{region}" in endpoint and not region)):
         env.problems.append("IMC_FC_ENDPOINT needs FC_ACCOUNT_ID and FC_REGION, which the platform sets")
-    base = env.whole("IMC_FOLLOW_BASE_SECONDS", 30, _DELAYS)
-    longest = env.whole("IMC_FOLLOW_MAX_SECONDS", 900, _DELAYS)
+    base, longest = table.FOLLOW_BASE_SECONDS.read(env), table.FOLLOW_MAX_SECONDS.read(env)
     if base > longest:
         env.problems.append("IMC_FOLLOW_BASE_SECONDS is more than IMC_FOLLOW_MAX_SECONDS")
     return FollowSettings(
@@ -158,6 +132,6 @@ def _follow(env: Environment) -> FollowSettings:
         endpoint=endpoint.replace("{account}", account).replace("{region}", region),
         base_seconds=base,
         max_seconds=longest,
-        give_up_seconds=env.whole("IMC_FOLLOW_GIVE_UP_SECONDS", 21600, _GIVE_UP),
-        rebuilds=env.whole("IMC_FOLLOW_REBUILDS", 3, range(101)),
+        give_up_seconds=table.FOLLOW_GIVE_UP_SECONDS.read(env),
+        rebuilds=table.FOLLOW_REBUILDS.read(env),
     )

@@ -1,0 +1,171 @@
+"""The forms that a setting's text can have: how each is read, and how it is described to a person.
+
+Must not know which settings there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+from ..base.environment import is_loopback
+
+__all__ = [
+    "FLAG",
+    "FUNCTION_NAME",
+    "REGIONS",
+    "TOKENS",
+    "Form",
+    "endpoint",
+    "free_text",
+    "one_of",
+    "whole_number",
+]
+
+T = TypeVar("T")
+
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_HOST_NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", re.ASCII)
+_FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}", re.ASCII)
+_REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_SHORTEST_TOKEN = 16
+_TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
+
+
+@dataclass(frozen=True)
+class Form(Generic[T]):
+    """One form.
+
+    Attributes:
+        says: what a text of this form is, for a person: "... but must be ...".
+        read: the value of a text without surrounding blanks. Raises ValueError that says what is wrong, as it
+            goes on after the setting's name; it repeats no text that may hold a secret.
+        bounds: of a whole number, all values that are allowed.
+        words: of a choice, all words that are allowed.
+        separator: of a list, what stands between its items.
+    """
+
+    says: str
+    read: Callable[[str], T]
+    bounds: range | None = None
+    words: tuple[str, ...] = ()
+    separator: str = ""
+
+
+def whole_number(least: int, most: int) -> Form[int]:
+    """A whole number, bounds included."""
+    bounds = range(least, most + 1)
+
+    def read(text: str) -> int:
+        if not _DIGITS.fullmatch(text) or int(text) not in bounds:
+            raise ValueError(_found(text))
+        return int(text)
+
+    return Form(f"a whole number from {least} to {most}", read, bounds=bounds)
+
+
+def one_of(*words: str) -> Form[str]:
+    """One of some upper-case words, in letters of any case."""
+
+    def read(text: str) -> str:
+        if text.upper() not in words:
+            raise ValueError(_found(text))
+        return text.upper()
+
+    return Form(f"one of {', '.join(words)}", read, words=words)
+
+
+def endpoint(*placeholders: str) -> Form[str]:
+    """The URL of a server, without a slash at its end.
+
+    Args:
+        placeholders: names that the host may hold in braces; they stay in the value.
+    """
+    known = " and ".join(f"`{{{name}}}`" for name in placeholders)
+
+    def read(text: str) -> str:
+        url = filled = text.rstrip("/")
+        for name in placeholders:
+            filled = filled.replace(f"{{{name}}}", name)
+        try:
+            parts = urlsplit(filled)
+            hostname, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise ValueError("is not a URL") from None
+        if parts.scheme not in {"http", "https"} or not _is_host(hostname) or port == 0:
+            raise ValueError("is not an http or https URL with a host")
+        if "@" in parts.netloc or parts.path or "?" in url or "#" in url:
+            raise ValueError("has more than a scheme, a host and a port")
+        if parts.scheme == "http" and not is_loopback(hostname):
+            raise ValueError("has plain http to a host that is not this machine")
+        return url
+
+    return Form(f"`https://HOST[:PORT]`, or `http://` with a loopback address; `HOST` may hold {known}", read)
+
+
+def free_text(says: str) -> Form[str]:
+    """A text that is judged elsewhere, if at all."""
+    return Form(says, str)
+
+
+def _flag(text: str) -> bool:
+    value = text.lower()
+    if value not in _TRUE | _FALSE:
+        raise ValueError(_found(text))
+    return value in _TRUE
+
+
+def _regions(text: str) -> tuple[str, ...]:
+    regions = _listed(text)
+    wrong = [region for region in regions if not _REGION.fullmatch(region)]
+    if wrong:
+        raise ValueError(f"has {', '.join(f'{region[:80]!a}' for region in wrong)}")
+    return regions
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    tokens = _listed(text)
+    wrong = []
+    for number, token in enumerate(tokens, start=1):
+        if len(token) < _SHORTEST_TOKEN:
+            wrong.append(f"token {number} has {len(token)} characters")
+        if not token.isascii() or not token.isprintable() or " " in token:
+            wrong.append(f"token {number} has a character that is not allowed")
+    if wrong:
+        raise ValueError(f"is wrong: {', '.join(wrong)}")
+    return tokens
+
+
+def _function_name(text: str) -> str:
+    if text and not _FUNCTION.fullmatch(text):
+        raise ValueError(_found(text))
+    return text
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """The parts of a comma separated list, each once, in order."""
+    parts = (part.strip() for part in text.split(","))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _found(text: str) -> str:
+    return f"is {text[:80]!a}"
+
+
+def _is_host(hostname: str) -> bool:
+    return ":" in hostname or bool(_HOST_NAME.fullmatch(hostname))
+
+
+FLAG = Form("true or false", _flag, words=("true", "false"))
+REGIONS = Form("region ids, comma separated", _regions, separator=",")
+TOKENS = Form(
+    f"tokens of at least {_SHORTEST_TOKEN} printable ASCII characters without blanks, comma separated",
+    _tokens,
+    separator=",",
+)
+FUNCTION_NAME = Form(
+    "a function's name: at most 128 letters, digits, `_` and `-`, no digit first", _function_name
+)
