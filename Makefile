@@ -12,20 +12,15 @@ BUCKET ?= my-bucket
 UV_VERSION := 0.13.9
 
 BIN := .venv/bin
-# Written last, so a folder that was left half made is made anew.
-STAMP := complete
 
 .PHONY: help
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo "Variables: PYTHON=$(PYTHON) (for a new .venv) JOBS=$(JOBS) (test processes) MATRIX='$(MATRIX)'"
+	@echo "Variables: PYTHON=$(PYTHON) (of .venv) JOBS=$(JOBS) (test processes) MATRIX='$(MATRIX)'"
 
 .PHONY: env
-env: .venv/$(STAMP) ## Create .venv from the locks
-
-.venv/$(STAMP): requirements-dev.txt requirements-ros.txt .ci/make-venv
+env: ## Create .venv from the locks, if it is not there as they want it
 	@.ci/make-venv "$(PYTHON)" .venv requirements-dev.txt requirements-ros.txt
-	@touch $@
 
 .PHONY: lint
 lint: env ## Check style, format, types, imports, and template.yml
@@ -64,14 +59,10 @@ test-matrix: ## Run the unit tests on every Python of MATRIX that this machine h
 	done; \
 	if [ -n "$$absent" ]; then echo "Not tested, as this machine has no Python$$absent"; fi
 
-test-on-%: .venv-%/$(STAMP)
+test-on-%:
+	@.ci/make-venv "$$(.ci/find-python $*)" .venv-$* requirements-dev.txt
 	@echo "Python $*:"
 	.venv-$*/bin/python -m pytest -n $(JOBS) tests/unit
-
-.PRECIOUS: .venv-%/$(STAMP)
-.venv-%/$(STAMP): requirements-dev.txt .ci/make-venv .ci/find-python
-	@.ci/make-venv "$$(.ci/find-python $*)" .venv-$* requirements-dev.txt
-	@touch $@
 
 .PHONY: package
 package: env ## Build the zip that is deployed (RUNTIME=python3.10: for the other runtime; RULES=FILE: with rules)
