@@ -5,7 +5,7 @@ MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
 JOBS ?= 6
-MATRIX ?= 3.10 3.11 3.12
+MATRIX ?= 3.10 3.11 3.12 3.13
 RUNTIME ?= python3.12
 REGION ?= cn-hangzhou
 BUCKET ?= my-bucket
