@@ -40,15 +40,19 @@ docs: env ## Make the tables of README.md and docs/ anew from the code
 	PYTHONPATH=functions:. $(BIN)/python -m tests.support.doc_tables
 
 .PHONY: test
-test: env ## Run all tests; functions/ must be covered to 100 %, branches included
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov
+test: env ## Run the quick tests; functions/ must be covered to 100 %, branches included
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not deep" --cov
+
+.PHONY: test-full
+test-full: env ## Run every test: the deep ones too, and many more examples of each property
+	TEST_DEPTH=full $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov
 
 .PHONY: test-unit
-test-unit: env ## Run the unit tests
-	$(BIN)/python -m pytest -n $(JOBS) tests/unit
+test-unit: env ## Run the quick unit tests
+	$(BIN)/python -m pytest -n $(JOBS) -m "not deep" tests/unit
 
 .PHONY: test-matrix
-test-matrix: ## Run the unit tests on every Python of MATRIX that this machine has
+test-matrix: ## Run the quick unit tests on every Python of MATRIX that this machine has
 	@absent=; \
 	for version in $(MATRIX); do \
 		if .ci/find-python "$$version" >/dev/null; then \
@@ -62,7 +66,7 @@ test-matrix: ## Run the unit tests on every Python of MATRIX that this machine h
 test-on-%:
 	@.ci/make-venv "$$(.ci/find-python $*)" .venv-$* requirements-dev.txt
 	@echo "Python $*:"
-	.venv-$*/bin/python -m pytest -n $(JOBS) tests/unit
+	.venv-$*/bin/python -m pytest -n $(JOBS) -m "not deep" tests/unit
 
 .PHONY: package
 package: env ## Build the zip that is deployed (RUNTIME=python3.10: for the other runtime; RULES=FILE: with rules)

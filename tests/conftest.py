@@ -1,0 +1,23 @@
+"""How much the tests try: the quick run, or the full one (``make test-full`` sets TEST_DEPTH=full).
+
+The quick run draws the same few examples each time, so that what it covers and what it finds does not change
+from run to run. The full run draws many new ones. A failure prints the line that repeats it. No example has a
+time limit of its own: how fast a busy machine is says nothing about the code.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", COMMON, derandomize=True, max_examples=15)
+settings.register_profile("full", COMMON, derandomize=False, max_examples=200)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A profile that is named on the command line wins.
+    if config.getoption("--hypothesis-profile") is None:
+        settings.load_profile(os.environ.get("TEST_DEPTH", "quick"))
