@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagecache.base.errors import PermanentError
@@ -19,13 +19,16 @@ from imagecache.clients.eci import flatten
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import MOST_IMAGES, ImageCache
 from imagecache.model.selector import CacheSelector
-from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, LastUpdate, last_update
+from imagecache.planning.entry_memory import DIGESTS_TAG, PUSHED_TAG
+from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, OWN_TAGS, LastUpdate, last_update
 from imagecache.planning.update_request import MASK, build_update, client_token, masked
 
 BEGAN = datetime(2026, 3, 2, 12, 0, 0, 250000, tzinfo=timezone.utc)
 PUSH = PushEvent("acr", "event-1", "docker.io", "library/nginx", "1.27")
 OTHER_PUSH = PushEvent("acr", "event-2", "docker.io", "library/nginx", "1.27")
 REQUEST = CacheRequest("manual", "request-1", Reason.REBUILD_REQUESTED, CacheSelector())
+MOST_CHANGES = 8
+"""As many short ids have room in the 128 characters of a tag."""
 MEMORY = f"20260302T120000250000Z.0.{PUSH.change_id[:12]}"
 CACHE = ImageCache(
     region_id="cn-hangzhou",
@@ -87,6 +90,17 @@ moments = st.datetimes(
     max_value=datetime(2099, 12, 31),  # noqa: DTZ001
     timezones=st.sampled_from([timezone.utc, timezone(timedelta(hours=8))]),
 )
+own_tags = st.fixed_dictionaries(
+    {},
+    optional={
+        MEMORY_TAG: st.sampled_from([MEMORY, "20260302T120000250000Z.7"]) | visible_texts,
+        PUSHED_TAG: visible_texts,
+        DIGESTS_TAG: visible_texts,
+    },
+)
+foreign_tags = st.dictionaries(
+    visible_texts.filter(lambda key: key and key not in OWN_TAGS), visible_texts, max_size=MOST_TAGS
+)
 described_caches = st.builds(
     ImageCache,
     region_id=st.from_regex(r"[a-z0-9]{1,8}(?:-[a-z0-9]{1,8}){0,3}", fullmatch=True),
@@ -94,7 +108,7 @@ described_caches = st.builds(
     name=visible_texts,
     status=st.sampled_from(["Ready", "UpdateFailed"]),
     images=image_lists,
-    tags=st.lists(st.tuples(visible_texts.filter(bool), visible_texts), max_size=20).map(tuple),
+    tags=st.builds(lambda own, foreign: (*own.items(), *foreign.items())[:MOST_TAGS], own_tags, foreign_tags),
     resource_group_id=st.just("") | ids,
     size_gib=st.none() | st.integers(min_value=0, max_value=100_000),
     elimination_strategy=st.sampled_from(["", "LRU"]),
@@ -113,6 +127,11 @@ def leaves(value: Any) -> int:
 def build(cache: ImageCache, images: tuple[str, ...], **more: Any) -> dict[str, Any]:
     """The request for one push, with what a test says otherwise."""
     return build_update(cache, images, [PUSH], began=BEGAN, **more)
+
+
+def foreign(cache: ImageCache) -> list[tuple[str, str]]:
+    """The tags that are not this application's own."""
+    return [(key, value) for key, value in cache.tags if key not in OWN_TAGS]
 
 
 def sent_tags(request: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -155,23 +174,30 @@ def test_what_a_description_does_not_have_is_left_out() -> None:
 
 
 @given(described_caches, changes, moments)
+@example(replace(BARE, tags=((PUSHED_TAG, ""),)), [PUSH], BEGAN)
+@example(replace(BARE, status="UpdateFailed", tags=((MEMORY_TAG, MEMORY), ("team", "shop"))), [PUSH], BEGAN)
 def test_the_update_is_remembered_where_there_is_room_and_no_other_tag_is_lost(
     cache: ImageCache, changes: list[Change], began: datetime
 ) -> None:
     request = build_update(cache, cache.images, changes, began=began)
     tags = sent_tags(request)
     after = replace(cache, tags=tuple(tags))
-    if len(cache.tags) == MOST_TAGS:
+    if len(cache.tags) == MOST_TAGS and MEMORY_TAG not in dict(cache.tags):
         assert after.tags == cache.tags
-        assert last_update(after) is None
         return
-    assert tags[:-1] == list(cache.tags)
-    last = last_update(after)
+    assert foreign(after) == foreign(cache)
+    # A tag that is left out may stay where the platform merges tags: none of ours is, so they cannot be too many.
+    assert dict(cache.tags).keys() | {MEMORY_TAG} == dict(tags).keys()
+    assert len(tags) == len(dict(tags)) <= MOST_TAGS
+    before, last = last_update(cache), last_update(after)
     assert last is not None
     assert last.began == began
-    assert last.rebuilds == (1 if cache.status == "UpdateFailed" else 0)
-    short_ids = tuple(dict.fromkeys(change.change_id[:12] for change in changes))
-    assert last.change_ids == short_ids[:8]
+    rebuilds_before = before.rebuilds if before else 0
+    assert last.rebuilds == (rebuilds_before + 1 if cache.status == "UpdateFailed" else 0)
+    short_ids = [change.change_id[:12] for change in changes]
+    known = before.change_ids if before else ()
+    assert last.change_ids == tuple(dict.fromkeys([*short_ids, *known]))[: len(last.change_ids)]
+    assert len(last.change_ids) == min(len({*short_ids, *known}), MOST_CHANGES)
 
 
 def test_the_memory_of_an_earlier_update_is_replaced_and_its_changes_are_kept() -> None:
