@@ -186,7 +186,7 @@ def test_the_update_is_remembered_where_there_is_room_and_no_other_tag_is_lost(
         assert after.tags == cache.tags
         return
     assert foreign(after) == foreign(cache)
-    # A tag that is left out may stay where the platform merges tags: none of ours is, so they cannot be too many.
+    # A platform that merges tags keeps what is left out, so a tag of ours that is there is sent again.
     assert dict(cache.tags).keys() | {MEMORY_TAG} == dict(tags).keys()
     assert len(tags) == len(dict(tags)) <= MOST_TAGS
     before, last = last_update(cache), last_update(after)
