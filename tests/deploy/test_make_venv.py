@@ -244,6 +244,7 @@ def test_a_run_that_is_stopped_half_way_leaves_nothing_and_keeps_what_was_there(
     assert project.is_marked()
 
 
+@pytest.mark.deep
 def test_what_a_killed_run_left_is_cleared_away_by_the_next(project: Project) -> None:
     process = project.start()
     wait_until((project.root / ".venv-new" / "bin" / "python").exists)
