@@ -205,6 +205,7 @@ def test_another_interpreter_makes_it_anew(made: Project) -> None:
     assert made.make() == ""
 
 
+@pytest.mark.deep
 def test_links_out_of_the_project_are_replaced_and_their_target_is_left_alone(
     project: Project, tmp_path: Path
 ) -> None:
@@ -229,6 +230,7 @@ def test_an_environment_behind_a_link_is_not_taken_for_the_projects(made: Projec
     assert made.make() == ""
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_run_that_is_stopped_half_way_leaves_nothing_and_keeps_what_was_there(
     project: Project, number: signal.Signals
@@ -256,6 +258,7 @@ def test_what_a_killed_run_left_is_cleared_away_by_the_next(project: Project) ->
     assert project.names() == {".venv"}
 
 
+@pytest.mark.deep
 def test_a_lock_that_cannot_be_installed_leaves_nothing(project: Project) -> None:
     project.lock.write_text(write_wheel(project.wheels, "2.0").replace("2.0", "3.0"), encoding="utf-8")
     process = project.start()
@@ -265,6 +268,7 @@ def test_a_lock_that_cannot_be_installed_leaves_nothing(project: Project) -> Non
     assert project.names() == set()
 
 
+@pytest.mark.deep
 def test_of_two_at_once_one_makes_it_and_the_other_finds_it_made(project: Project) -> None:
     project.mark()
     processes = [project.start(), project.start()]

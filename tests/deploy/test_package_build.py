@@ -22,6 +22,8 @@ from deploy.package.content import ASKED_METADATA, LEFT_OUT_FOLDERS, LEFT_OUT_SU
 from deploy.package.runtimes import RUNTIMES
 from tests.packages import interpreter, package
 
+# `make package` builds one in every run of .ci/run; its parts have quick tests beside this file.
+pytestmark = pytest.mark.deep
 ROOT = Path(__file__).parents[2]
 DOORS = ["on_follow", "on_manual", "on_push", "on_timer", "on_webhook"]
 DEPENDENCIES = ["aliyunsdkcore", "aliyunsdkeci", "fc2", "jsonschema", "requests", "rpds", "semantic_version"]
@@ -197,7 +199,7 @@ print(*loaded(), sep="\\n")
 def test_versions_are_compared_with_a_package_that_knows_its_own(python: Path, code: Path) -> None:
     program = """
 import semantic_version
-from imagecache.policies import Policy, newest_first
+from imagecache.policy.tag_policy import Policy, newest_first
 print(semantic_version.__version__)
 print(newest_first(Policy("semver", range=">=1 <2"), {"v1.9.0", "v1.10.0", "v2.0.0", "latest"}))
 """
@@ -219,8 +221,8 @@ def test_rules_are_read_from_the_package(tmp_path: Path) -> None:
     assert (manifest["rules"], plain["rules"]) == ("rules.json", None)
     assert manifest["sha256"] != plain["sha256"]
     program = """
-from imagecache.environment import Environment
-from imagecache.rules_loading import read_rules
+from imagecache.base.environment import Environment
+from imagecache.config.rules_file import read_rules
 env = Environment({"IMC_RULES_FILE": "rules.json"})
 print([rule.name for rule in read_rules(env).rules], env.problems)
 """
@@ -236,8 +238,8 @@ print([rule.name for rule in read_rules(env).rules], env.problems)
 def test_every_schema_is_compiled_and_a_refusal_explained(python: Path, code: Path) -> None:
     program = """
 import pathlib
-from imagecache.errors import InputError
-from imagecache.schema import schema_folder, validate
+from imagecache.base.errors import InputError
+from imagecache.base.json_schema import schema_folder, validate
 assert str(schema_folder()) == folder + "/schemas"
 refused = 0
 for path in sorted(schema_folder().iterdir()):
@@ -296,7 +298,7 @@ try:
 except requests.exceptions.SSLError:
     print("no TLS there")
 
-import imagecache.without_rsa
+import imagecache.clients.without_rsa
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
 from aliyunsdkcore.client import AcsClient

@@ -22,7 +22,10 @@ class Artefact:
     runtime: str
 
 
-@pytest.fixture(scope="session", params=["source", "python3.12", "python3.10"])
+DEEP = [pytest.param(runtime, marks=pytest.mark.deep) for runtime in ("python3.12", "python3.10")]
+
+
+@pytest.fixture(scope="session", params=["source", *DEEP])
 def artefact(request: pytest.FixtureRequest) -> Artefact:
     if request.param == "source":
         return Artefact(ROOT / "functions", Path(sys.executable), "python3.12")

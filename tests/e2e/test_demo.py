@@ -13,6 +13,8 @@ import pytest
 from local.registry import missing_tools
 from tests.packages import interpreter, package
 
+# `make demo` and .ci/run play it for itself.
+pytestmark = pytest.mark.deep
 ROOT = Path(__file__).parents[2]
 
 
