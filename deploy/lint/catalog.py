@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from .wheels import SERVICES, CatalogError, distribution_name, generated_source
@@ -106,9 +107,19 @@ def read_types(names: Iterable[str]) -> dict[str, ResourceType]:
             wanted.setdefault(distribution_name(service), set()).add(name)
     types = {}
     for package in sorted(wanted):
-        source = _Source(package, generated_source(package))
-        types.update({name: source.resource_type(name) for name in wanted[package] & set(source.classes)})
+        known = wanted[package] & _source(package).classes.keys()
+        types.update({name: _resource_type(package, name) for name in known})
     return types
+
+
+@cache
+def _resource_type(package: str, name: str) -> ResourceType:
+    return _source(package).resource_type(name)
+
+
+@cache
+def _source(package: str) -> _Source:
+    return _Source(package, generated_source(package))
 
 
 class _Source:
