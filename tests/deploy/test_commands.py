@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from deploy.__main__ import main
 from local.template import load_template
 
 ROOT = Path(__file__).parents[2]
@@ -39,15 +43,27 @@ def make_package(
     return path
 
 
-def tell(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "deploy", "commands", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+@dataclass(frozen=True)
+class Told:
+    """What the command said, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(autouse=True)
+def in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands name files as they are seen from the project's folder."""
+    monkeypatch.chdir(ROOT)
+
+
+def tell(*arguments: str) -> Told:
+    """Run the command in this process: a new one takes half a second to start."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(["commands", *arguments])
+    return Told(status, out.getvalue(), err.getvalue())
 
 
 def script(*arguments: str) -> str:
@@ -116,6 +132,19 @@ def test_create_uploads_validates_creates_and_waits(package: Path, tmp_path: Pat
     }
     assert options(made[4])["--StackId"] == "stack-of-CreateStack"
     assert made[4][-2:] == ["to=CREATE_COMPLETE", "timeout=1200"]
+
+
+def test_the_command_of_a_new_process_prints_the_same(package: Path) -> None:
+    given = ["create", "--region", "cn-hangzhou", "--bucket", "my-bucket", "--package", str(package)]
+    run = subprocess.run(
+        [sys.executable, "-m", "deploy", "commands", *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert (run.stdout, run.stderr) == (script(*given), "")
 
 
 def test_what_create_passes_is_a_complete_set_of_parameters(package: Path, tmp_path: Path) -> None:
