@@ -16,7 +16,7 @@ from tests.fuzz.reading import SOURCES
 from tests.fuzz.samples import TARGETS, samples
 from tests.fuzz.vocabulary import confused, odd_value, replaced_name
 
-TIMES = 400
+TIMES = 200
 
 
 @pytest.fixture
