@@ -24,29 +24,36 @@ UPDATE = "aliyunsdkeci.request.v20180808.UpdateImageCacheRequest"
 DESCRIBE = "aliyunsdkeci.request.v20180808.DescribeImageCachesRequest"
 
 
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with Cloud(CloudConfig(tmp_path_factory.mktemp("cloud"))) as running:
+        yield running
+
+
 @pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    with Cloud(CloudConfig(tmp_path / "state")) as cloud:
-        cloud.control.create_cache(
-            region_id=REGION,
-            image_cache_name="web",
-            images=["shop-registry.cn-hangzhou.cr.aliyuncs.com/team/web:v1"],
-        )
-        store = CredentialStore(tmp_path / "state/cloud.db")
-        key = store.issue()
-        store.close()
-        yield {
-            # Coverage of what runs in a process of its own is measured where the run asks for it.
-            **{name: value for name, value in os.environ.items() if name.startswith("COV")},
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
-            "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token or "",
-            "FC_REGION": REGION,
-            "FC_ACCOUNT_ID": cloud.config.account_id,
-            "IMC_ECI_ENDPOINT": cloud.eci_url,
-            "IMC_FC_ENDPOINT": cloud.fc_url,
-            "IMC_FOLLOW_FUNCTION": "imc-refresh-on-follow",
-        }
+def environment(cloud: Cloud) -> Iterator[dict[str, str]]:
+    """The variables of a function in an account with one new cache."""
+    cache_id = cloud.control.create_cache(
+        region_id=REGION,
+        image_cache_name="web",
+        images=["shop-registry.cn-hangzhou.cr.aliyuncs.com/team/web:v1"],
+    )
+    store = CredentialStore(cloud.config.state / "cloud.db")
+    key = store.issue()
+    store.close()
+    yield {
+        # Coverage of what runs in a process of its own is measured where the run asks for it.
+        **{name: value for name, value in os.environ.items() if name.startswith("COV")},
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
+        "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token or "",
+        "FC_REGION": REGION,
+        "FC_ACCOUNT_ID": cloud.config.account_id,
+        "IMC_ECI_ENDPOINT": cloud.eci_url,
+        "IMC_FC_ENDPOINT": cloud.fc_url,
+        "IMC_FOLLOW_FUNCTION": "imc-refresh-on-follow",
+    }
+    cloud.control.delete_cache(cache_id)
 
 
 def start(environment: dict[str, str], event: Any) -> tuple[list[str], set[str]]:
