@@ -1,4 +1,7 @@
-"""`.ci/make-venv`: an environment is whole or not there, and is made anew when what it is made of changed."""
+"""`.ci/make-venv`: an environment is whole or not there, and is made anew when what it is made of changed.
+
+Most of it is deep: `make test` itself begins with an environment that the script has made or has found whole.
+"""
 
 from __future__ import annotations
 
@@ -154,6 +157,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.deep
 def test_its_commands_say_where_it_is_and_nothing_else_is_left(made: Project) -> None:
     assert made.tiny() == f"1.0 {made.venv}\n"
     texts = [made.venv / "pyvenv.cfg", made.venv / "bin" / "activate", made.venv / "bin" / "tiny"]
@@ -161,6 +165,7 @@ def test_its_commands_say_where_it_is_and_nothing_else_is_left(made: Project) ->
     assert made.names() == {".venv"}
 
 
+@pytest.mark.deep
 def test_it_is_kept_whatever_the_times_of_files(made: Project) -> None:
     for path in (made.lock, *(made.root / ".ci").iterdir()):
         os.utime(path)
@@ -168,11 +173,13 @@ def test_it_is_kept_whatever_the_times_of_files(made: Project) -> None:
     assert made.is_marked()
 
 
+@pytest.mark.deep
 def test_the_python_of_an_environment_counts_as_the_one_that_it_was_made_from(made: Project) -> None:
     assert made.make(str(made.venv / "bin" / "python")) == ""
     assert made.is_marked()
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("name", ["lock.txt", ".ci/make-venv", ".ci/make_venv.py"])
 def test_another_content_makes_it_anew_though_its_time_is_old(made: Project, name: str) -> None:
     path = made.root / name
@@ -185,6 +192,7 @@ def test_another_content_makes_it_anew_though_its_time_is_old(made: Project, nam
     assert made.is_marked()
 
 
+@pytest.mark.deep
 def test_another_place_makes_it_anew(made: Project) -> None:
     elsewhere = made.root.rename(made.root.with_name("moved"))
     assert Project(elsewhere, made.wheels).begins().startswith("Making .venv ")
@@ -192,6 +200,7 @@ def test_another_place_makes_it_anew(made: Project) -> None:
     assert made.make() == ""
 
 
+@pytest.mark.deep
 def test_another_interpreter_makes_it_anew(made: Project) -> None:
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     for version in sorted({"3.10", "3.11", "3.12", "3.13"} - {own}):
@@ -221,6 +230,7 @@ def test_links_out_of_the_project_are_replaced_and_their_target_is_left_alone(
     assert sorted(outside.rglob("*")) == [outside / "bin", outside / "bin" / "python"]
 
 
+@pytest.mark.deep
 def test_an_environment_behind_a_link_is_not_taken_for_the_projects(made: Project, tmp_path: Path) -> None:
     outside = made.venv.rename(tmp_path / "outside")
     made.venv.symlink_to(outside)
