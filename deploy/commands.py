@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.cli_arguments import assignment
-from local.template import TemplateError, load_template
+from local.command_line.arguments import assignment
+from local.template.document import TemplateError, load_template
 
 from .rules import rules_problems
 

@@ -1,10 +1,10 @@
-"""``python -m local``: see ``cli``."""
+"""``python -m local``: see ``command_line``."""
 
 from __future__ import annotations
 
 import sys
 
-from .cli import main
+from .command_line.commands import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

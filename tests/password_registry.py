@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from local.registry import LocalRegistry
+from local.registry.docker_registry import LocalRegistry
 
 __all__ = ["PASSWORD", "USER", "PasswordRegistry"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from local.template_functions import TemplateError
+from local.template.functions import TemplateError
 
 from .catalog import read_types
 from .conditions import check_conditions

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from local.template_functions import CONDITION_FUNCTIONS, TemplateError, operands
+from local.template.functions import CONDITION_FUNCTIONS, TemplateError, operands
 
 from .document import Document
 from .problems import Problem

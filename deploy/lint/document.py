@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.template import FORMAT_VERSION, SECTIONS, parse_template
+from local.template.document import FORMAT_VERSION, SECTIONS, parse_template
 
 from .problems import Problem
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.template_functions import TemplateError
-from local.template_parameters import PARAMETER_TYPES, parameter_value
+from local.template.functions import TemplateError
+from local.template.parameters import PARAMETER_TYPES, parameter_value
 
 from .document import Document
 from .problems import Problem

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.template_parameters import pseudo_parameters
+from local.template.parameters import pseudo_parameters
 
 from .catalog import ResourceType
 from .conditions import Guard, check_condition, implied

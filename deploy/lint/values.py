@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from local.template_functions import NO_VALUE, Resolver, TemplateError
-from local.template_parameters import parameter_value, pseudo_parameters
+from local.template.functions import NO_VALUE, Resolver, TemplateError
+from local.template.parameters import parameter_value, pseudo_parameters
 
 from .document import Document, Resource
 

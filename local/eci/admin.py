@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..database import transaction
-from ..wire import wire_of
+from ..base.connections import wire_of
+from ..base.database import transaction
 from . import faults, journal, machine, seeds, store
 from .errors import OrderError
 from .service import Service

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ..wire import wire_of
+from ..base.connections import wire_of
 from .admin import admin_routes
 from .service import Answer, Service
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from ..loopback import LOOPBACK
+from ..base.loopback import LOOPBACK
 
 __all__ = ["ControlError", "EciControl"]
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..access import ACCOUNT_ID
-from ..serving import Served, serve
+from ..base.serving import Served, serve
+from ..permissions.access import ACCOUNT_ID
 from .app import eci_app
 from .service import Service
 

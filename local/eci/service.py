@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import access
-from ..credentials import CredentialStore
-from ..database import Connection, connect, transaction
+from ..base.database import Connection, connect, transaction
+from ..permissions import access
+from ..permissions.credentials import CredentialStore
 from . import faults, journal, machine, store
 from .describe import describe
 from .errors import ApiError, invalid, missing
@@ -112,7 +112,7 @@ class Service:
         self.connection.close()
 
     def _admit(self, method: str, parameters: Mapping[str, str]) -> str | None:
-        """Returns who calls; see ``access``."""
+        """Returns who calls; see ``permissions.access``."""
         if method not in {"GET", "POST"}:
             raise ApiError("UnsupportedHTTPMethod")
         for name in ("Action", "Version"):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from urllib.parse import quote
 
-from ..credentials import Credential
+from ..permissions.credentials import Credential
 from .errors import ApiError, missing
 
 __all__ = ["NONCE_MEMORY_SECONDS", "authenticate"]

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..properties import take
-from ..template import Resource, TemplateError
+from ..template.document import Resource, TemplateError
+from ..template.properties import take
 
 __all__ = ["AsyncConfig", "Destination", "queue_of", "read_async_configs", "read_queues"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ..loopback import LOOPBACK
+from ..base.loopback import LOOPBACK
 from .functions import Invocation
 
 __all__ = ["FcControl", "FcControlError"]

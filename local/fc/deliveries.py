@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..database import add_column, connect, transaction
+from ..base.database import add_column, connect, transaction
 
 __all__ = ["Delivery", "DeliveryStore", "DuplicateTaskError", "NewDelivery"]
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..database import connect, transaction
+from ..base.database import connect, transaction
 
 __all__ = ["PLATFORM_STREAM", "LogLine", "LogStore"]
 

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ..access import Permitted
+from ..permissions.access import Permitted
 from .async_config import Destination
 from .deliveries import Delivery
 from .dispatcher import Deliver, PayloadTooLargeError

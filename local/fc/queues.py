@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..database import connect, transaction
+from ..base.database import connect, transaction
 
 __all__ = ["Message", "QueueStore", "UnknownQueueError"]
 

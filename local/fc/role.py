@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from ..credentials import Credential, CredentialStore
+from ..permissions.credentials import Credential, CredentialStore
 
 __all__ = ["RoleKeys"]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .. import access
-from ..credentials import CredentialStore
-from ..database import connect
-from ..serving import serve
+from ..base.database import connect
+from ..base.serving import serve
+from ..permissions import access
+from ..permissions.credentials import CredentialStore
 from .admin import AdminParts, admin_routes
 from .api_app import api_app
 from .deliveries import DeliveryStore

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote
 
 import httpx
 
-from ..credentials import Credential
+from ..permissions.credentials import Credential
 
 __all__ = ["SignatureError", "Signer", "check_signature", "resource_of_api", "resource_of_trigger"]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..eventbridge.pattern import Pattern, PatternError, parse_pattern
-from ..properties import take
-from ..ram import Role, role_of_function
-from ..template import Resource, TemplateError
+from ..permissions.policies import Role, role_of_function
+from ..template.document import Resource, TemplateError
+from ..template.properties import take
 from .async_config import AsyncConfig, read_async_configs, read_queues
 from .schedule import Schedule, ScheduleError, parse_schedule
 

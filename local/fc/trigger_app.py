@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..access import Permitted
-from ..credentials import Credential
+from ..permissions.access import Permitted
+from ..permissions.credentials import Credential
 from . import http_trigger
 from .answers import access_denied, failed_function, platform_error, request_headers
 from .functions import Functions, ThrottledError, function_resource, new_request_id

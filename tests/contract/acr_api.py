@@ -20,9 +20,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from local.credentials import Credential
 from local.eci.errors import ApiError
 from local.eci.signature import authenticate
+from local.permissions.credentials import Credential
 
 __all__ = ["AcrApi", "Call", "acr_api"]
 

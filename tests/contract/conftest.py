@@ -26,9 +26,9 @@ from imagecache.base.deadline import Deadline
 from imagecache.base.errors import DoorError
 from imagecache.clients.aliyun_sdk import EciConnections
 from imagecache.clients.eci import SdkGateway
-from local.credentials import Credential, CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
+from local.permissions.credentials import Credential, CredentialStore
 
 REGION = "cn-hangzhou"
 WEBHOOK_TOKEN = "webhook-token-0123456789"

@@ -18,7 +18,7 @@ from imagecache.base.credentials import Credentials
 from imagecache.base.errors import RegistryError
 from imagecache.clients.acr_login import AcrConnections, AcrLogin
 from imagecache.clients.registry_reader import Account
-from local.credentials import Credential, CredentialStore
+from local.permissions.credentials import Credential, CredentialStore
 from tests.contract.acr_api import AcrApi, acr_api
 
 REGION, INSTANCE = "cn-beijing", "cri-abc123"

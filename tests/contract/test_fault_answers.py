@@ -11,10 +11,10 @@ import pytest
 
 from imagecache.base.errors import EciError, TransientError
 from imagecache.clients.eci_gateway import Accepted
-from local.credentials import CredentialStore
 from local.eci.control import EciControl
 from local.eci.faults import ANSWER_KINDS
 from local.eci.server import serve_eci
+from local.permissions.credentials import CredentialStore
 
 REGION = "cn-hangzhou"
 ACTIONS = ("DescribeImageCaches", "UpdateImageCache")

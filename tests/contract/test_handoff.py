@@ -36,9 +36,9 @@ from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
 from imagecache.base.errors import HandOffError
 from imagecache.clients.function_compute import MOST_PAYLOAD_BYTES, FcTaskStore, TaskConnections
-from local.credentials import CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
+from local.permissions.credentials import CredentialStore
 
 ROOT = Path(__file__).parents[2]
 PATH = "/2023-03-30/functions/on-follow/invocations"

@@ -13,7 +13,7 @@ import pytest
 from imagecache.base.errors import RegistryError
 from imagecache.clients.oci_registry import OciReader, RegistryConnections
 from imagecache.clients.registry_reader import Account
-from local.registry import LocalRegistry, missing_tools
+from local.registry.docker_registry import LocalRegistry, missing_tools
 from tests.password_registry import PASSWORD, USER, PasswordRegistry
 
 pytestmark = pytest.mark.skipif(

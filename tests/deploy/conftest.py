@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deploy.lint import lint_template
-from local.template import parse_template
+from local.template.document import parse_template
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy.__main__ import main
-from local.template import load_template
+from local.template.document import load_template
 
 ROOT = Path(__file__).parents[2]
 ALIYUN = """#!{python}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.template import Resource, load_template, parse_template
+from local.template.document import Resource, load_template, parse_template
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagecache.base.reasons import Reason, Result
-from local.template import Resource, load_template
+from local.template.document import Resource, load_template
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "schemas/outcome.schema.json").read_text(encoding="utf-8"))

@@ -14,8 +14,8 @@ from deploy.rights import registry_rights
 from imagecache.base.errors import SettingsError
 from imagecache.config.rules_file import read_rules
 from imagecache.config.settings import Settings, read_settings
-from local.ram import allows, role_of_function
-from local.template import Resource, TemplateError, load_template
+from local.permissions.policies import allows, role_of_function
+from local.template.document import Resource, TemplateError, load_template
 
 ROOT = Path(__file__).parents[2]
 REGION, ACCOUNT = "cn-hangzhou", "1234567890123456"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagecache.config.setting_table import SETTINGS, Setting
-from local.template import parse_template
+from local.template.document import parse_template
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE, PROBLEMS = parse_template(ROOT / "template.yml")

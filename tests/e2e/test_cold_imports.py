@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud, CloudConfig
-from local.credentials import CredentialStore
+from local.cloud.cloud import Cloud, CloudConfig
+from local.permissions.credentials import CredentialStore
 from tests.performance.cold_process import MARK
 
 ROOT = Path(__file__).parents[2]

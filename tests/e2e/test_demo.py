@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.registry import missing_tools
+from local.registry.docker_registry import missing_tools
 from tests.packages import interpreter, package
 
 # `make demo` and .ci/run play it for itself.

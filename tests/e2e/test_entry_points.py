@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from deploy.rights import needed_actions
-from local.cloud import Cloud, CloudConfig
+from local.base.loopback import LOOPBACK
+from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.dispatcher import RetryPolicy
-from local.loopback import LOOPBACK
-from local.template import load_template
+from local.template.document import load_template
 from tests.packages import package
 
 ROOT = Path(__file__).parents[2]

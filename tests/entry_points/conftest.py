@@ -28,9 +28,9 @@ from jsonschema import Draft202012Validator
 
 from imagecache.base.errors import DoorError
 from imagecache.base.reasons import Reason, Result
-from local.credentials import Credential, CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
+from local.permissions.credentials import Credential, CredentialStore
 
 REGION = "cn-hangzhou"
 WEBHOOK_TOKEN = "example-token-0123456789"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from imagecache.base.errors import RetryableDoorError
-from local.registry import LocalRegistry, missing_tools
+from local.registry.docker_registry import LocalRegistry, missing_tools
 
 pytestmark = pytest.mark.skipif(
     bool(missing_tools()), reason=f"no real registry here: missing {', '.join(missing_tools())}"

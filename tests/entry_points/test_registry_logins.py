@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.registry import LocalRegistry, missing_tools
+from local.registry.docker_registry import LocalRegistry, missing_tools
 from tests.contract.acr_api import AcrApi, acr_api
 from tests.password_registry import PASSWORD, USER, PasswordRegistry
 

@@ -31,9 +31,9 @@ import on_webhook
 from imagecache.base.errors import DoorError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason, Result
-from local.credentials import CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
+from local.permissions.credentials import CredentialStore
 
 REGION = "cn-hangzhou"
 HOST = f"acme-registry.{REGION}.cr.aliyuncs.com"

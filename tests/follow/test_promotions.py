@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.registry import LocalRegistry, missing_tools
+from local.registry.docker_registry import LocalRegistry, missing_tools
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 WEB = f"{HOST}/prod/web"

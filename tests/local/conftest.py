@@ -17,9 +17,9 @@ from aliyunsdkcore.client import AcsClient
 from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
 from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCacheRequest
 
-from local.credentials import Credential, CredentialStore
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
+from local.permissions.credentials import Credential, CredentialStore
 
 REGION = "cn-hangzhou"
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.cloud import ROOT
+from local.base.loopback import LOOPBACK
+from local.cloud.cloud import ROOT
 from local.fc.queues import QueueStore
-from local.loopback import LOOPBACK
 
 SECONDS = 30.0
 SEED = {

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from local.base.loopback import LOOPBACK
+from local.base.serving import serve
 from local.eci.app import eci_app
 from local.eci.control import ControlError
 from local.eci.service import Service
-from local.loopback import LOOPBACK
-from local.serving import serve
 
 NEW = ["nginx:2"]
 

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from local.credentials import CredentialStore
-from local.database import connect, transaction
-from local.loopback import LOOPBACK
-from local.serving import serve
-from local.wire import wire_of
+from local.base.connections import wire_of
+from local.base.database import connect, transaction
+from local.base.loopback import LOOPBACK
+from local.base.serving import serve
+from local.permissions.credentials import CredentialStore
 
 
 def hello(_request: Request) -> Response:

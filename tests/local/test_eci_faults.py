@@ -12,9 +12,9 @@ from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerExcept
 from aliyunsdkcore.auth.composer.rpc_signature_composer import get_signed_url
 from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
 
+from local.base.loopback import LOOPBACK
 from local.eci.control import ControlError
 from local.eci.errors import ERRORS
-from local.loopback import LOOPBACK
 
 NEW = ["nginx:2"]
 

@@ -9,9 +9,9 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
 from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCacheRequest
 
+from local.base.loopback import LOOPBACK
 from local.eci.errors import ApiError
 from local.eci.parameters import decode
-from local.loopback import LOOPBACK
 
 Query = dict[str, str]
 

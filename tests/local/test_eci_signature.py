@@ -14,10 +14,10 @@ from aliyunsdkcore.auth.composer.rpc_signature_composer import get_signed_url
 from aliyunsdkcore.request import CommonRequest
 from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
 
-from local.credentials import Credential
+from local.base.loopback import LOOPBACK
 from local.eci.errors import ApiError
 from local.eci.signature import authenticate
-from local.loopback import LOOPBACK
+from local.permissions.credentials import Credential
 
 Signer = Callable[..., dict[str, str]]
 

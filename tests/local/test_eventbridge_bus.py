@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from local.cloud import Cloud, CloudConfig
+from local.base.loopback import LOOPBACK
+from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.dispatcher import RetryPolicy
-from local.loopback import LOOPBACK
 
 HANDLERS = """
 import json

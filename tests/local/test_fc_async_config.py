@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Cloud, CloudConfig
+from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.async_config import AsyncConfig, Destination, read_async_configs, read_queues
 from local.fc.control import FcControlError
 from local.fc.dispatcher import RetryPolicy
-from local.template import Resource, TemplateError
+from local.template.document import Resource, TemplateError
 
 ARN = "acs:mns:cn-hangzhou:1234:/queues/{}/messages"
 QUEUE = Resource("Q", "ALIYUN::MNS::Queue", {"QueueName": "failures"})

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from local.cloud import Cloud, CloudConfig, WaitError
-from local.loopback import LOOPBACK
+from local.base.loopback import LOOPBACK
+from local.cloud.cloud import Cloud, CloudConfig, WaitError
 
 REGISTRY = "registry.cn-hangzhou.aliyuncs.com"
 ACR_PUSH = {

@@ -16,13 +16,13 @@ import fc2
 import httpx
 import pytest
 
-from local.cloud import Cloud, CloudConfig
-from local.credentials import CredentialStore
-from local.database import connect
+from local.base.database import connect
+from local.base.loopback import LOOPBACK
+from local.base.state_folder import StateInUseError
+from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.control import FcControlError
 from local.fc.dispatcher import MAX_PAYLOAD_BYTES, RetryPolicy
-from local.loopback import LOOPBACK
-from local.state import StateInUseError
+from local.permissions.credentials import CredentialStore
 
 HANDLERS = '''
 import os, time

@@ -16,10 +16,10 @@ import fc2
 import httpx
 import pytest
 
-from local.cloud import Cloud, CloudConfig
-from local.credentials import Credential, CredentialStore
+from local.base.loopback import LOOPBACK
+from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.signature import Signer
-from local.loopback import LOOPBACK
+from local.permissions.credentials import Credential, CredentialStore
 
 HANDLERS = '''
 import json

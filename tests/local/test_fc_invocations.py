@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from local.cloud import Cloud, CloudConfig
+from local.base.loopback import LOOPBACK
+from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.control import FcControl, FcControlError
-from local.loopback import LOOPBACK
 
 HANDLERS = '''
 import json, logging, os, subprocess, sys, time

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud import ROOT, Cloud, CloudConfig, CodeError
-from local.package_code import deletable, python_version, unpacked
+from local.cloud.cloud import ROOT, Cloud, CloudConfig, CodeError
+from local.cloud.package_code import deletable, python_version, unpacked
 
 RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 HANDLER = """
@@ -222,7 +222,7 @@ def test_a_folder_that_is_not_as_the_package_is_unpacked_anew(tmp_path: Path, ch
 KILLED = """
 import sys
 from pathlib import Path
-from local.package_code import unpacked
+from local.cloud.package_code import unpacked
 print("begin", flush=True)
 unpacked(Path(sys.argv[1]), Path(sys.argv[2]))
 """

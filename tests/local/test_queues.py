@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from local.cloud import Call, Cloud, CloudConfig
-from local.database import connect
+from local.base.database import connect
+from local.cloud.cloud import Call, Cloud, CloudConfig
 from local.fc.control import FcControlError
 from local.fc.dispatcher import RetryPolicy
 from local.fc.queues import QueueStore, UnknownQueueError

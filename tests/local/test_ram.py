@@ -17,16 +17,16 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from local import access
-from local.access import Call
-from local.cloud import Cloud, CloudConfig
-from local.credentials import Credential, CredentialStore
-from local.database import connect
+from local.base.database import connect
+from local.base.loopback import LOOPBACK
+from local.cloud.cloud import Cloud, CloudConfig
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
 from local.fc.signature import Signer
-from local.loopback import LOOPBACK
-from local.ram import Role, Statement
+from local.permissions import access
+from local.permissions.access import Call
+from local.permissions.credentials import Credential, CredentialStore
+from local.permissions.policies import Role, Statement
 
 REGION, ACCOUNT = "cn-hangzhou", "1234567890123456"
 HANDLERS = """

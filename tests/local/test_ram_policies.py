@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.ram import Statement, allows, read_role, read_statements, role_of_function
-from local.template import Resource, TemplateError
+from local.permissions.policies import Statement, allows, read_role, read_statements, role_of_function
+from local.template.document import Resource, TemplateError
 
 UPDATE = "eci:UpdateImageCache"
 CACHE = "acs:eci:cn-hangzhou:1234:imagecache/imc-1"

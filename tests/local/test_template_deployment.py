@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from local.cloud import ROOT
+from local.cloud.cloud import ROOT
 from local.fc.specs import Deployment, read_deployment
-from local.template import Resource, TemplateError, load_template
+from local.template.document import Resource, TemplateError, load_template
 
 GIVEN = {
     "CodeBucket": "some-bucket",

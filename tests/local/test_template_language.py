@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.template import Resource, TemplateError, load_template, parameter_names
+from local.template.document import Resource, TemplateError, load_template, parameter_names
 
 HEAD = "ROSTemplateFormatVersion: '2015-09-01'\n"
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud import ROOT, Cloud, CloudConfig
+from local.cloud.cloud import ROOT, Cloud, CloudConfig
 from local.fc.dispatcher import RetryPolicy
 from tests.matrix.faulty_proxy import FaultyProxy
 

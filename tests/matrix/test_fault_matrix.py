@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from local.loopback import LOOPBACK
+from local.base.loopback import LOOPBACK
 from tests.matrix.conftest import DOORS, REGION, World, wait_until
 from tests.matrix.faulty_proxy import Answer, Fault, eci_error
 

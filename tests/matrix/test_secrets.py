@@ -29,7 +29,7 @@ import on_push
 import on_timer
 import on_webhook
 from imagecache.base.errors import DoorError
-from local.loopback import LOOPBACK
+from local.base.loopback import LOOPBACK
 from tests.matrix.conftest import FUNCTION_SECONDS, REGION, World, running_world, wait_until
 from tests.matrix.faulty_proxy import Answer, Fault, eci_error
 

@@ -24,8 +24,8 @@ from deploy.package.bytecode import find_interpreter
 from deploy.package.lock import pins_for, read_lock, read_requirements
 from deploy.package.runtimes import RUNTIMES, Runtime
 from deploy.package.wheels import fetch_wheels
-from local.cloud import ROOT, Cloud, CloudConfig
-from local.credentials import CredentialStore
+from local.cloud.cloud import ROOT, Cloud, CloudConfig
+from local.permissions.credentials import CredentialStore
 
 from .cold_process import MARK
 from .warm import REGION, push_event

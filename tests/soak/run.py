@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.cloud import Cloud, CloudConfig
+from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.dispatcher import RetryPolicy
 
 from .cast import REGIONS, Listed

@@ -14,8 +14,8 @@ from types import TracebackType
 
 import httpx
 
-from local.cloud import Cloud
-from local.loopback import LOOPBACK
+from local.base.loopback import LOOPBACK
+from local.cloud.cloud import Cloud
 
 from .cast import WEBHOOK
 from .messages import cloud_event, envelope

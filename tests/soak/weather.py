@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from local.cloud import Cloud
+from local.cloud.cloud import Cloud
 
 __all__ = ["TIME_FACTOR", "Weather"]
 

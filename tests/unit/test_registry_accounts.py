@@ -16,7 +16,7 @@ from imagecache.clients.registry_accounts import RegistryAccounts
 from imagecache.clients.registry_reader import Account
 from imagecache.config.settings import Settings
 from imagecache.policy.rules import Rule, Rules
-from local.credentials import CredentialStore
+from local.permissions.credentials import CredentialStore
 from tests.contract.acr_api import AcrApi, acr_api
 
 ENTERPRISE = "acme-registry.cn-hangzhou.cr.aliyuncs.com"

@@ -128,10 +128,10 @@ BREAKS = {
     ),
     "tests": Break("triggers/manual.py", "import tests", "tests", "imagecache.triggers.manual -> tests"),
     "local": Break(
-        "../../local/config.py",
+        "../../local/cloud/config.py",
         "import imagecache.base.errors",
         "know nothing",
-        "local.config -> imagecache.base.errors",
+        "local.cloud.config -> imagecache.base.errors",
     ),
     "deploy-entry-point": Break(
         "../../deploy/rules.py", "import on_push", "entry point", "deploy.rules -> on_push"

@@ -18,21 +18,21 @@ from urllib.parse import urlencode
 
 import httpx
 
-from .access import Call
+from ..base.serving import serve
+from ..base.state_folder import locked, published
+from ..eci.control import EciControl
+from ..eci.server import serve_eci
+from ..eventbridge.bus import bus_app
+from ..fc.control import FcControl
+from ..fc.functions import Host, Invocation
+from ..fc.server import FunctionCompute, Options
+from ..fc.signature import Signer
+from ..fc.specs import FunctionSpec
+from ..permissions.access import Call
+from ..permissions.credentials import CredentialStore
 from .config import ROOT, CloudConfig
-from .credentials import CredentialStore
 from .deployment import code_folder, read_template, runtime_note
-from .eci.control import EciControl
-from .eci.server import serve_eci
-from .eventbridge.bus import bus_app
-from .fc.control import FcControl
-from .fc.functions import Host, Invocation
-from .fc.server import FunctionCompute, Options
-from .fc.signature import Signer
-from .fc.specs import FunctionSpec
 from .package_code import CodeError, is_package
-from .serving import serve
-from .state import locked, published
 
 __all__ = ["ROOT", "Call", "Cloud", "CloudConfig", "CodeError", "WaitError"]
 

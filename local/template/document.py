@@ -19,8 +19,8 @@ try:
 except ImportError:
     from yaml import SafeLoader  # type: ignore[assignment]  # the same loader, in Python alone
 
-from .template_functions import Conditions, Resolver, TemplateError, mapping_at
-from .template_parameters import parameter_values, pseudo_parameters
+from .functions import Conditions, Resolver, TemplateError, mapping_at
+from .parameters import parameter_values, pseudo_parameters
 
 __all__ = [
     "FORMAT_VERSION",

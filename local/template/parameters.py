@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .template_functions import NO_VALUE, TemplateError, as_text, mapping_at
+from .functions import NO_VALUE, TemplateError, as_text, mapping_at
 
 __all__ = ["PARAMETER_TYPES", "parameter_value", "parameter_values", "pseudo_parameters"]
 

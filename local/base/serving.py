@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, final
 
-from .wire import WireServer, bind
+from .connections import WireServer, bind
 
 __all__ = ["Served", "serve"]
 

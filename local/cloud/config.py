@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .access import ACCOUNT_ID
-from .fc.dispatcher import RetryPolicy
+from ..fc.dispatcher import RetryPolicy
+from ..permissions.access import ACCOUNT_ID
 
 __all__ = ["ROOT", "CloudConfig"]
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from .config import ROOT
-from .fc.specs import RUNTIMES
+from ..cloud.config import ROOT
+from ..fc.specs import RUNTIMES
 
 __all__ = ["assignment", "parser"]
 

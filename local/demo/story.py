@@ -20,10 +20,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .cloud import Cloud, CloudConfig
-from .fc.dispatcher import RetryPolicy
-from .notification import play_notification
-from .registry import LocalRegistry, missing_tools
+from ..cloud.cloud import Cloud, CloudConfig
+from ..fc.dispatcher import RetryPolicy
+from ..registry.docker_registry import LocalRegistry, missing_tools
+from ..registry.notification import play_notification
 
 __all__ = ["run_demo"]
 

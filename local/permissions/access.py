@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from .database import Connection, transaction
-from .ram import Role, Statement, allows
+from ..base.database import Connection, transaction
+from .policies import Role, Statement, allows
 
 __all__ = ["ACCOUNT_ID", "SCHEMA", "Call", "Permitted", "calls", "permitted", "replace_principals"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .database import add_column, connect, transaction
+from ..base.database import add_column, connect, transaction
 
 __all__ = ["Credential", "CredentialStore"]
 
@@ -36,7 +36,7 @@ class Credential:
         access_key_secret: what signatures are made with.
         security_token: goes with every call of a temporary key; None for a lasting key.
         expires_at: seconds since the epoch; None for a lasting key.
-        principal: who it belongs to, see ``access``; None for a key of the machine's own.
+        principal: who it belongs to, see ``permissions.access``; None for a key of the machine's own.
     """
 
     access_key_id: str

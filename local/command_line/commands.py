@@ -1,6 +1,7 @@
 """The command ``python -m local``: serves the local cloud, and looks into one that is served.
 
-Must not know how anything is served: ``cloud`` starts it, and its administration over HTTP tells the rest.
+Must not know how anything is served: ``cloud.cloud`` starts it, and its administration over HTTP reports the
+rest.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from .cli_arguments import parser
-from .cloud import Cloud, CloudConfig
-from .demo import run_demo
-from .eci.control import ControlError, EciControl
-from .fc.control import FcControl, FcControlError
-from .loopback import LOOPBACK
-from .package_code import CodeError
-from .registry import RegistryError
-from .state import NothingServedError, StateInUseError, read_endpoints
-from .template import TemplateError
+from ..base.loopback import LOOPBACK
+from ..base.state_folder import NothingServedError, StateInUseError, read_endpoints
+from ..cloud.cloud import Cloud, CloudConfig
+from ..cloud.package_code import CodeError
+from ..demo.story import run_demo
+from ..eci.control import ControlError, EciControl
+from ..fc.control import FcControl, FcControlError
+from ..registry.docker_registry import RegistryError
+from ..template.document import TemplateError
+from .arguments import parser
 
 __all__ = ["main"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .template import TemplateError
+from .document import TemplateError
 
 __all__ = ["take"]
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..base.state_folder import webhook_token
+from ..fc.specs import Deployment, read_deployment
+from ..template.document import load_template, parameter_names
 from .config import CloudConfig
-from .fc.specs import Deployment, read_deployment
 from .package_code import CodeError, deletable, is_package, python_version, unpacked
-from .state import webhook_token
-from .template import load_template, parameter_names
 
 __all__ = ["code_folder", "read_template", "runtime_note"]
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 import httpx
 
-from .loopback import LOOPBACK
+from ..base.loopback import LOOPBACK
 
 __all__ = ["play_notification"]
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .properties import take
-from .template import Resource, TemplateError
+from ..template.document import Resource, TemplateError
+from ..template.properties import take
 
 __all__ = ["Role", "Statement", "allows", "read_role", "read_statements", "role_of_function"]
 
