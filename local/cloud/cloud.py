@@ -102,7 +102,7 @@ class Cloud:
         server = FunctionCompute(database, self._deployment, host, options, "IMC_FC_ENDPOINT", next_port)
         compute = stack.enter_context(server)
         bus = serve(
-            bus_app(self._deployment.eventbridge_triggers, compute.deliver),
+            bus_app(self._deployment.rules, compute.deliver),
             port=next_port(),
             name="EventBridge",
         )

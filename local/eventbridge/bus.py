@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..fc.dispatcher import Deliver, PayloadTooLargeError
-from ..fc.specs import EventBridgeTrigger
+from ..base.delivery import Deliver, PayloadTooLargeError
+from .rules import Rule
 
 __all__ = ["MAX_EVENTS", "bus_app"]
 
@@ -29,14 +29,14 @@ MAX_EVENTS = 100
 _REQUIRED = ("id", "source", "type")
 
 
-def bus_app(triggers: Sequence[EventBridgeTrigger], deliver: Deliver) -> Starlette:
+def bus_app(rules: Sequence[Rule], deliver: Deliver) -> Starlette:
     """The ASGI application: ``POST /events`` with one CloudEvents object or an array of them.
 
     Args:
-        triggers: the rules; a disabled one gets nothing.
+        rules: a disabled one gets nothing.
         deliver: takes an event for a function.
     """
-    rules = [trigger for trigger in triggers if trigger.enabled]
+    enabled = [rule for rule in rules if rule.enabled]
 
     async def events(request: Request) -> Response:
         request_id = str(uuid.uuid4()).upper()
@@ -47,7 +47,7 @@ def bus_app(triggers: Sequence[EventBridgeTrigger], deliver: Deliver) -> Starlet
         listed = document if isinstance(document, list) else [document]
         if not 1 <= len(listed) <= MAX_EVENTS:
             return _refusal(request_id, f"1 to {MAX_EVENTS} events are expected, {len(listed)} found")
-        entries = await run_in_threadpool(lambda: [_take(event, rules, deliver) for event in listed])
+        entries = await run_in_threadpool(lambda: [_take(event, enabled, deliver) for event in listed])
         failed = sum("ErrorCode" in entry for entry in entries)
         return JSONResponse({"RequestId": request_id, "FailedEntryCount": failed, "EntryList": entries})
 
@@ -58,7 +58,7 @@ def _refusal(request_id: str, message: str) -> Response:
     return JSONResponse({"RequestId": request_id, "Code": "InvalidArgument", "Message": message}, 400)
 
 
-def _take(event: Any, rules: Sequence[EventBridgeTrigger], deliver: Deliver) -> dict[str, Any]:
+def _take(event: Any, rules: Sequence[Rule], deliver: Deliver) -> dict[str, Any]:
     problem = _problem(event)
     if problem is not None:
         return {"ErrorCode": "InvalidArgument", "ErrorMessage": problem}

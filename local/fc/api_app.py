@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..base.delivery import PayloadTooLargeError
 from .answers import access_denied, failed_function, platform_error, request_headers
 from .deliveries import DuplicateTaskError
-from .dispatcher import Dispatcher, PayloadTooLargeError
+from .dispatcher import Dispatcher
 from .functions import Functions, ThrottledError, UnknownFunctionError, new_request_id
 from .signature import SignatureError, check_signature, resource_of_api
 from .trigger_app import TriggerHost

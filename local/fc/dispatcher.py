@@ -15,25 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..base.delivery import MAX_PAYLOAD_BYTES, PayloadTooLargeError
 from .async_config import AsyncConfig, Destination
 from .deliveries import Delivery, DeliveryStore, NewDelivery
 from .failures import Failure, function_failed, not_found, throttled
 from .functions import Functions, ThrottledError, UnknownFunctionError, new_request_id
 
-__all__ = ["MAX_PAYLOAD_BYTES", "Deliver", "Dispatcher", "PayloadTooLargeError", "RetryPolicy"]
-
-MAX_PAYLOAD_BYTES = 128 * 1024
-"""Of an asynchronous invocation (vendor page "Limits")."""
+__all__ = ["Dispatcher", "RetryPolicy"]
 
 _WORKERS = 16
 _DEFAULTS = AsyncConfig()
-
-
-class Deliver(Protocol):
-    """``Dispatcher.deliver``, for those who need nothing else of it."""
-
-    def __call__(self, function: str, payload: bytes, *, source: str) -> str:
-        """Accept an event for a function."""
 
 
 class GiveUp(Protocol):
@@ -43,10 +34,6 @@ class GiveUp(Protocol):
         self, delivery: Delivery, failure: Failure, destination: Destination | None, *, attempts: int
     ) -> str | None:
         """Send an event away that is given up; returns the queue it went to, if any."""
-
-
-class PayloadTooLargeError(ValueError):
-    """Raised when an event is larger than an asynchronous invocation takes."""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.delivery import Deliver, PayloadTooLargeError
 from ..permissions.access import Permitted
 from .async_config import Destination
 from .deliveries import Delivery
-from .dispatcher import Deliver, PayloadTooLargeError
 from .failures import Failure
 from .functions import UnknownFunctionError, function_resource
 from .logs import PLATFORM_STREAM, LogStore

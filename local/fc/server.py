@@ -13,13 +13,14 @@ from types import TracebackType
 from typing import Any
 
 from ..base.database import connect
+from ..base.delivery import Deliver
 from ..base.serving import serve
 from ..permissions import access
 from ..permissions.credentials import CredentialStore
 from .admin import AdminParts, admin_routes
 from .api_app import api_app
 from .deliveries import DeliveryStore
-from .dispatcher import Deliver, Dispatcher, RetryPolicy
+from .dispatcher import Dispatcher, RetryPolicy
 from .functions import Functions, Host
 from .logs import LogStore
 from .on_failure import OnFailure

@@ -7,13 +7,12 @@ structures. Must not know how anything is run.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..eventbridge.pattern import Pattern, PatternError, parse_pattern
+from ..eventbridge.rules import Rule, read_rule
 from ..permissions.policies import Role, role_of_function
 from ..template.document import Resource, TemplateError
 from ..template.properties import take
@@ -23,7 +22,6 @@ from .schedule import Schedule, ScheduleError, parse_schedule
 __all__ = [
     "RUNTIMES",
     "Deployment",
-    "EventBridgeTrigger",
     "FunctionSpec",
     "HttpTrigger",
     "TimerTrigger",
@@ -87,16 +85,6 @@ class TimerTrigger:
 
 
 @dataclass(frozen=True)
-class EventBridgeTrigger:
-    """A rule on the event bus whose target is a function."""
-
-    name: str
-    function_name: str
-    pattern: Pattern
-    enabled: bool
-
-
-@dataclass(frozen=True)
 class Deployment:
     """All that a template deploys to Function Compute, and the queues that it sends to.
 
@@ -104,7 +92,7 @@ class Deployment:
         functions: all of them.
         http_triggers: all of them.
         timer_triggers: enabled or not.
-        eventbridge_triggers: enabled or not.
+        rules: of the event bus, enabled or not.
         async_configs: by the names of the functions; a function that is not there has the defaults.
         queues: the names of the message queues.
     """
@@ -112,7 +100,7 @@ class Deployment:
     functions: tuple[FunctionSpec, ...]
     http_triggers: tuple[HttpTrigger, ...]
     timer_triggers: tuple[TimerTrigger, ...]
-    eventbridge_triggers: tuple[EventBridgeTrigger, ...]
+    rules: tuple[Rule, ...]
     async_configs: Mapping[str, AsyncConfig] = field(default_factory=dict)
     queues: tuple[str, ...] = ()
 
@@ -126,7 +114,7 @@ def read_deployment(resources: Iterable[Resource]) -> Deployment:
     listed = list(resources)
     functions = tuple(_function(one, listed) for one in listed if one.type == "ALIYUN::FC3::Function")
     names = {one.name for one in functions}
-    triggers: list[HttpTrigger | TimerTrigger | EventBridgeTrigger] = []
+    triggers: list[HttpTrigger | TimerTrigger | Rule] = []
     for resource in listed:
         if resource.type == "ALIYUN::FC3::Trigger":
             triggers.append(_trigger(resource))
@@ -143,7 +131,7 @@ def read_deployment(resources: Iterable[Resource]) -> Deployment:
         functions,
         tuple(one for one in triggers if isinstance(one, HttpTrigger)),
         tuple(one for one in triggers if isinstance(one, TimerTrigger)),
-        tuple(one for one in triggers if isinstance(one, EventBridgeTrigger)),
+        tuple(one for one in triggers if isinstance(one, Rule)),
         read_async_configs(listed, functions=names, queues=queues),
         queues,
     )
@@ -175,7 +163,7 @@ def _function(resource: Resource, resources: Iterable[Resource]) -> FunctionSpec
     )
 
 
-def _trigger(resource: Resource) -> HttpTrigger | TimerTrigger | EventBridgeTrigger:
+def _trigger(resource: Resource) -> HttpTrigger | TimerTrigger | Rule:
     path, properties = resource.path, resource.properties
     name = take(path, properties, "TriggerName", str)
     function_name = take(path, properties, "FunctionName", str)
@@ -186,7 +174,7 @@ def _trigger(resource: Resource) -> HttpTrigger | TimerTrigger | EventBridgeTrig
     if kind == "timer":
         return _timer(f"{path}.TriggerConfig", name, function_name, config)
     if kind == "eventbridge":
-        return _eventbridge(f"{path}.TriggerConfig", name, function_name, config)
+        return read_rule(f"{path}.TriggerConfig", name, function_name, config)
     raise TemplateError(f"{path}.TriggerType", f"http, timer or eventbridge is expected, {kind!r} found")
 
 
@@ -211,22 +199,3 @@ def _timer(path: str, name: str, function_name: str, config: Mapping[str, Any]) 
     return TimerTrigger(
         name, function_name, schedule, expression, take(path, config, "payload", str, ""), enabled
     )
-
-
-def _eventbridge(path: str, name: str, function_name: str, config: Mapping[str, Any]) -> EventBridgeTrigger:
-    source = take(path, config, "eventSourceConfig", dict)
-    kind = take(f"{path}.eventSourceConfig", source, "eventSourceType", str)
-    if kind != "Default":
-        raise TemplateError(
-            f"{path}.eventSourceConfig.eventSourceType",
-            f"Default, the event bus, is expected, {kind!r} found",
-        )
-    try:
-        pattern = parse_pattern(json.loads(take(path, config, "eventRuleFilterPattern", str)))
-    except json.JSONDecodeError as error:
-        raise TemplateError(f"{path}.eventRuleFilterPattern", f"JSON is expected: {error}") from None
-    except PatternError as error:
-        raise TemplateError(f"{path}.eventRuleFilterPattern", str(error)) from None
-    # The API's default is true (structure EventBridgeTriggerConfig).
-    enabled = take(path, config, "triggerEnable", bool, default=True)
-    return EventBridgeTrigger(name, function_name, pattern, enabled)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
-from .dispatcher import Deliver
+from ..base.delivery import Deliver
 from .specs import TimerTrigger
 
 __all__ = ["Timers", "UnknownTriggerError", "timer_event"]

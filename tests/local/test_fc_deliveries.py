@@ -17,11 +17,12 @@ import httpx
 import pytest
 
 from local.base.database import connect
+from local.base.delivery import MAX_PAYLOAD_BYTES
 from local.base.loopback import LOOPBACK
 from local.base.state_folder import StateInUseError
 from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.control import FcControlError
-from local.fc.dispatcher import MAX_PAYLOAD_BYTES, RetryPolicy
+from local.fc.dispatcher import RetryPolicy
 from local.permissions.credentials import CredentialStore
 
 HANDLERS = '''

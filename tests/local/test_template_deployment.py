@@ -101,7 +101,7 @@ def test_the_sweep_is_on_and_the_refresh_is_off_unless_asked_for() -> None:
     ids=["push", "build", "scan", "other-source"],
 )
 def test_the_rule_is_about_pushes_and_builds(event: dict[str, str], wanted: bool) -> None:
-    (trigger,) = project().eventbridge_triggers
+    (trigger,) = project().rules
     assert (trigger.function_name, trigger.enabled) == ("imc-refresh-on-push", True)
     assert trigger.pattern(event) is wanted
 
@@ -156,7 +156,7 @@ def with_config(trigger: dict[str, Any], **changes: Any) -> dict[str, Any]:
 def test_what_is_left_out_has_the_defaults_of_the_platform() -> None:
     deployment = read_deployment(resources(FUNCTION, BUS))
     assert (deployment.functions[0].timeout_seconds, deployment.functions[0].memory_mb) == (3, 512)
-    assert deployment.eventbridge_triggers[0].enabled
+    assert deployment.rules[0].enabled
 
 
 @pytest.mark.parametrize(

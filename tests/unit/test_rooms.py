@@ -133,6 +133,12 @@ BREAKS = {
         "know nothing",
         "local.cloud.config -> imagecache.base.errors",
     ),
+    "circle-of-local-packages": Break(
+        "../../local/eventbridge/bus.py",
+        "from ..fc import specs",
+        "No circle",
+        "No cycles are allowed in local.\n",
+    ),
     "deploy-entry-point": Break(
         "../../deploy/rules.py", "import on_push", "entry point", "deploy.rules -> on_push"
     ),
