@@ -13,10 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Connection", "add_column", "connect", "transaction"]
+__all__ = ["STATE_VERSION", "Connection", "StateVersionError", "connect", "transaction"]
+
+STATE_VERSION = 1
+"""One more with each change of a table, or of a document in one: an older state is not taken over."""
 
 BUSY_TIMEOUT_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
+
+
+class StateVersionError(RuntimeError):
+    """Raised when a file was written by another version of the local cloud; the text names the file."""
 
 
 class Connection(sqlite3.Connection):
@@ -40,7 +47,8 @@ def connect(path: Path | str) -> Connection:
 
     Raises:
         sqlite3.OperationalError: the file cannot be opened.
-        sqlite3.DatabaseError: it is no database.
+        sqlite3.DatabaseError: the file is not a database.
+        StateVersionError: another version of the local cloud wrote it; nothing in it was changed.
     """
     if path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +61,11 @@ def connect(path: Path | str) -> Connection:
     )
     connection.row_factory = sqlite3.Row
     _write_ahead(connection)
+    try:
+        _check_version(connection, path)
+    except StateVersionError:
+        connection.close()
+        raise
     # A crash of the machine may lose the last commits, which a laptop's state can bear; the file stays sound.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -84,18 +97,18 @@ def transaction(connection: Connection) -> Iterator[Connection]:
         connection.execute("COMMIT")
 
 
-def add_column(connection: Connection, table: str, column: str) -> None:
-    """Give a table of an older file a column that it lacks; its rows have NULL there.
-
-    Args:
-        connection: to the file.
-        table: one of ours.
-        column: its name and type, such as ``principal TEXT``.
-    """
+def _check_version(connection: Connection, path: Path | str) -> None:
+    """Write our version into a new file; a file of another version stays as it is."""
     with transaction(connection):
-        names = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
-        if column.split(maxsplit=1)[0] not in names:
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if version == 0 and tables == 0:
+            connection.execute(f"PRAGMA user_version = {STATE_VERSION}")
+        elif version != STATE_VERSION:
+            raise StateVersionError(
+                f"{path} was written by another version of this program (its state has version {version}; "
+                f"this program reads {STATE_VERSION}): delete the file to start with an empty state"
+            )
 
 
 def _write_ahead(connection: Connection) -> None:

@@ -61,6 +61,7 @@ class Cloud:
 
     Raises:
         StateInUseError: another process serves the state folder.
+        StateVersionError: another version of this program wrote the state.
         TemplateError: the template or its parameters are wrong.
         CodeError: the package cannot be run.
         OSError: a port is in use, or the folder cannot be used.

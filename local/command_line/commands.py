@@ -20,6 +20,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from ..base.database import StateVersionError
 from ..base.loopback import LOOPBACK
 from ..base.state_folder import NothingServedError, StateInUseError, read_endpoints
 from ..cloud.cloud import Cloud, CloudConfig
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         TemplateError,
         NothingServedError,
         StateInUseError,
+        StateVersionError,
         ControlError,
         FcControlError,
         RegistryError,

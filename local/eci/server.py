@@ -36,6 +36,7 @@ def serve_eci(
         account_id: whose image caches these are, in the names of resources.
 
     Raises:
+        StateVersionError: another version of this program wrote the file.
         OSError: the port is in use.
     """
     service = Service(database_path, clock=clock, gateway_clock=gateway_clock, account_id=account_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.database import add_column, connect, transaction
+from ..base.database import connect, transaction
 
 __all__ = ["Delivery", "DeliveryStore", "DuplicateTaskError", "NewDelivery"]
 
@@ -100,8 +100,6 @@ class DeliveryStore:
     def __init__(self, database_path: Path | str) -> None:
         self._connection = connect(database_path)
         self._connection.executescript(_SCHEMA)
-        # A file of an earlier version has the table without it.
-        add_column(self._connection, "deliveries", "queue TEXT")
         with transaction(self._connection) as connection:
             connection.execute("UPDATE deliveries SET state = ? WHERE state = ?", (WAITING, RUNNING))
 

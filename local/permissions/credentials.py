@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..base.database import add_column, connect, transaction
+from ..base.database import connect, transaction
 
 __all__ = ["Credential", "CredentialStore"]
 
@@ -63,8 +63,6 @@ class CredentialStore:
         self._clock = clock
         with transaction(self._connection) as connection:
             connection.execute(_SCHEMA)
-        # A file of an earlier version has the table without it.
-        add_column(self._connection, "credentials", "principal TEXT")
 
     def issue(
         self, *, temporary: bool = True, lifetime_seconds: float = 3600, principal: str | None = None

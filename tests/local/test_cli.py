@@ -7,6 +7,7 @@ import os
 import queue
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -318,6 +319,21 @@ def test_what_cannot_be_done_is_told_in_one_line(tmp_path: Path, arguments: list
     assert message in result.stderr
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_state_of_another_version_is_not_used_and_not_deleted(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    assert Up(state).stop() == 0
+    database = sqlite3.connect(state / "cloud.db")
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    before = (state / "cloud.db").read_bytes()
+    result = run(tmp_path, "up", "--state", str(state))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {state / 'cloud.db'} was written by another version")
+    assert "delete the file" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert (state / "cloud.db").read_bytes() == before
 
 
 def test_two_servers_do_not_share_a_state_folder(up: Up, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from pathlib import Path
@@ -14,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from local.base.connections import wire_of
-from local.base.database import connect, transaction
+from local.base.database import STATE_VERSION, StateVersionError, connect, transaction
 from local.base.loopback import LOOPBACK
 from local.base.serving import serve
 from local.permissions.credentials import CredentialStore
@@ -91,6 +92,22 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.sqlite").write_bytes(b"no database at all" * 100)
     with pytest.raises(sqlite3.DatabaseError):
         connect(tmp_path / "a.sqlite")
+
+
+@pytest.mark.parametrize("version", [0, STATE_VERSION + 1], ids=["before-versions", "later"])
+def test_a_file_of_another_version_is_named_and_left_as_it_is(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "a.sqlite"
+    other = sqlite3.connect(path)
+    other.executescript("CREATE TABLE t (x); INSERT INTO t VALUES (7)")
+    other.execute(f"PRAGMA user_version = {version}")
+    other.close()
+    with pytest.raises(StateVersionError, match=f"^{re.escape(str(path))} .*: delete the file"):
+        CredentialStore(path)
+    left = sqlite3.connect(path)
+    assert left.execute("SELECT name FROM sqlite_master").fetchall() == [("t",)]
+    assert left.execute("SELECT x FROM t").fetchall() == [(7,)]
+    assert left.execute("PRAGMA user_version").fetchone() == (version,)
+    left.close()
 
 
 def test_issued_keys_are_found_by_every_store_on_the_file_until_revoked(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import sqlite3
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -245,22 +244,3 @@ def test_the_principals_are_those_of_the_last_start(tmp_path: Path) -> None:
         ("kept", True),
     ]
     connection.close()
-
-
-def test_a_store_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
-    path = tmp_path / "a.sqlite"
-    old = sqlite3.connect(path)
-    old.execute(
-        "CREATE TABLE credentials (access_key_id TEXT PRIMARY KEY, access_key_secret TEXT NOT NULL,"
-        " security_token TEXT, expires_at REAL)"
-    )
-    old.execute("INSERT INTO credentials VALUES ('LTAIold', 'secret', NULL, NULL)")
-    old.commit()
-    old.close()
-    store = CredentialStore(path)
-    found = store.lookup("LTAIold")
-    assert found is not None
-    assert found.principal is None
-    issued = store.issue(principal="f")
-    assert store.lookup(issued.access_key_id) == issued
-    store.close()
