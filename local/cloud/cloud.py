@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -100,8 +99,8 @@ class Cloud:
             fresh=config.fresh_process,
         )
         options = Options(config.retry, config.key_lifetime_seconds, config.timers)
-        server = FunctionCompute(database, self._deployment, host, options, "IMC_FC_ENDPOINT", next_port)
-        compute = stack.enter_context(server)
+        compute = FunctionCompute(database, self._deployment, host, options, "IMC_FC_ENDPOINT", next_port)
+        stack.callback(compute.close)
         bus = serve(
             bus_app(self._deployment.rules, compute.deliver),
             port=next_port(),
@@ -224,9 +223,7 @@ class Cloud:
     def __enter__(self) -> Cloud:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _spec(self, function: str) -> FunctionSpec:

@@ -6,13 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
-
-from ..base.loopback import LOOPBACK
+from ..base.loopback import LoopbackClient
 
 __all__ = ["ControlError", "EciControl"]
 
 _POLL_SECONDS = 0.02
+_TIMEOUT_SECONDS = 30.0
 
 
 class ControlError(RuntimeError):
@@ -27,8 +26,7 @@ class EciControl:
     """
 
     def __init__(self, url: str) -> None:
-        # No proxy from the environment: the server is on loopback.
-        self._client = httpx.Client(base_url=url, **LOOPBACK, timeout=30.0)
+        self._client = LoopbackClient(url, ControlError, _TIMEOUT_SECONDS)
 
     def create_cache(
         self,
@@ -58,25 +56,25 @@ class EciControl:
 
     def create_caches(self, seeds: Sequence[Mapping[str, Any]]) -> list[str]:
         """Create or replace several at once; returns their ids."""
-        created = self._ask("POST", "/_local/caches", json=list(seeds))
+        created = self._client.ask("POST", "/_local/caches", json=list(seeds))
         return list(created["image_cache_ids"])
 
     def delete_cache(self, image_cache_id: str) -> None:
         """Delete an image cache; its history stays."""
-        self._ask("DELETE", f"/_local/caches/{image_cache_id}")
+        self._client.ask("DELETE", f"/_local/caches/{image_cache_id}")
 
     def cache(self, image_cache_id: str) -> dict[str, Any]:
         """One image cache with all that the server knows of it."""
-        return dict(self._ask("GET", f"/_local/caches/{image_cache_id}"))
+        return dict(self._client.ask("GET", f"/_local/caches/{image_cache_id}"))
 
     def caches(self) -> list[dict[str, Any]]:
         """All image caches of all regions."""
-        return list(self._ask("GET", "/_local/caches"))
+        return list(self._client.ask("GET", "/_local/caches"))
 
     def force(self, image_cache_id: str, status: str, message: str = "") -> dict[str, Any]:
         """Put a cache into a status at once; a rebuild under way ends with it. Returns the cache."""
         order = {"status": status, "message": message}
-        return dict(self._ask("PUT", f"/_local/caches/{image_cache_id}/status", json=order))
+        return dict(self._client.ask("PUT", f"/_local/caches/{image_cache_id}/status", json=order))
 
     def history(self, image_cache_id: str | None = None) -> list[dict[str, Any]]:
         """The accepted updates of one cache or of all, oldest first.
@@ -85,40 +83,42 @@ class EciControl:
         None while it is under way), images, client_token and request_id. Times are seconds since the epoch.
         """
         query = {} if image_cache_id is None else {"image_cache_id": image_cache_id}
-        return list(self._ask("GET", "/_local/history", params=query))
+        return list(self._client.ask("GET", "/_local/history", params=query))
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Change settings, if any are given; returns all of them. See ``settings.Settings``."""
         if not changes:
-            return dict(self._ask("GET", "/_local/settings"))
-        return dict(self._ask("PATCH", "/_local/settings", json=changes))
+            return dict(self._client.ask("GET", "/_local/settings"))
+        return dict(self._client.ask("PATCH", "/_local/settings", json=changes))
 
     def inject(self, kind: str, **members: Any) -> int:
         """Order a fault for the next calls that match; returns its number. See ``faults.Fault``."""
-        return int(self._ask("POST", "/_local/faults", json={"kind": kind, **members})["number"])
+        return int(self._client.ask("POST", "/_local/faults", json={"kind": kind, **members})["number"])
 
     def faults(self) -> list[dict[str, Any]]:
         """The faults that are still to happen."""
-        return list(self._ask("GET", "/_local/faults"))
+        return list(self._client.ask("GET", "/_local/faults"))
 
     def clear_faults(self) -> None:
         """Take them back."""
-        self._ask("DELETE", "/_local/faults")
+        self._client.ask("DELETE", "/_local/faults")
 
     def refuse(self, seconds: float) -> None:
         """Close the server's port for so long: connections are refused, and open ones reset."""
-        self._ask("POST", "/_local/refuse", json={"seconds": seconds})
+        self._client.ask("POST", "/_local/refuse", json={"seconds": seconds})
 
     def journal(self, action: str | None = None) -> list[dict[str, Any]]:
         """The calls of the API, oldest first, without their secrets.
 
         Each has at, method, action, parameters, status, code, fault and request_id; see ``journal.Call``.
         """
-        return list(self._ask("GET", "/_local/journal", params={} if action is None else {"action": action}))
+        return list(
+            self._client.ask("GET", "/_local/journal", params={} if action is None else {"action": action})
+        )
 
     def clear_journal(self) -> None:
         """Forget the calls."""
-        self._ask("DELETE", "/_local/journal")
+        self._client.ask("DELETE", "/_local/journal")
 
     def wait_for(self, image_cache_id: str, status: str, timeout_seconds: float = 10.0) -> dict[str, Any]:
         """Wait until a cache is in a status; returns it.
@@ -140,9 +140,3 @@ class EciControl:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
-        response = self._client.request(method, path, **options)
-        if response.status_code != httpx.codes.OK:
-            raise ControlError(f"{response.status_code}: {response.text}")
-        return response.json()

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ..base.loopback import LOOPBACK
+from ..base.loopback import LoopbackClient
 from .functions import Invocation
 
 __all__ = ["FcControl", "FcControlError"]
@@ -29,8 +29,7 @@ class FcControl:
     """
 
     def __init__(self, url: str, auth: httpx.Auth | None = None) -> None:
-        # No proxy from the environment: the server is on loopback.
-        self._client = httpx.Client(base_url=url, **LOOPBACK, timeout=_TIMEOUT_SECONDS)
+        self._client = LoopbackClient(url, FcControlError, _TIMEOUT_SECONDS)
         self._auth = auth
 
     def invoke(self, function: str, payload: bytes) -> Invocation:
@@ -61,24 +60,26 @@ class FcControl:
 
     def fire_timer(self, trigger: str) -> str:
         """Fire a timer trigger now; returns the request id."""
-        return str(self._ask("POST", f"/_local/timers/{trigger}/fire")["request_id"])
+        return str(
+            self._client.ask("POST", f"/_local/timers/{trigger}/fire", httpx.codes.ACCEPTED)["request_id"]
+        )
 
     def logs(self, *, after: int = 0, request_id: str | None = None) -> list[dict[str, Any]]:
         """Lines that functions wrote: number, at, function, request_id, stream, line."""
         query = {"after": str(after)} | ({} if request_id is None else {"request_id": request_id})
-        return list(self._ask("GET", "/_local/logs", params=query))
+        return list(self._client.ask("GET", "/_local/logs", params=query))
 
     def deliveries(self) -> list[dict[str, Any]]:
         """All asynchronous invocations; see ``deliveries.Delivery``."""
-        return list(self._ask("GET", "/_local/deliveries"))
+        return list(self._client.ask("GET", "/_local/deliveries"))
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """Those that were given up."""
-        return list(self._ask("GET", "/_local/dead-letters"))
+        return list(self._client.ask("GET", "/_local/dead-letters"))
 
     def queues(self) -> dict[str, int]:
         """The names of the queues, and how many messages are in each."""
-        return {one["name"]: one["messages"] for one in self._ask("GET", "/_local/queues")}
+        return {one["name"]: one["messages"] for one in self._client.ask("GET", "/_local/queues")}
 
     def queue_messages(self, name: str) -> list[dict[str, Any]]:
         """What is in a queue, oldest first; see ``queues.Message``.
@@ -86,7 +87,7 @@ class FcControl:
         Raises:
             FcControlError: there is no such queue.
         """
-        return list(self._ask("GET", f"/_local/queues/{name}"))
+        return list(self._client.ask("GET", f"/_local/queues/{name}"))
 
     def redrive(self, name: str) -> list[dict[str, Any]]:
         """Send each failed event of a queue to its function again; see ``on_failure.Redriven``.
@@ -94,11 +95,11 @@ class FcControl:
         Raises:
             FcControlError: there is no such queue.
         """
-        return list(self._ask("POST", f"/_local/queues/{name}/redrive"))
+        return list(self._client.ask("POST", f"/_local/queues/{name}/redrive"))
 
     def rotate_role_keys(self) -> dict[str, str]:
         """Revoke the functions' access keys and issue others; returns their ids by the functions' names."""
-        return dict(self._ask("POST", "/_local/role-key/rotate"))
+        return dict(self._client.ask("POST", "/_local/role-key/rotate"))
 
     def close(self) -> None:
         """Close the connections."""
@@ -107,20 +108,11 @@ class FcControl:
     def _invocation(
         self, function: str, payload: bytes, headers: Mapping[str, str], expected: int
     ) -> httpx.Response:
-        response = self._client.post(
+        return self._client.send(
+            "POST",
             f"/2023-03-30/functions/{function}/invocations",
+            expected,
             content=payload,
             headers={"content-type": "application/json", **headers},
             auth=self._auth or httpx.USE_CLIENT_DEFAULT,
         )
-        return _checked(response, expected)
-
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
-        response = self._client.request(method, path, **options)
-        return _checked(response, httpx.codes.ACCEPTED if path.endswith("/fire") else httpx.codes.OK).json()
-
-
-def _checked(response: httpx.Response, expected: int) -> httpx.Response:
-    if response.status_code != expected:
-        raise FcControlError(f"{response.status_code}: {response.text}")
-    return response

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ..base.database import connect
@@ -49,7 +48,7 @@ class Options:
 
 
 class FunctionCompute:
-    """The running servers; a context manager.
+    """The running servers, until ``close``.
 
     Attributes:
         url: the invocation API and the administration.
@@ -152,14 +151,6 @@ class FunctionCompute:
     def close(self) -> None:
         """End servers, threads and processes. What is not delivered stays stored."""
         self._stack.close()
-
-    def __enter__(self) -> FunctionCompute:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _permitted(self, principal: str | None, action: str, resource: str) -> bool:
         return access.permitted(self._rights, principal, action, resource)
