@@ -1,9 +1,9 @@
-"""What HTTP and ASGI have no words for: connections that are reset or cut, and a port that refuses.
+"""Faults below HTTP and ASGI: connections that are reset or cut, and a port that refuses.
 
 ASGI gives an application no way to its connection, so each request's scope gets one more extension with a
 ``Wire``: the transport that uvicorn received the request on, and the server. A reset is a real one: with
 SO_LINGER on and a time of zero, closing the socket drops what is unsent and sends RST instead of FIN
-(socket(7), tcp(7)). A refusal is a real one too: the listening socket is gone for its time.
+(socket(7), tcp(7)). A refusal is a real one too: the listening socket is closed for that time.
 Must not know when or why a fault is wanted.
 """
 
@@ -43,7 +43,7 @@ class Wire:
         self.transport.close()
 
     def refuse(self, seconds: float) -> None:
-        """From now on, and for so long, refuse connections and reset the open ones, all but this."""
+        """Refuse connections for this time, and reset the open ones, all but this."""
         self.server.refuse(seconds, spared=self.transport)
 
 

@@ -66,7 +66,7 @@ def connect(path: Path | str) -> Connection:
     except StateVersionError:
         connection.close()
         raise
-    # A crash of the machine may lose the last commits, which a laptop's state can bear; the file stays sound.
+    # A crash of the machine may lose the last commits, which is acceptable here; the file stays intact.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
@@ -118,7 +118,7 @@ def _write_ahead(connection: Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
-            # Two connections that open a new file at once: here SQLite does not heed its busy timeout.
+            # Two connections that open a new file at once: here SQLite ignores its busy timeout.
             if time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE_SECONDS)

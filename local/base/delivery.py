@@ -1,4 +1,4 @@
-"""What those who send an event to a function agree on with the one who takes it: asynchronous invocation.
+"""Asynchronous invocation as those who send an event see it: a call, a largest size, a refusal.
 
 Must not know who sends (the event bus, a timer, a queue), nor what becomes of the event.
 """

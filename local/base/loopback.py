@@ -35,7 +35,7 @@ class LoopbackClient:
         Args:
             method: of HTTP.
             path: below the server's URL.
-            expected: the status that is no refusal.
+            expected: the status of an answer that is not a refusal.
             options: of ``httpx.Client.request``.
 
         Raises:

@@ -22,7 +22,7 @@ START_SECONDS = 10.0
 GRACE_SECONDS = 3
 """How long requests that are being answered may take when a server is closed."""
 
-# uvicorn tells of its starting and stopping at INFO; that is our callers' to say.
+# uvicorn reports its start and stop at INFO; whoever starts a server here reports that.
 logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
@@ -34,7 +34,7 @@ class Served:
     Attributes:
         name: what is served, for messages.
         host: the loopback address.
-        port: the port, also where any free one was asked for.
+        port: the port that is really used, never 0.
     """
 
     name: str

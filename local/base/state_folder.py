@@ -59,7 +59,7 @@ def read_endpoints(state: Path) -> dict[str, Any]:
     """The URLs of the process that serves the folder.
 
     Raises:
-        NothingServedError: there is none.
+        NothingServedError: no process does.
     """
     try:
         return dict(json.loads((state / _ENDPOINTS).read_text(encoding="utf-8")))
@@ -69,7 +69,7 @@ def read_endpoints(state: Path) -> dict[str, Any]:
 
 
 def webhook_token(state: Path) -> str:
-    """The token of this folder, made when there is none: a webhook's URL stays the same from run to run."""
+    """The token of this folder, made at the first call: a webhook's URL stays the same from run to run."""
     path = state / "webhook-token"
     if not path.exists():
         path.touch(mode=0o600)

@@ -1,7 +1,8 @@
 """All local servers together, from one state folder: ECI, EventBridge, and a template's Function Compute.
 
-What is started again on the same folder goes on where it was. Must not know what the functions do, beyond
-this: they find ECI by IMC_ECI_ENDPOINT, and print their outcomes as JSON objects, one a line.
+A cloud that is started again on the same folder goes on where the last one stopped. Must not know what the
+functions do, beyond this: they find ECI by IMC_ECI_ENDPOINT, and print their outcomes as JSON objects, one a
+line.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _LONGEST_WAIT_SECONDS = 0.2
 
 
 class WaitError(TimeoutError):
-    """Raised when what was waited for does not come in time; the text says what did."""
+    """Raised when what was waited for does not come in time; the text says what came instead."""
 
 
 class Cloud:
@@ -133,7 +134,7 @@ class Cloud:
         return self._url_of("on_manual")
 
     def unsigned_url(self, trigger: str) -> str:
-        """The URL of an HTTP trigger that checks no signature; in the cloud there is none."""
+        """The URL of an HTTP trigger without the check of the signature; the real cloud has no such URL."""
         return f"{self.fc_url}/_local/http/{trigger}"
 
     def webhook_url(self, source: str, token: str | None = None, registry: str | None = None) -> str:
@@ -162,7 +163,7 @@ class Cloud:
 
         Raises:
             LookupError: there is no such function.
-            FcControlError: the platform refuses; that the function fails is told by the result.
+            FcControlError: the platform refuses; a failure of the function is in the result.
         """
         return self.fc.invoke(self._spec(function).name, payload)
 
@@ -201,7 +202,7 @@ class Cloud:
     def peak_memory(self) -> dict[str, float]:
         """The most resident memory that one process of each invoked function had, by its name, in MiB.
 
-        It is told at the end of each invocation: that of a process that was killed is not known.
+        A process reports it at the end of each invocation; one that was killed is not counted.
         """
         return self._compute.peak_memory()
 

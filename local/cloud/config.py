@@ -1,4 +1,4 @@
-"""What a local cloud is told to serve, and how. Must not know how it is done."""
+"""What a local cloud serves, and how: the settings of one. Must not know how it is done."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def code_folder(config: CloudConfig, deployment: Deployment) -> Iterator[Path]:
     """The folder of the code, for the length of the block: a package is unpacked, and read-only meanwhile.
 
     Raises:
-        CodeError: a package cannot be used, or the interpreter has not the version of its runtime.
+        CodeError: a package cannot be used, or the interpreter is not of the runtime's version.
         OSError: a file cannot be read or written.
     """
     if not is_package(config.code):
@@ -60,10 +60,10 @@ def code_folder(config: CloudConfig, deployment: Deployment) -> Iterator[Path]:
 
 
 def runtime_note(config: CloudConfig, deployment: Deployment) -> str | None:
-    """What is to be said about an interpreter that is not of the functions' runtime; None if it is.
+    """A note about an interpreter that is not of the functions' runtime; None if it is.
 
     Raises:
-        CodeError: it is no Python.
+        CodeError: it is not a Python interpreter.
     """
     found = python_version(config.interpreter)
     for spec in deployment.functions:

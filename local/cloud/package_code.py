@@ -40,14 +40,14 @@ def is_package(path: Path) -> bool:
 
 
 def unpacked(package: Path, state: Path) -> Path:
-    """The folder with a package's content, made if it is not there yet; nothing in it can be written to.
+    """The folder with a package's content, made if it is missing; nothing in it can be written to.
 
     Args:
         package: the zip file.
         state: the folder that everything is kept in; nobody else may be unpacking into it.
 
     Raises:
-        CodeError: it is no package, or it holds what would lie outside of its folder, a link, or too much.
+        CodeError: it is not a package, or holds a path outside of its folder, a link, or too much.
         OSError: a file cannot be read or written.
     """
     content = package.read_bytes()
@@ -65,7 +65,7 @@ def unpacked(package: Path, state: Path) -> Path:
                 _remove(folder)
             _unpack(archive, entries, folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise CodeError(f"{package}: is no package that can be read: {error}") from None
+        raise CodeError(f"{package}: is not a readable package: {error}") from None
     return folder
 
 
@@ -78,16 +78,20 @@ def python_version(interpreter: Path) -> str:
     """The minor version of an interpreter, as a runtime names it, such as ``python3.12``.
 
     Raises:
-        CodeError: it is no Python.
+        CodeError: it is not a Python interpreter.
     """
-    tell = "import sys; print('python%d.%d' % sys.version_info[:2])"
+    program = "import sys; print('python%d.%d' % sys.version_info[:2])"
     try:
-        told = subprocess.run(  # noqa: S603 - the interpreter that is asked for
-            [str(interpreter), "-I", "-S", "-c", tell], capture_output=True, text=True, check=True, timeout=30
+        done = subprocess.run(  # noqa: S603 - the interpreter that is asked for
+            [str(interpreter), "-I", "-S", "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise CodeError(f"{interpreter} is no Python: {error}") from None
-    return told.stdout.strip()
+        raise CodeError(f"{interpreter} is not a Python interpreter: {error}") from None
+    return done.stdout.strip()
 
 
 def _checked(package: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -117,7 +121,7 @@ def _checked(package: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _unpack(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], folder: Path) -> None:
-    # Under another name until it is whole, so that one who is interrupted leaves nothing that would be used.
+    # Under another name until it is whole, so that an interrupted run leaves nothing that would be used.
     half = Path(tempfile.mkdtemp(prefix=_HALF, dir=folder.parent))
     try:
         archive.extractall(half, entries)

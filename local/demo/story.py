@@ -57,7 +57,7 @@ class Demo:
     """One run.
 
     Args:
-        console: where it tells its story.
+        console: where the story is printed.
         cloud: running.
     """
 
@@ -65,13 +65,13 @@ class Demo:
         self._console = console
         self._cloud = cloud
         self._started = time.monotonic()
-        self._told = 0
+        self._printed = 0
         self._pushes = 0
         self._last_push = 0.0
         self._broken: list[str] = []
 
     def play(self, host: str, push: Callable[[str], None]) -> int:
-        """Tell the story.
+        """Play the story, and print it.
 
         Args:
             host: of the registry.
@@ -87,7 +87,7 @@ class Demo:
             if not self._broken:
                 self._push(host, push, content)
                 self._await_landed(story, ids)
-        # A story that is broken by now is not worth waiting for twice.
+        # A story that has failed already is not worth another wait.
         if not self._broken:
             self._say(f"Now {len(BURST)} pushes in a burst:")
             for content in BURST:
@@ -97,7 +97,7 @@ class Demo:
         self._show("Image caches after", ids)
         if self._broken:
             for sentence in self._broken:
-                self._console.print(f"[red]Not as told:[/red] {sentence}", soft_wrap=True)
+                self._console.print(f"[red]Not as expected:[/red] {sentence}", soft_wrap=True)
             return 1
         seconds = time.monotonic() - self._started
         self._console.print(f"[green]Every sentence of the story held.[/green] {seconds:.1f} s")
@@ -119,7 +119,7 @@ class Demo:
         }
 
     def _await_landed(self, story: Story, ids: dict[str, str]) -> None:
-        """Wait until every push so far was seen to land, telling each record and change of state."""
+        """Wait until every push so far was seen to land, printing each record and change of state."""
         wanted = self._pushes * len(story.rebuilt)
         deadline = time.monotonic() + PATIENCE_SECONDS
         seen = dict.fromkeys(ids, "Ready")
@@ -130,7 +130,7 @@ class Demo:
                     self._say(f"  {name}: {seen[name]} -> {status}")
                 seen[name] = status
             outcomes = self._cloud.outcomes()
-            self._tell(outcomes)
+            self._print_new(outcomes)
             landed = [outcome for outcome in outcomes if outcome["result"] == "landed"]
             if len(landed) >= wanted:
                 return
@@ -139,13 +139,13 @@ class Demo:
                 return
             time.sleep(0.05)
 
-    def _tell(self, outcomes: list[dict[str, Any]]) -> None:
-        for outcome in outcomes[self._told :]:
+    def _print_new(self, outcomes: list[dict[str, Any]]) -> None:
+        for outcome in outcomes[self._printed :]:
             where = outcome.get("image_cache_name", "")
             took = f" in {outcome['duration_ms']:.0f} ms" if "duration_ms" in outcome else ""
             stale = f", {outcome['staleness_seconds']:.1f} s stale" if "staleness_seconds" in outcome else ""
             self._say(f"  {outcome['result']} {outcome['reason']} {where}{took}{stale}")
-        self._told = len(outcomes)
+        self._printed = len(outcomes)
 
     def _check(self, story: Story, ids: dict[str, str]) -> None:
         for name, identifier in ids.items():
@@ -181,7 +181,7 @@ def run_demo(console: Console, code: Path, interpreter: Path, runtime: str | Non
     """Play the demonstration.
 
     Args:
-        console: where it is told.
+        console: where it is printed.
         code: the folder, or the package, that is deployed.
         interpreter: the Python of the functions.
         runtime: of the functions; None for the template's default.

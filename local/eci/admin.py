@@ -116,7 +116,7 @@ def _create_caches(service: Service, _request: Request, document: Any) -> Any:
             settings = store.load_settings(service.connection)
             cache = machine.begin_creation(cache, settings, now=now, key=key)
             if members.get("status") == "Failed":
-                cache = machine.doom(cache)
+                cache = machine.with_failure(cache)
         store.cut_update(service.connection, cache.image_cache_id, cache.status, now)
         store.save_cache(service.connection, cache)
         created.append(cache.image_cache_id)

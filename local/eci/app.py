@@ -1,4 +1,4 @@
-"""The API over HTTP: hands a call to the service, and lets the ordered fault befall the answer."""
+"""The API over HTTP: hands a call to the service, and lets the ordered fault happen to the answer."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _json_response(status: int, document: Any) -> Response:
 
 
 async def _client_leaves(receive: Receive, most_seconds: float | None = None) -> None:
-    """Wait until the connection has ended, or for so many seconds."""
+    """Wait until the connection has ended, or the given number of seconds has passed."""
 
     async def disconnected() -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -104,7 +104,7 @@ class EciControl:
         self._client.ask("DELETE", "/_local/faults")
 
     def refuse(self, seconds: float) -> None:
-        """Close the server's port for so long: connections are refused, and open ones reset."""
+        """Close the server's port for this time: connections are refused, and open ones reset."""
         self._client.ask("POST", "/_local/refuse", json={"seconds": seconds})
 
     def journal(self, action: str | None = None) -> list[dict[str, Any]]:
@@ -124,7 +124,7 @@ class EciControl:
         """Wait until a cache is in a status; returns it.
 
         Raises:
-            ControlError: it is not in time.
+            ControlError: it is not, before the time is over.
         """
         deadline = time.monotonic() + timeout_seconds
         while True:

@@ -79,7 +79,7 @@ class ApiError(Exception):
 
     Args:
         code: a code of ``ERRORS``, or any other where ``status`` is given.
-        message: what is told; that of the table when left out.
+        message: the text of the answer; the one of the table when left out.
         status: the HTTP status; that of the table when left out.
     """
 

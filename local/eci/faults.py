@@ -1,7 +1,7 @@
 """Faults on order: what goes wrong with the next calls that match, and what the client gets to see then.
 
-A fault is an event between the client and the service, so it befalls calls that are signed as they should
-be, before or after they have acted. Must not know how a fault is put on the wire.
+A fault is an event between the client and the service, so it happens to calls whose signature is
+valid, before or after they have acted. Must not know how a fault is put on the wire.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ANSWER_KINDS: Mapping[str, str] = {
     "json_array": "200 and a JSON array",
     "json_null": "200 and JSON's null",
     "json_number": "200 and a JSON number",
-    "invalid_utf8": "200 and bytes that are no UTF-8",
+    "invalid_utf8": "200 and bytes that are not valid UTF-8",
     "empty": "200 and no body",
     "truncated": "the answer, its connection closed in order before the end of the body",
     "slow": "the answer, `delay_seconds` late",
@@ -52,11 +52,11 @@ class Fault:
 
     Attributes:
         kind: one of ``ANSWER_KINDS``, or ``update_fails``: an accepted update ends as UpdateFailed.
-        count: how many calls it befalls.
+        count: how many calls it happens to.
         action: only calls of this action; None for any.
         image_cache_id: only calls with this ImageCacheId; None for any.
         region_id: only calls with this RegionId; None for any.
-        acts: whether the call is carried out all the same.
+        acts: whether the call is carried out anyway.
         delay_seconds: how late the answer, or the fault, comes.
         code: of an error answer.
         status: the HTTP status of an error answer or a page; 0 for the usual one.
@@ -75,7 +75,7 @@ class Fault:
     message: str = ""
 
     def matches(self, parameters: Mapping[str, str]) -> bool:
-        """Whether it befalls a call with these parameters."""
+        """Whether it happens to a call with these parameters."""
         return (
             self.action in {None, parameters.get("Action")}
             and self.image_cache_id in {None, parameters.get("ImageCacheId")}
@@ -132,7 +132,7 @@ def add(connection: sqlite3.Connection, fault: Fault) -> int:
 def take(
     connection: sqlite3.Connection, kinds: Collection[str], parameters: Mapping[str, str]
 ) -> Fault | None:
-    """The first fault in the queue, of these kinds, that befalls this call; it is used up by one."""
+    """The first queued fault of these kinds that matches this call; its count goes down by one."""
     rows = connection.execute("SELECT number, document FROM faults WHERE left_over > 0 ORDER BY number")
     for row in rows.fetchall():
         fault = Fault(**json.loads(row["document"]))
@@ -145,7 +145,7 @@ def take(
 
 
 def pending(connection: sqlite3.Connection) -> list[dict[str, Any]]:
-    """The queue: each fault with its number, and how many calls are still to be befallen as its count."""
+    """The queue: each fault with its number, and as its count the calls that it will still happen to."""
     rows = connection.execute("SELECT * FROM faults WHERE left_over > 0 ORDER BY number")
     return [
         {"number": row["number"], **json.loads(row["document"]), "count": row["left_over"]} for row in rows

@@ -3,8 +3,8 @@
     Preparing -> Creating -> Ready | Failed
     Ready | UpdateFailed -> Updating -> Ready | UpdateFailed
 
-Nothing runs in the background. A build stores when it began, when it ends and as what; ``observe`` tells
-what that makes of the cache now. Times are seconds since the epoch. Must not know a database, a clock, or
+Nothing runs in the background. A build stores when it began, when it ends and as what; ``observe`` gives
+the state of the cache now. Times are seconds since the epoch. Must not know a database, a clock, or
 how parameters are written on the wire.
 
 From the vendor's documents: only a cache in Ready or UpdateFailed can be updated; without an image list
@@ -28,11 +28,11 @@ __all__ = [
     "Cache",
     "Event",
     "begin_creation",
-    "doom",
     "force",
     "observe",
     "progress",
     "update",
+    "with_failure",
 ]
 
 STATUSES = ("Preparing", "Creating", "Ready", "Failed", "Updating", "UpdateFailed")
@@ -92,7 +92,7 @@ class Cache:
         image_cache_id: its id.
         region_id: its region.
         name: its name.
-        status: its status when it was last written; ``observe`` tells that of now.
+        status: its status when it was last written; ``observe`` gives the current one.
         images: its list.
         created_at: when it was created.
         tags: pairs of key and value.
@@ -192,7 +192,7 @@ def update(cache: Cache, request: UpdateRequest, settings: Settings, *, now: flo
     )
 
 
-def doom(cache: Cache, message: str = "") -> Cache:
+def with_failure(cache: Cache, message: str = "") -> Cache:
     """Let the build under way end badly, for the reason in the message.
 
     Raises:

@@ -1,7 +1,7 @@
 """Image caches as the administration takes and shows them: JSON with names of this server's own.
 
-A seed may hold what no client could have made, such as an entry that is no image reference: whoever reads the
-answers has to bear it. Must not know a database or a socket.
+A seed may hold what no client could have made, such as an entry that is not a valid image reference: whoever
+reads the answers has to bear it. Must not know a database or a socket.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def serve_eci(
     """Start the server; returns when it accepts connections.
 
     It goes on where the last server on the same file stopped. Access keys are those that a
-    ``CredentialStore`` on the same file issues; those of a principal may do what ``access`` says of it.
+    ``CredentialStore`` on the same file issues; those of a principal may do what ``permissions.access`` says.
 
     Args:
         database_path: the SQLite file; made when it is missing.

@@ -30,12 +30,12 @@ TOKEN_MEMORY_SECONDS = 24 * 3600
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API answers, and the fault that is to befall it on its way.
+    """What the API answers, and the fault that happens to it on its way.
 
     Attributes:
         status: the HTTP status.
         document: the JSON body.
-        fault: None when nothing goes wrong.
+        fault: None when nothing is to go wrong.
     """
 
     status: int
@@ -192,7 +192,7 @@ class Service:
         if updated.build is not None:
             failing = faults.take(self.connection, {faults.UPDATE_FAILS}, parameters)
             if failing is not None:
-                updated = machine.doom(updated, failing.message)
+                updated = machine.with_failure(updated, failing.message)
         store.save_cache(self.connection, updated)
         store.add_update(self.connection, updated, at=now, client_token=token, request_id=request_id)
         # Only accepted updates are remembered: a refused one may be tried again with its token.

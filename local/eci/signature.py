@@ -91,7 +91,7 @@ def _encode(text: str) -> str:
 
 
 def _equal(expected: str, given: str) -> bool:
-    # In constant time: how long the comparison takes tells nothing about the right value.
+    # In constant time: the time that the comparison takes reveals nothing about the right value.
     return hmac.compare_digest(expected.encode(), given.encode())
 
 

@@ -69,7 +69,7 @@ CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 
 
 def save_cache(connection: sqlite3.Connection, cache: Cache) -> None:
-    """Write a new cache, or one that is there already."""
+    """Write a cache, new or known."""
     connection.execute(
         "INSERT INTO caches (image_cache_id, region_id, document) VALUES (?, ?, ?)"
         " ON CONFLICT (image_cache_id)"
@@ -96,7 +96,7 @@ def load_caches(connection: sqlite3.Connection, region_id: str | None = None) ->
 
 
 def delete_cache(connection: sqlite3.Connection, image_cache_id: str) -> bool:
-    """Delete a cache, its history stays; False when there is none of this id."""
+    """Delete a cache, its history stays; False when no cache has this id."""
     return connection.execute("DELETE FROM caches WHERE image_cache_id = ?", (image_cache_id,)).rowcount == 1
 
 

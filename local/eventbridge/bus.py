@@ -1,7 +1,7 @@
 """The event bus: takes CloudEvents, and hands each to the functions whose rule matches.
 
-Answers like the operation PutEvents: each entry has a fate of its own, and an event that no rule wants is
-accepted all the same. Delivery is an asynchronous invocation, so the bus is done when the function's queue
+Answers like the operation PutEvents: each entry has a result of its own, and an event that matches no rule is
+accepted anyway. Delivery is an asynchronous invocation, so the bus is done when the function's queue
 has the event.
 """
 
@@ -24,7 +24,7 @@ from .rules import Rule
 __all__ = ["MAX_EVENTS", "bus_app"]
 
 MAX_EVENTS = 100
-"""In one request: a bound of this server, that a mistake does not fill the queue."""
+"""In one request: a limit of this server, so that a mistake does not fill the queue."""
 
 _REQUIRED = ("id", "source", "type")
 

@@ -31,7 +31,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class PatternError(ValueError):
-    """Raised when a pattern is none; the text begins with the path of the field that is wrong."""
+    """Raised when a pattern is not valid; the text begins with the path of the field that is wrong."""
 
 
 def parse_pattern(document: Any) -> Pattern:
@@ -81,7 +81,9 @@ def _item(path: str, item: Any) -> _Test:
             raise PatternError(f"{path}.exists: true or false is expected, {operand!r} found")
         return lambda value: (value is not _ABSENT) is operand
     if name not in _OPERATORS:
-        raise PatternError(f"{path}: {name!r} is no operator; known are {', '.join([*_OPERATORS, 'exists'])}")
+        raise PatternError(
+            f"{path}: {name!r} is not an operator; known are {', '.join([*_OPERATORS, 'exists'])}"
+        )
     return _on_elements(_OPERATORS[name](f"{path}.{name}", operand))
 
 
@@ -126,7 +128,7 @@ def _numeric(path: str, operand: Any) -> _Test:
     pairs = list(zip(operand[::2], operand[1::2], strict=True))
     for comparison, bound in pairs:
         if comparison not in _COMPARISONS or not _is_number(bound):
-            raise PatternError(f"{path}: {comparison!r} with {bound!r} is no comparison with a number")
+            raise PatternError(f"{path}: {comparison!r} with {bound!r} is not a comparison with a number")
     return lambda value: _is_number(value) and all(_COMPARISONS[sign](value, bound) for sign, bound in pairs)
 
 

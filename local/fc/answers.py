@@ -10,7 +10,7 @@ __all__ = ["access_denied", "failed_function", "platform_error", "request_header
 
 
 def request_headers(request_id: str, error_type: str | None = None) -> dict[str, str]:
-    """The headers that tell the invocation's id, and the kind of its error."""
+    """The headers with the invocation's id, and the kind of its error."""
     headers = {"X-Fc-Request-Id": request_id}
     if error_type is not None:
         headers["X-Fc-Error-Type"] = error_type
@@ -30,7 +30,7 @@ def access_denied(function: str, request_id: str) -> Response:
 
 
 def failed_function(invocation: Invocation, status: int) -> Response:
-    """An error of the function, told as it is."""
+    """An error of the function, passed on as it is."""
     return Response(
         invocation.payload,
         status,

@@ -87,7 +87,7 @@ def _sync(functions: Functions, name: str, payload: bytes, request_id: str) -> R
     except ThrottledError as error:
         return platform_error(429, "ResourceThrottled", str(error), request_id)
     if invocation.error_type is not None:
-        # The call succeeded; that the function did not is told by a header (vendor page "Error handling").
+        # The call succeeded; that the function failed is in a header (vendor page "Error handling").
         return failed_function(invocation, 200)
     return Response(
         invocation.payload, 200, headers=request_headers(request_id), media_type="application/octet-stream"

@@ -23,7 +23,7 @@ _QUEUE = re.compile(r"acs:mns:[^:/]+:[^:/]+:/queues/(?P<queue>[^/]+)/messages")
 
 @dataclass(frozen=True)
 class Destination:
-    """Where events go that are given up.
+    """Where events that are given up go.
 
     Attributes:
         resource: the name of the queue as a resource: what ``mns:SendMessage`` must be allowed on.
@@ -43,7 +43,7 @@ class AsyncConfig:
         max_age_seconds: an event this old is given up, whatever it waits for.
         task_mode: whether a caller's task id may be used only once. Without it the platform keeps no record
             of tasks: here the id is then checked for its form and ignored.
-        on_failure: where an event goes that is given up; None for nowhere.
+        on_failure: where an event that is given up goes; None if it is dropped.
     """
 
     retries: int = 3

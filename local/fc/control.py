@@ -36,7 +36,7 @@ class FcControl:
         """Invoke a function and wait for its end.
 
         Raises:
-            FcControlError: the platform refuses; that the function fails is told by the result.
+            FcControlError: the platform refuses; a failure of the function is in the result.
         """
         response = self._invocation(function, payload, {}, httpx.codes.OK)
         headers = response.headers

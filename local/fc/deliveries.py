@@ -44,7 +44,7 @@ class DuplicateTaskError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class NewDelivery:
-    """An asynchronous invocation that is to be accepted.
+    """An asynchronous invocation that is not accepted yet.
 
     Attributes:
         function: the function's name.
@@ -161,7 +161,7 @@ class DeliveryStore:
         """No instance was free; that counts as no attempt."""
         self._failed(delivery, WAITING, error, due_at, attempts=0)
 
-    def bury(self, delivery: Delivery, error: str, *, attempts: int, queue: str | None) -> None:
+    def end_as_dead_letter(self, delivery: Delivery, error: str, *, attempts: int, queue: str | None) -> None:
         """Give up: the delivery becomes a dead letter.
 
         Args:

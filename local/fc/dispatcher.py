@@ -44,7 +44,7 @@ class RetryPolicy:
         retries: after the first attempt; None for what the function's configuration says.
         first_pause_seconds: before the second attempt; each further pause is twice as long.
         longest_pause_seconds: where the doubling ends.
-        max_age_seconds: an event this old is given up, whatever it waits for; None likewise.
+        max_age_seconds: an event this old is given up, whatever it waits for; None as for retries.
         time_factor: how many seconds of pauses, delays and ages pass in one second.
     """
 
@@ -190,7 +190,7 @@ class Dispatcher:
                 self._again(delivery, throttled(error), attempts=0)
         except UnknownFunctionError as error:
             # It was there when the event was accepted: the template has changed between two runs.
-            self._bury(delivery, not_found(error), attempts=0)
+            self._end_as_dead_letter(delivery, not_found(error), attempts=0)
         else:
             if invocation.error_type is None:
                 self._store.finish(delivery)
@@ -207,17 +207,17 @@ class Dispatcher:
         pause = policy.pause_seconds(delivery.attempts + delivery.throttled + 1)
         oldest = delivery.accepted_at + max_age_seconds / policy.time_factor
         if delivery.attempts + attempts > retries or now + pause > oldest:
-            self._bury(delivery, failure, attempts=attempts)
+            self._end_as_dead_letter(delivery, failure, attempts=attempts)
         elif attempts:
             self._store.retry(delivery, failure.text, now + pause)
         else:
             self._store.postpone(delivery, failure.text, now + pause)
 
-    def _bury(self, delivery: Delivery, failure: Failure, *, attempts: int) -> None:
+    def _end_as_dead_letter(self, delivery: Delivery, failure: Failure, *, attempts: int) -> None:
         destination = self._config(delivery.function).on_failure
-        # Sent first: a crash in between sends it twice, and never not at all.
+        # Sent first: after a crash in between it is sent twice rather than never.
         queue = self._give_up(delivery, failure, destination, attempts=delivery.attempts + attempts)
-        self._store.bury(delivery, failure.text, attempts=attempts, queue=queue)
+        self._store.end_as_dead_letter(delivery, failure.text, attempts=attempts, queue=queue)
 
     def _config(self, function: str) -> AsyncConfig:
         return self._configs.get(function, _DEFAULTS)

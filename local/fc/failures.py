@@ -15,7 +15,7 @@ class Failure:
 
     Attributes:
         condition: the kind of the function's error, or the code of the platform's refusal.
-        status_code: of the invocation: 200 where the function has run, whatever came of it.
+        status_code: of the invocation: 200 where the function has run, with any result.
         function_error: the kind of the function's error; empty when it has not run.
         payload: what the function answered.
         text: for a person.
@@ -41,5 +41,5 @@ def throttled(error: ThrottledError) -> Failure:
 
 
 def not_found(error: UnknownFunctionError) -> Failure:
-    """The function is not there any more."""
+    """The function does not exist any more."""
     return Failure("FunctionNotFound", 404, "", b"", f"FunctionNotFound: {error}")

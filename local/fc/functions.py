@@ -44,7 +44,7 @@ class Invocation:
     """One finished invocation.
 
     Attributes:
-        request_id: the platform's id of it.
+        request_id: the platform's id for it.
         payload: the result; with an ``error_type``, JSON with errorMessage, errorType, perhaps stackTrace.
         error_type: None, ``UnhandledInvocationError``, ``FunctionTimeout`` or ``ProcessExit``.
     """
@@ -61,8 +61,8 @@ class Host:
     Attributes:
         code_folder: what is deployed.
         interpreter: the Python of the instances.
-        region: told to the functions.
-        account_id: told to the functions.
+        region: given to the functions.
+        account_id: given to the functions.
         isolated: whether only the standard library and the code folder can be imported, as in the cloud;
             else the interpreter's site-packages can too.
         max_instances: of one function at a time.
@@ -151,7 +151,7 @@ class Functions:
     def peak_memory(self) -> dict[str, float]:
         """The most resident memory that one process of each invoked function had so far, in MiB.
 
-        A process that was killed, or ended by itself, has not told.
+        A process that was killed, or ended by itself, has not reported it.
         """
         with self._lock:
             return dict(self._peaks)

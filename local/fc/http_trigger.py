@@ -1,8 +1,8 @@
 """The HTTP trigger's two translations: a request to an event, and a function's result to an answer.
 
 Vendor page "Use an HTTP trigger to invoke a function" (3.0, built-in runtimes). Where it leaves room: the
-body is text if its content type is a text type and its bytes are UTF-8, else base64; a result that is no JSON
-object with a ``statusCode`` is answered whole, with 200. Must not know sockets, signatures or functions.
+body is text if its content type is a text type and its bytes are UTF-8, else base64; a result that is not a
+JSON object with a ``statusCode`` is answered whole, with 200. Must not know sockets, signatures or functions.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class LimitError(ValueError):
 
 
 class BadResultError(ValueError):
-    """Raised when a function's result has a ``statusCode`` but is no HTTP answer."""
+    """Raised when a function's result has a ``statusCode`` but is not a valid HTTP answer."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One function instance: its process, seen from the side that sends requests.
 
-Gives each request so much time and no more, and hands over each line that the function writes together with
+Limits the time of each request, and hands over each line that the function writes together with
 the request it belongs to. Must not know functions by name, triggers or storage.
 """
 
@@ -37,9 +37,9 @@ class Answer:
     """What came of one request.
 
     Attributes:
-        payload: the function's result, or JSON that tells the error.
+        payload: the function's result, or JSON that describes the error.
         error_type: None, or ``UnhandledInvocationError``, ``FunctionTimeout`` or ``ProcessExit``.
-        peak_memory_mib: the most resident memory of the process so far, in MiB; 0 where it could not tell.
+        peak_memory_mib: the most resident memory of the process so far, in MiB; 0 where it is not known.
     """
 
     payload: bytes
@@ -110,7 +110,7 @@ class Instance:
         Args:
             header: ``request_id``, ``environment`` (variables to set first), ``runtime`` and ``function``.
             event: what the handler gets.
-            timeout_seconds: after so long the process is killed.
+            timeout_seconds: when it is over, the process is killed.
         """
         request_id = header["request_id"]
         self._request_id = request_id
@@ -133,7 +133,7 @@ class Instance:
         finally:
             timer.cancel()
         if message is None:
-            # The pipe ends a little before the process does, and how that ends is to be told.
+            # The pipe ends a little before the process does, and the answer says how it ended.
             self._wait_for_end()
             self.kill()
         for reader in self._readers.values():
@@ -147,7 +147,7 @@ class Instance:
         )
 
     def close(self) -> None:
-        """End the process: by itself where it is idle, else by force. Nothing of it is left."""
+        """End the process: an idle one ends by itself, any other by force. Nothing of it is left."""
         # It may have ended already, with a part of a request unread.
         with suppress(BrokenPipeError):
             self._requests.close()

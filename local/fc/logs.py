@@ -81,7 +81,7 @@ class LogStore:
         return [LogLine(**dict(row)) for row in rows]
 
     def wait(self, timeout_seconds: float) -> None:
-        """Return when a line comes, or after so long; the caller looks for itself what there is."""
+        """Return when a line comes, or when the time is over; the caller then reads the lines."""
         with self._arrival:
             self._arrival.wait(timeout_seconds)
 

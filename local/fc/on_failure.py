@@ -1,4 +1,4 @@
-"""What becomes of an event that is given up: a message in its function's queue, and from there back again.
+"""An event that is given up: it becomes a message in its function's queue, and can be sent again from there.
 
 The message is the document of the vendor's page "Result callback" (destinations of asynchronous invocations):
 ``timestamp`` in milliseconds, the original payload and the function's answer as texts. The page shows one
@@ -33,7 +33,7 @@ class OnFailure:
     Attributes:
         queues: to send to.
         permitted: whether a function's role allows it.
-        logs: told about every event that is given up.
+        logs: get a line for every event that is given up.
         region: of the functions.
         account_id: of the functions.
     """
@@ -95,7 +95,7 @@ class Redriven:
 
     Attributes:
         message_id: the message's.
-        function: whose event it is; empty when the message does not tell.
+        function: whose event it is; empty when the message does not say.
         request_id: of the new invocation; None when the message stays where it is.
         error: why it stays; None when it does not.
     """
@@ -142,5 +142,5 @@ def _redrive(message: Message, deliver: Deliver) -> Redriven:
 
 
 def _text(payload: bytes) -> str:
-    """A payload as a text; bytes that are no UTF-8 come back from it unharmed."""
+    """A payload as a text; bytes that are not valid UTF-8 can be read back from it."""
     return payload.decode("utf-8", "surrogateescape")

@@ -52,7 +52,7 @@ class QueueStore:
 
     Args:
         database_path: the SQLite file.
-        names: of the queues that there are.
+        names: of all queues.
     """
 
     def __init__(self, database_path: Path | str, names: Collection[str]) -> None:
@@ -93,7 +93,7 @@ class QueueStore:
         return [Message(**dict(row)) for row in rows]
 
     def remove(self, message_id: str) -> None:
-        """Take a message out; nothing happens when it is not there."""
+        """Take a message out; without one of this id, nothing happens."""
         with transaction(self._connection) as connection:
             connection.execute("DELETE FROM queue_messages WHERE message_id = ?", (message_id,))
 

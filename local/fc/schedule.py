@@ -28,7 +28,7 @@ _SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 class ScheduleError(ValueError):
-    """Raised when an expression is no schedule; the text says what is expected."""
+    """Raised when an expression is not a valid schedule; the text says what is expected."""
 
 
 def parse_schedule(expression: str) -> Schedule:
@@ -38,7 +38,7 @@ def parse_schedule(expression: str) -> Schedule:
         expression: such as ``0 0 4 * * *``, ``CRON_TZ=Asia/Shanghai 0 0 4 * * *`` or ``@every 4m``.
 
     Raises:
-        ScheduleError: it is none of these.
+        ScheduleError: it has another form.
     """
     every = _EVERY.fullmatch(expression.strip())
     if every is not None:
@@ -51,7 +51,7 @@ def parse_schedule(expression: str) -> Schedule:
     try:
         croniter(fields, second_at_beginning=True)
     except CroniterError as error:
-        raise ScheduleError(f"{expression!r} is no cron expression: {error}") from None
+        raise ScheduleError(f"{expression!r} is not a cron expression: {error}") from None
 
     def next_after(moment: datetime) -> datetime:
         found: datetime = croniter(fields, moment.astimezone(zone), second_at_beginning=True).get_next(
@@ -74,4 +74,4 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise ScheduleError(f"{name!r} is no time zone of this machine") from None
+        raise ScheduleError(f"{name!r} is not a time zone of this machine") from None

@@ -60,7 +60,7 @@ class FunctionCompute:
         deployment: functions and triggers.
         host: where functions run.
         options: how it behaves.
-        endpoint_variable: the variable that tells the functions where the invocation API is.
+        endpoint_variable: the variable that holds the invocation API's URL for the functions.
         next_port: gives the port for each server, the API's first; 0 for any free one.
     """
 

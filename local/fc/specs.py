@@ -42,7 +42,7 @@ class FunctionSpec:
         handler: ``module.function``.
         runtime: one of ``RUNTIMES``.
         timeout_seconds: how long one invocation may take.
-        memory_mb: told to the function; not enforced here.
+        memory_mb: given to the function; not enforced here.
         environment: its own variables; may hold secrets, so they are not in the text form.
         role: what it may do; without one it gets no access key.
     """
@@ -185,7 +185,7 @@ def _http(path: str, name: str, function_name: str, config: Mapping[str, Any]) -
     methods = take(path, config, "methods", list)
     for number, method in enumerate(methods):
         if method not in _METHODS:
-            raise TemplateError(f"{path}.methods[{number}]", f"{method!r} is no method")
+            raise TemplateError(f"{path}.methods[{number}]", f"{method!r} is not an HTTP method")
     return HttpTrigger(name, function_name, auth_type, tuple(methods))
 
 

@@ -1,9 +1,9 @@
 """The process of one function instance: runs a handler for one request after the other.
 
 Run as a script, by any interpreter from 3.10 on, so it has the standard library only. Requests and answers go
-through two pipes of their own: what a function prints is its own affair. After each request a mark goes to
-stdout and stderr, so that the other side knows which lines belong to it. The end of the request pipe ends the
-process. Must not know where requests come from.
+through two pipes of their own: what a function prints does not disturb them. After each request a mark goes
+to stdout and stderr, so that the other side knows which lines belong to it. The end of the request pipe ends
+the process. Must not know where requests come from.
 
 The shape of the context object is that of the vendor's page "Context" for the chosen runtime: python3.12 has
 no ``credentials``, python3.10 no ``logger``.

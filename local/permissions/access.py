@@ -1,8 +1,9 @@
 """Who may do what: the functions as principals with their roles' statements, and a record of what they did.
 
 One table says what each principal may do, another what each asked for and whether it was allowed, so that a
-test can tell which rights a function needs. An access key belongs to a principal, or to nobody: then it is
-one of the machine's own, may do everything, and nothing is recorded. Must not know what an action does.
+test can find which rights a function needs. An access key belongs to a principal or to nobody. A key of
+nobody is one of the machine's own: it may do everything, and nothing is recorded. Must not know what an
+action does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .policies import Role, Statement, allows
 __all__ = ["ACCOUNT_ID", "SCHEMA", "Call", "Permitted", "calls", "permitted", "replace_principals"]
 
 ACCOUNT_ID = "1234567890123456"
-"""The account that owns everything, where no other is asked for."""
+"""The account that owns everything, unless another one is configured."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS principals (

@@ -100,7 +100,7 @@ class CredentialStore:
         return None if row is None else Credential(**dict(row))
 
     def revoke(self, access_key_id: str) -> None:
-        """Forget a key at once; nothing happens when there is none of this id."""
+        """Forget a key at once; without a key of this id, nothing happens."""
         with transaction(self._connection) as connection:
             connection.execute("DELETE FROM credentials WHERE access_key_id = ?", (access_key_id,))
 

@@ -96,7 +96,7 @@ def parameter_names(path: Path) -> frozenset[str]:
     """The names of a template's parameters.
 
     Raises:
-        TemplateError: the file is no template.
+        TemplateError: the file is not a template.
         OSError: the file cannot be read.
     """
     return frozenset(mapping_at("Parameters", _parse_strictly(path).get("Parameters") or {}))
@@ -130,7 +130,7 @@ def parse_template(path: Path) -> tuple[dict[str, Any], list[TemplateError]]:
         The document, and an error for each key that occurs twice in one mapping: the last one wins.
 
     Raises:
-        TemplateError: the file is no YAML, or no mapping.
+        TemplateError: the file is not YAML, or not a mapping.
         OSError: the file cannot be read.
     """
     try:

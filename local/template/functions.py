@@ -48,7 +48,7 @@ def mapping_at(path: str, value: Any) -> dict[str, Any]:
     """The value, if it is a mapping.
 
     Raises:
-        TemplateError: it is none.
+        TemplateError: it is not a mapping.
     """
     if not isinstance(value, dict):
         raise TemplateError(path, f"a mapping is expected, {type(value).__name__} found")
@@ -99,7 +99,7 @@ class Conditions:
             condition: the name of one, or one of the condition functions.
 
         Raises:
-            TemplateError: there is no such condition, it is none, or it depends on itself.
+            TemplateError: the condition is unknown, not valid, or depends on itself.
         """
         if isinstance(condition, str):
             return self._named(path, condition)

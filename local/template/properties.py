@@ -19,7 +19,7 @@ def take(path: str, members: Mapping[str, Any], name: str, kind: type, default: 
         path: of the mapping, for messages.
         members: the mapping.
         name: of the member.
-        kind: its type; a Boolean is no number here.
+        kind: its type; a Boolean is not a number here.
         default: what it is when it is left out; without a default it must be there.
 
     Raises:

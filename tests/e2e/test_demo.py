@@ -93,5 +93,5 @@ def test_a_wrong_function_breaks_the_story(
     run = play("--code", str(code), path=str(tmp_path))
 
     assert run.returncode == 1, run.stdout + run.stderr
-    assert "Not as told" in run.stdout
+    assert "Not as expected" in run.stdout
     assert told in run.stdout

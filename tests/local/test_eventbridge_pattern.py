@@ -85,7 +85,7 @@ def test_a_pattern_meets_the_event(pattern: dict[str, Any], matches: bool) -> No
         pytest.param({"a": [[1]]}, "pattern.a[0]: a value", id="nested-array"),
         pytest.param({"a": [{}]}, "pattern.a[0]: one operator is expected, none found", id="no-operator"),
         pytest.param({"a": [{"prefix": "x", "suffix": "y"}]}, "one operator", id="two-operators"),
-        pytest.param({"a": [{"wildcard": "*"}]}, "'wildcard' is no operator", id="unknown-operator"),
+        pytest.param({"a": [{"wildcard": "*"}]}, "'wildcard' is not an operator", id="unknown-operator"),
         pytest.param({"a": [{"prefix": 1}]}, "pattern.a[0].prefix: a text", id="prefix"),
         pytest.param({"a": [{"anything-but": []}]}, "anything-but: a value", id="but-nothing"),
         pytest.param({"a": [{"anything-but": {"suffix": "x"}}]}, "or prefix", id="but-suffix"),

@@ -147,7 +147,7 @@ def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_python_is_refused() -> None:
-    with pytest.raises(CodeError, match="is no Python"):
+    with pytest.raises(CodeError, match="is not a Python interpreter"):
         python_version(Path("/bin/false"))
 
 
@@ -176,7 +176,7 @@ def test_an_encrypted_package_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_package_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     package = make_zip(tmp_path / "p.zip", f="x" * 100)
     rewrite_header(package, 16, b"\0\0\0\0")
-    with pytest.raises(CodeError, match="no package that can be read"):
+    with pytest.raises(CodeError, match="is not a readable package"):
         unpacked(package, tmp_path / "state")
     assert list((tmp_path / "state/code").iterdir()) == []
 
