@@ -12,7 +12,7 @@
     │   ├── BusyError           the cache is being created or updated
     │   ├── TransientError      throttled, 5xx, timeout, connection fault, unreadable answer
     │   ├── CapacityError       quota, stock or addresses: passes, but not soon
-    │   ├── HeldBackError       a cooldown or a cap of ours: not now
+    │   ├── HeldBackError       a cooldown, a cap or a backoff of ours: not now
     │   ├── BenignError         an error code that says that all is well
     │   └── PermanentError      account, permission, configuration
     └── DoorError               what an entry point raises, so that the sender or the platform acts
@@ -24,6 +24,7 @@ No text of these holds a secret: what comes from outside is bounded and cleaned 
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 from typing import ClassVar
 
@@ -174,19 +175,19 @@ class CapacityError(EciError):
 
 
 class HeldBackError(EciError):
-    """Raised when a cooldown or a cap says that an update is not to be made now; no call was made.
+    """Raised when a cooldown, a cap or a backoff says that an update is not to be made now; no call was made.
 
     Args:
         reason: the reason code of the record.
         message: one sentence.
-        delay_seconds: when it is worth another look; the usual delay if None.
+        until: when it is worth another look; the usual time if None.
     """
 
     error_class = ErrorClass.BUSY
 
-    def __init__(self, reason: Reason, message: str, *, delay_seconds: float | None = None) -> None:
+    def __init__(self, reason: Reason, message: str, *, until: datetime | None = None) -> None:
         super().__init__(reason, message, calls=0)
-        self.delay_seconds = delay_seconds
+        self.until = until
 
 
 class BenignError(EciError):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
-__all__ = ["CHINA_TIME", "CLOCK_SKEW", "parse_moment"]
+__all__ = ["CHINA_TIME", "CLOCK_SKEW", "Moment", "parse_moment"]
 
 CHINA_TIME = timezone(timedelta(hours=8))
 
@@ -23,6 +24,18 @@ _MICROSECOND_DIGITS = 6
 _MINUTES = 60
 CLOCK_SKEW = timedelta(seconds=2)
 """How far the registry's clock may run ahead of ours without its times being taken for future ones."""
+
+
+class Moment(NamedTuple):
+    """Now, and how far other clocks may be off.
+
+    Attributes:
+        now: with a zone.
+        skew: of the clocks of registries and of other instances of the functions.
+    """
+
+    now: datetime
+    skew: timedelta = CLOCK_SKEW
 
 
 def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:

@@ -1,189 +1,215 @@
-"""Following a change through: what a follow message says, when it is due, and how it is stored.
+"""A follow task: what its message says, its id, and what is known when it runs.
 
-A change that is not done (busy, transient, capacity) and a change whose update runs are the same thing here:
-something to look at again later. What is done then follows from the cache's state.
+Three jobs. *again*: a cache could not be updated; an update is made once it can be. *watch*: an update was
+accepted; it is followed until it ended. *change*: a change that could not be planned, or whose caches were not
+all reached, goes on. Must not know how a task is stored.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from ..base.errors import InputError
 from ..base.json_schema import validate
 from ..base.reasons import Reason
-from ..clients.clients import Clients
-from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.selector import CacheSelector
 
-__all__ = ["Follower", "Origin", "Progress", "message_document", "read_message"]
+__all__ = ["Chain", "Job", "Slot", "Task", "message_document", "read_message"]
 
-VERSION = 1
-LONGEST_DELAY_SECONDS = 3600
-"""The longest delay of an asynchronous invocation (documentation of Function Compute)."""
-
-DUPLICATE_WINDOW_SECONDS = 300
-"""Deliveries of one change in one such window share their follow tasks."""
+VERSION = 2
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a change stands when an invocation begins.
+class Job(str, Enum):
+    """What a task is for."""
 
-    Attributes:
-        began: when it first arrived, with a zone.
-        attempt: 0 at the entry point that it came through, then counted up by each follow task.
-        rebuilds: how often its update was made again after it had failed.
-        images_seen: the list that the change found first, where it sets a new one.
-    """
-
-    began: datetime
-    attempt: int = 0
-    rebuilds: int = 0
-    images_seen: tuple[str, ...] | None = None
+    AGAIN = "again"
+    WATCH = "watch"
+    CHANGE = "change"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a change has come.
+class Chain:
+    """How far the chain has come that a task belongs to.
 
     Attributes:
-        change: the change.
-        origin: where it stood.
-        region_id: where its cache is, empty while it is not planned.
-        image_cache_id: its cache, empty while it is not planned.
-        update_began: when the update began that is waited for; None where there is none yet.
+        since: when it began, with a zone.
+        held: how long of that it had good reason to wait.
+        repeats: how many updates in a row were made again after they had failed.
+        looks: how many tasks of it ran.
+        changes: how many changes are known to be in it, at the least.
     """
 
+    since: datetime
+    held: timedelta = timedelta(0)
+    repeats: int = 0
+    looks: int = 0
+    changes: int = 1
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A list that waits to be set, or was set and is followed.
+
+    Attributes:
+        before: the list that the change found.
+        after: the list that it leads to.
+    """
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One stored look.
+
+    Attributes:
+        job: what it is for.
+        change: that stored it.
+        due: it acts at or after this time.
+        chain: how far its chain has come.
+        region_id: of the cache; empty for a change of several regions.
+        image_cache_id: the cache; empty for a change.
+        update_began: of a watch, when the update began.
+        slot: the list that a change sets, which no other change shares.
+        caches: of a change, the ids that are left; empty for all.
+        hop: how often it was stored again before its time.
+        key: what makes the id of a change that goes on.
+    """
+
+    job: Job
     change: Change
-    origin: Origin
+    due: datetime
+    chain: Chain
     region_id: str = ""
     image_cache_id: str = ""
     update_began: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Follower:
-    """Stores the next look at a change.
-
-    Attributes:
-        settings: delays and limits.
-        now: the time of this invocation, with a zone.
-        clients: have the store.
-    """
-
-    settings: FollowSettings
-    now: datetime
-    clients: Clients
+    slot: Slot | None = None
+    caches: tuple[str, ...] = ()
+    hop: int = 0
+    key: str = ""
 
     @property
-    def enabled(self) -> bool:
-        """Whether there is a follow function to hand off to."""
-        return bool(self.settings.function)
+    def task_id(self) -> str:
+        """Letters, digits, ``_`` and ``-``, beginning with a letter, at most 128 (Function Compute's rule).
 
-    def expired(self, progress: Progress) -> bool:
-        """Whether the change is to be given up."""
-        return self.now - progress.origin.began >= timedelta(seconds=self.settings.give_up_seconds)
+        It is made of region, cache, job and due time, and of the list that is set if there is one.
+        """
+        facts: list[Any] = [self.region_id, self.image_cache_id, self.job.value, _text(self.due), self.hop]
+        if self.job is Job.CHANGE:
+            facts += [self.key or self.change.change_id, list(self.caches)]
+        elif self.job is Job.WATCH:
+            facts.append(self.key)
+        elif self.slot is not None:
+            facts += [list(self.slot.after), self.change.change_id]
+        digest = hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:40]
+        return f"imc-{self.job.value}-{digest}"
 
-    def store(self, progress: Progress, *, capacity: bool = False, delay_seconds: float | None = None) -> str:
-        """Store the next look.
+    def next(self, job: Job, due: datetime, now: datetime, *, held: bool) -> Task:
+        """The task of the next look.
 
         Args:
-            progress: where the change is now; the stored message has the next attempt.
-            capacity: wait the longest delay at once: stock and quota do not come back in seconds.
-            delay_seconds: the delay, bounded by what the platform takes; the usual one if None.
-
-        Returns:
-            The task's id, the same for the same change, cache, attempt and update.
-
-        Raises:
-            HandOffError: when Function Compute did not confirm that it stored the task.
+            job: what it is for.
+            due: when.
+            now: the time.
+            held: whether there is good reason to wait, so that the chain's time stands still.
         """
-        attempt = progress.origin.attempt
-        document = message_document(progress, attempt=attempt + 1)
-        payload = json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-        task_id = _task_id(document, progress)
-        delay = self.settings.max_seconds if capacity else self._delay(attempt)
-        if delay_seconds is not None:
-            delay = min(max(1, math.ceil(delay_seconds)), LONGEST_DELAY_SECONDS)
-        self.clients.task_store.store(payload, task_id=task_id, delay_seconds=delay)
-        return task_id
-
-    def _delay(self, attempt: int) -> int:
-        doubled: int = self.settings.base_seconds * 2 ** min(attempt, 16)
-        return min(doubled, self.settings.max_seconds)
+        chain = replace(self.chain, looks=self.chain.looks + 1)
+        if held:
+            chain = replace(chain, held=chain.held + max(timedelta(0), due - now))
+        return replace(self, job=job, due=due, chain=chain, hop=0)
 
 
-def message_document(progress: Progress, *, attempt: int) -> dict[str, Any]:
-    """The follow message of a change (schema ``follow-message``)."""
+def message_document(task: Task) -> dict[str, Any]:
+    """The follow message (schema ``follow-message``)."""
+    chain = task.chain
     document: dict[str, Any] = {
         "version": VERSION,
-        "attempt": attempt,
-        "began": progress.origin.began.isoformat(),
-        "change": _change_document(progress.change),
+        "job": task.job.value,
+        "due": _text(task.due),
+        "since": _text(chain.since),
+        "heldSeconds": int(chain.held.total_seconds()),
+        "repeats": chain.repeats,
+        "looks": chain.looks,
+        "changes": chain.changes,
+        "hop": task.hop,
+        "change": _change_document(task.change),
     }
-    if progress.image_cache_id:
-        document["imageCacheId"] = progress.image_cache_id
-    if progress.region_id:
-        document["regionId"] = progress.region_id
-    if progress.update_began:
-        document["updateBegan"] = progress.update_began.isoformat()
-    if progress.origin.rebuilds:
-        document["rebuilds"] = progress.origin.rebuilds
-    if progress.origin.images_seen is not None:
-        document["imagesSeen"] = list(progress.origin.images_seen)
-    return document
+    optional = {
+        "regionId": task.region_id,
+        "imageCacheId": task.image_cache_id,
+        "updateBegan": task.update_began and _text(task.update_began),
+        "before": task.slot and list(task.slot.before),
+        "after": task.slot and list(task.slot.after),
+        "caches": list(task.caches),
+        "key": task.key,
+    }
+    return document | {key: value for key, value in optional.items() if value}
 
 
-def read_message(document: Any) -> Progress:
-    """Read a follow message.
+def read_message(document: Any) -> Task:
+    """Read a follow message, of this version or the one before.
 
     Raises:
         InputError: when it breaks its schema, or a time in it does not exist.
     """
     validate(document, "follow-message")
-    images_seen = document.get("imagesSeen")
-    return Progress(
-        change=_read_change(document["change"]),
-        origin=Origin(
-            _moment(document["began"], "/began"),
-            int(document["attempt"]),
-            int(document.get("rebuilds", 0)),
-            None if images_seen is None else tuple(images_seen),
-        ),
-        region_id=document.get("regionId", ""),
-        image_cache_id=document.get("imageCacheId", ""),
-        update_began=_moment(document["updateBegan"], "/updateBegan") if "updateBegan" in document else None,
+    began = _moment(document, "updateBegan")
+    change = _read_change(document["change"])
+    place = (document.get("regionId", ""), document.get("imageCacheId", ""))
+    if document["version"] == 1:
+        since = _required(document, "began")
+        job = Job.CHANGE if not place[1] else Job.WATCH if began else Job.AGAIN
+        chain = Chain(since, repeats=int(document.get("rebuilds", 0)), looks=int(document["attempt"]))
+        seen = document.get("imagesSeen")
+        wanted = change.images if isinstance(change, CacheRequest) else None
+        slot = Slot(tuple(seen), wanted) if seen is not None and wanted else None
+        return Task(job, change, since, chain, *place, update_began=began, slot=slot)
+    chain = Chain(
+        _required(document, "since"),
+        timedelta(seconds=document["heldSeconds"]),
+        int(document["repeats"]),
+        int(document["looks"]),
+        int(document["changes"]),
+    )
+    after = document.get("after")
+    return Task(
+        Job(document["job"]),
+        change,
+        _required(document, "due"),
+        chain,
+        *place,
+        update_began=began,
+        slot=Slot(tuple(document["before"]), tuple(after)) if after else None,
+        caches=tuple(document.get("caches", ())),
+        hop=int(document["hop"]),
+        key=document.get("key", ""),
     )
 
 
-def _moment(text: str, where: str) -> datetime:
+def _text(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _required(document: Mapping[str, Any], key: str, inside: str = "") -> datetime:
+    text = document[key]
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        rule = "a time that exists"
-        raise InputError(
-            Reason.SCHEMA_VIOLATION, f"at {where}: {text} is no time", where=where, rule=rule, found=text
-        ) from None
+        where, rule = f"{inside}/{key}", "a time that exists"
+        message = f"at {where}: {text} is not a time"
+        raise InputError(Reason.SCHEMA_VIOLATION, message, where=where, rule=rule, found=text) from None
 
 
-def _task_id(document: Mapping[str, Any], progress: Progress) -> str:
-    """Letters, digits, ``_`` and ``-``, beginning with a letter, at most 128 (Function Compute's rule).
-
-    The same for the deliveries of one change that come within minutes of each other. The platform refuses an
-    id for ever; a change that is delivered again long after it was given up has to get a new one.
-    """
-    window = int(progress.origin.began.timestamp()) // DUPLICATE_WINDOW_SECONDS
-    facts = [progress.change.change_id, window]
-    facts += [document.get(key, "") for key in ("regionId", "imageCacheId", "updateBegan")]
-    digest = hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:40]
-    return f"imc-{digest}-{document['attempt']}"
+def _moment(document: Mapping[str, Any], key: str, inside: str = "") -> datetime | None:
+    return _required(document, key, inside) if key in document else None
 
 
 def _change_document(change: Change) -> dict[str, Any]:
@@ -197,24 +223,22 @@ def _change_document(change: Change) -> dict[str, Any]:
             "repository": change.repository,
             "tag": change.tag,
             "digest": change.digest,
-            "pushedAt": change.pushed_at.isoformat() if change.pushed_at else None,
+            "pushedAt": change.pushed_at and _text(change.pushed_at),
+            "dated": change.dated or None,
         }
-        return {
-            **common,
-            **{key: value for key, value in push.items() if value is not None},
-        }
-    request: dict[str, Any] = {
+        return {**common, **{key: value for key, value in push.items() if value is not None}}
+    request = {
         "kind": "request",
         "reason": change.reason.value,
         "selector": _selector_document(change.selector),
         "force": change.force,
         "single": change.single,
+        "images": None if change.images is None else list(change.images),
+        "statuses": None if change.statuses is None else sorted(change.statuses),
+        "askedAt": change.asked_at and _text(change.asked_at),
+        "readsRegistries": change.reads_registries or None,
     }
-    if change.images is not None:
-        request["images"] = list(change.images)
-    if change.statuses is not None:
-        request["statuses"] = sorted(change.statuses)
-    return {**common, **request}
+    return {**common, **{key: value for key, value in request.items() if value is not None}}
 
 
 def _read_change(document: Mapping[str, Any]) -> Change:
@@ -226,8 +250,9 @@ def _read_change(document: Mapping[str, Any]) -> Change:
             repository=document["repository"],
             tag=document["tag"],
             digest=document.get("digest"),
-            pushed_at=_moment(document["pushedAt"], "/change/pushedAt") if "pushedAt" in document else None,
+            pushed_at=_moment(document, "pushedAt", "/change"),
             region_id=document.get("regionId"),
+            dated=document.get("dated", False),
         )
     selector = document["selector"]
     return CacheRequest(
@@ -246,6 +271,8 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         region_id=document.get("regionId"),
         force=document["force"],
         single=document["single"],
+        asked_at=_moment(document, "askedAt", "/change"),
+        reads_registries=document.get("readsRegistries", False),
     )
 
 

@@ -51,6 +51,11 @@ class PushEvent:
     dated: bool = False
 
     @property
+    def by_person(self) -> bool:
+        """Whether a person asked."""
+        return self.source == MANUAL
+
+    @property
     def image(self) -> str:
         """The pushed reference under the registry's public name."""
         return f"{self.registry}/{self.repository}:{self.tag}"
@@ -79,6 +84,7 @@ class CacheRequest:
         single: the request means exactly one cache, which must exist.
         reads_registries: also rebuild what registries have newer images for, where rules ask them.
         why: what the record says of it, where the reason code does not say all.
+        asked_at: when a person asked, with a zone.
     """
 
     source: str
@@ -94,6 +100,12 @@ class CacheRequest:
     single: bool = False
     reads_registries: bool = False
     why: str = ""
+    asked_at: datetime | None = None
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person asked."""
+        return self.source == MANUAL
 
     @cached_property
     def change_id(self) -> str:

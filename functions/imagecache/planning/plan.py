@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..base.reasons import Reason, Result
+from ..base.timestamps import Moment
 from ..model.change import MANUAL, CacheRequest, Change, PushEvent
 from ..model.image_cache import READY, ImageCache, Listing
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import NO_RULES, Rule, Rules
 from .entry_memory import had_digest, promoted_at
-from .update_memory import LastUpdate, covering_update, last_update
+from .update_memory import UpdateMemory, covering_update, last_update
 
 __all__ = ["Decision", "decide", "plan"]
 
@@ -45,19 +46,19 @@ class Decision:
     message: str
     images_after: tuple[str, ...] = ()
     caches_seen: int | None = None
-    covered_by: LastUpdate | None = None
+    covered_by: UpdateMemory | None = None
     rule: Rule | None = None
 
 
 def plan(
-    listings: Sequence[Listing], change: Change, skew: timedelta, rules: Rules = NO_RULES
+    listings: Sequence[Listing], change: Change, at: Moment, rules: Rules = NO_RULES
 ) -> list[Decision]:
     """Decide one change over all caches of the listed regions.
 
     Args:
         listings: the caches of each region.
         change: the change.
-        skew: how far the registry's clock may be off.
+        at: now, and how far the registry's clock may be off.
         rules: the policies of entries.
 
     Returns:
@@ -67,7 +68,7 @@ def plan(
         decision
         for listing in listings
         for cache in _candidates(listing, change, rules)
-        if (decision := decide(cache, change, skew, rules)) is not None
+        if (decision := decide(cache, change, at, rules)) is not None
     ]
     if isinstance(change, CacheRequest) and change.single and len(decisions) > 1:
         ids = ", ".join(decision.cache.image_cache_id for decision in decisions if decision.cache)
@@ -83,7 +84,7 @@ def plan(
     return decisions or [_nothing(listings, change)]
 
 
-def decide(cache: ImageCache, change: Change, skew: timedelta, rules: Rules = NO_RULES) -> Decision | None:
+def decide(cache: ImageCache, change: Change, at: Moment, rules: Rules = NO_RULES) -> Decision | None:
     """Decide one change for one cache as it is described.
 
     Returns:
@@ -92,16 +93,16 @@ def decide(cache: ImageCache, change: Change, skew: timedelta, rules: Rules = NO
     if isinstance(change, PushEvent):
         wanted = _decide_push(cache, change, rules)
     else:
-        wanted = _decide_request(cache, change)
+        wanted = _decide_request(cache, change, at)
     if wanted is None or wanted.result is not Result.REFRESHED or wanted.reason is Reason.TAG_PROMOTED:
         # The list that a promotion leads to is another one than any update has made.
         return wanted
-    covering = covering_update(cache, change, skew, rules)
+    covering = covering_update(cache, change, at, rules)
     if covering is not None:
         state = "ended Ready" if cache.updatable else "is running"
         message = f"an update that began at {covering.began.isoformat()} has it and {state}"
         return Decision(change, cache, Result.UNCHANGED, Reason.COVERED, message, covered_by=covering)
-    if isinstance(change, PushEvent) and _has_digest(cache, change, rules):
+    if isinstance(change, PushEvent) and _has_digest(cache, change, at, rules):
         message = f"{change.tag} was built with this digest by the last update"
         return Decision(change, cache, Result.UNCHANGED, Reason.SAME_DIGEST, message, rule=wanted.rule)
     return wanted
@@ -163,21 +164,21 @@ def _why_held(tag: str, rule: Rule | None, later: datetime | None) -> str:
     return f"by rule {rule.name}, policy {rule.policy.type} does not let {tag} in"
 
 
-def _has_digest(cache: ImageCache, push: PushEvent, rules: Rules) -> bool:
+def _has_digest(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -> bool:
     """Whether the cache certainly has the pushed digest already. Who asks by hand is not told so."""
-    last = last_update(cache)
+    last = last_update(cache, at)
     if push.digest is None or push.source == MANUAL or last is None or cache.status != READY:
         return False
     texts = _forms(_listed(cache.images, push, rules), push)
     return bool(texts) and all(had_digest(cache, last.began, text, push.digest) for text in texts)
 
 
-def _decide_request(cache: ImageCache, request: CacheRequest) -> Decision | None:
+def _decide_request(cache: ImageCache, request: CacheRequest, at: Moment) -> Decision | None:
     if not request.selector.matches(cache):
         return None
     if request.statuses is not None and cache.status not in request.statuses:
         return None
-    last = last_update(cache)
+    last = last_update(cache, at)
     if request.quiet_since and last and last.began > request.quiet_since:
         quiet = f"its last update began at {last.began.isoformat()} and is being followed"
         return Decision(request, cache, Result.IGNORED, Reason.FOLLOW_RUNNING, quiet)

@@ -1,21 +1,33 @@
-"""What an image cache remembers of its last update, and what that update covers.
+"""What an image cache remembers of its updates, in one ECI tag, and what its last update covers. Pure.
 
-ECI does not tell when an update began. Each update therefore writes one ECI tag on the cache with its start
-time and the changes that it was for, so that a burst or a duplicate delivery need not cost a rebuild. The
-memory is best effort: where it is missing, one update too many is made, never one too few.
+ECI does not say when an update began. So each update writes a tag on its cache, and the look that finds the
+cache Ready adds how long the rebuild took. The memory is best effort: where it is missing, a bounded number of
+updates too many is made, never a missing one.
 
-Value: ``<start>.<rebuilds>.<change>.<change>...``: the start in UTC to the microsecond, how many updates in a
-row began from UpdateFailed, and short change ids, the newest first, as many as the 128 characters that a tag
-value may have allow.
+The value has at most 128 characters (API documentation of TagResources), parts divided by dots::
+
+    2.<start>.<duration>.<failures>.<extra>.<failed>.<hour>.<asked>.<changes>
+
+start: of the last update, milliseconds since 1970. duration: of the last rebuild that ended Ready, seconds;
+empty if not known. failures: how many updates in a row began from UpdateFailed, the last one included. extra:
+a digit and a time in minutes: so many updates since then did not wait for their place after a failure.
+failed: four characters for each image that the failed updates in a row were for. hour: two characters for each
+earlier start of the last hour, in steps of three seconds before the start. asked: when the person asked whose
+list the cache has, milliseconds. changes: eight characters for each change that the updates were for, the
+newest first, as many as there is room for. Numbers are written in base 36. The form of the version before,
+``<start>.<rebuilds>.<change>...``, is read as well.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
+from ..base.timestamps import Moment
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import UPDATE_FAILED, ImageCache, cache_entries
 from ..policy.rules import NO_RULES, Rules
@@ -23,12 +35,17 @@ from .entry_memory import DIGESTS_TAG, NO_NOTES, PUSHED_TAG, Notes, note_tags
 
 __all__ = [
     "MEMORY_TAG",
+    "MOST_TAGS",
     "OWN_TAGS",
-    "LastUpdate",
+    "UpdateMemory",
     "carries",
     "covering_update",
     "has_wanted_list",
+    "image_id",
     "last_update",
+    "learnt",
+    "memory_of_update",
+    "memory_value",
     "with_memory",
 ]
 
@@ -39,70 +56,201 @@ OWN_TAGS = frozenset({MEMORY_TAG, DIGESTS_TAG, PUSHED_TAG})
 MOST_TAGS = 20
 """The most ECI tags that a cache has (API documentation of UpdateImageCache)."""
 
-_LONGEST_VALUE = 128
-_SHORT_ID = 12
-_MOST_REBUILDS = 9999
-_TIME_FORM = "%Y%m%dT%H%M%S%fZ"
+LONGEST_VALUE = 128
+HOUR = timedelta(hours=1)
+EXTRA_WINDOW = timedelta(hours=24)
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND, _MINUTE, _STEP = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(seconds=3)
+_MOST_DURATION, _MOST_FAILURES, _MOST_EXTRA = 36**4 - 1, 36**2 - 1, 9
+_MOST_FAILED, _MOST_STARTS = 4, 10
+_CHANGE, _IMAGE = 8, 4
+_NUMBER = "[0-9a-z]"
 _VALUE = re.compile(
-    r"(?P<began>\d{8}T\d{12}Z)\.(?P<rebuilds>\d{1,4})(?P<ids>(?:\.[0-9a-f]{12})*)",
+    rf"2\.(?P<start>{_NUMBER}{{1,9}})\.(?P<duration>{_NUMBER}{{0,4}})\.(?P<failures>{_NUMBER}{{1,2}})"
+    rf"\.(?P<extra>(?:[0-9]{_NUMBER}{{1,6}})?)\.(?P<failed>(?:[\w-]{{{_IMAGE}}})*)"
+    rf"\.(?P<hour>(?:{_NUMBER}{{2}})*)\.(?P<asked>{_NUMBER}{{0,9}})\.(?P<changes>(?:[\w-]{{{_CHANGE}}})*)",
     re.ASCII,
 )
+_BEFORE = re.compile(r"(\d{8}T\d{12}Z)\.(\d{1,4})((?:\.[0-9a-f]{12})*)", re.ASCII)
+_BEFORE_TIME = "%Y%m%dT%H%M%S%fZ"
+_BEFORE_CHANGE = 12
 _CERTAIN = frozenset({"Updating", "Ready"})
 
 
 @dataclass(frozen=True)
-class LastUpdate:
-    """The last update of a cache, as far as this application made it.
+class UpdateMemory:
+    """The last update of a cache, and the ones before it, as far as this application made them.
 
     Attributes:
-        began: when its call was about to be made, with a zone.
-        rebuilds: how many updates in a row, this one included, began from UpdateFailed.
-        change_ids: short ids of the changes that it and the ones before it were for.
+        began: when its call was about to be made, with a zone, to the millisecond.
+        duration: of the last rebuild that ended Ready; None if not known.
+        failures: how many updates in a row, this one included, began from UpdateFailed.
+        extra: how many updates since ``extra_since`` did not wait for their place after a failure.
+        extra_since: when these began to be counted.
+        failed: short ids of the images that the updates in a row were for.
+        starts: earlier updates of the hour before ``began``, the newest first.
+        asked: when the person asked whose list the cache has; None if no person's.
+        change_ids: short ids of the changes that it and the ones before it were for, the newest first.
     """
 
     began: datetime
-    rebuilds: int
-    change_ids: tuple[str, ...]
+    duration: timedelta | None = None
+    failures: int = 0
+    extra: int = 0
+    extra_since: datetime | None = None
+    failed: tuple[str, ...] = ()
+    starts: tuple[datetime, ...] = ()
+    asked: datetime | None = None
+    change_ids: tuple[str, ...] = ()
 
 
-def last_update(cache: ImageCache) -> LastUpdate | None:
-    """The last update that the cache's tag tells of, or None where there is no readable tag."""
-    match = _VALUE.fullmatch(dict(cache.tags).get(MEMORY_TAG, ""))
-    if match is None:
-        return None
+def last_update(cache: ImageCache, at: Moment) -> UpdateMemory | None:
+    """What the cache remembers, or None: no tag, one that cannot be read, or one from the future.
+
+    Args:
+        cache: as described.
+        at: now.
+    """
+    value = dict(cache.tags).get(MEMORY_TAG, "")
     try:
-        began = datetime.strptime(match["began"], _TIME_FORM).replace(tzinfo=timezone.utc)
-    except ValueError:
+        memory = _read(value) if len(value) <= LONGEST_VALUE else None
+    except (ValueError, OverflowError):
         return None
-    return LastUpdate(began, int(match["rebuilds"]), tuple(filter(None, match["ids"].split("."))))
+    return memory if memory is not None and memory.began <= at.now + at.skew else None
+
+
+def memory_value(memory: UpdateMemory) -> str:
+    """The tag's value."""
+    extra = ""
+    if memory.extra_since is not None:
+        extra = f"{min(memory.extra, _MOST_EXTRA)}{_base36(_since(memory.extra_since, _MINUTE))}"
+    starts = [
+        _base36((memory.began - start) // _STEP).rjust(2, "0")
+        for start in memory.starts
+        if start <= memory.began and memory.began - start < HOUR
+    ]
+    parts = [
+        "2",
+        _base36(_since(memory.began, _MILLISECOND)),
+        "" if memory.duration is None else _base36(min(int(memory.duration.total_seconds()), _MOST_DURATION)),
+        _base36(min(memory.failures, _MOST_FAILURES)),
+        extra,
+        "".join(memory.failed[:_MOST_FAILED]),
+        "".join(starts[:_MOST_STARTS]),
+        "" if memory.asked is None else _base36(_since(memory.asked, _MILLISECOND)),
+        "",
+    ]
+    value = ".".join(parts)
+    room = (LONGEST_VALUE - len(value)) // _CHANGE
+    return value + "".join(memory.change_ids[:room])
+
+
+def memory_of_update(cache: ImageCache, changes: Iterable[Change], at: Moment, *, extra: bool) -> UpdateMemory:
+    """The memory of an update that begins now.
+
+    Args:
+        cache: as described.
+        changes: what the update is for; the last one's list is sent.
+        at: now.
+        extra: the update does not wait for its place after a failure.
+    """
+    changes = list(changes)
+    before = last_update(cache, at)
+    began = _EPOCH + (at.now - _EPOCH) // _MILLISECOND * _MILLISECOND
+    failing = cache.status == UPDATE_FAILED
+    person = any(change.by_person for change in changes)
+    memory = UpdateMemory(began, change_ids=tuple(dict.fromkeys(map(_short, changes))))
+    images = tuple(dict.fromkeys(image_id(change) for change in changes if isinstance(change, PushEvent)))
+    if before is not None:
+        kept = failing and not person
+        recent = before.extra_since is not None and began - before.extra_since < EXTRA_WINDOW
+        memory = replace(
+            memory,
+            duration=before.duration,
+            failures=before.failures,
+            extra=before.extra if kept and recent else 0,
+            extra_since=before.extra_since if kept and recent else None,
+            failed=before.failed if kept else (),
+            starts=tuple(start for start in (before.began, *before.starts) if began - start < HOUR),
+            asked=before.asked,
+            change_ids=tuple(dict.fromkeys((*memory.change_ids, *before.change_ids))),
+        )
+    failures = memory.failures + 1 if failing and not person else 0
+    if extra:
+        memory = replace(memory, extra=memory.extra + 1, extra_since=memory.extra_since or began)
+    set_by = [change.asked_at for change in changes if isinstance(change, CacheRequest) and change.images]
+    return replace(
+        memory,
+        failures=failures,
+        failed=tuple(dict.fromkeys((*images, *memory.failed)))[:_MOST_FAILED],
+        asked=set_by[-1] if set_by else memory.asked,
+    )
+
+
+def with_memory(
+    cache: ImageCache, memory: UpdateMemory, notes: Notes = NO_NOTES
+) -> tuple[tuple[str, str], ...]:
+    """The cache's tags with the memory of an update.
+
+    All other tags are kept, so that none is lost whether the platform merges or replaces tags. Where the
+    cache has as many tags as it may have and none of them is the memory, it keeps those and remembers
+    nothing.
+
+    Args:
+        cache: the cache as described.
+        memory: of the update.
+        notes: what the cache is to remember of its entries.
+    """
+    others = tuple((key, old) for key, old in cache.tags if key not in OWN_TAGS)
+    if len(others) >= MOST_TAGS or (len(cache.tags) >= MOST_TAGS and MEMORY_TAG not in dict(cache.tags)):
+        return cache.tags
+    noted = note_tags(cache, notes, memory.began)
+    ours = _own_tags(cache, memory_value(memory), noted, MOST_TAGS - len(others))
+    return (*others, *ours.items())
+
+
+def learnt(memory: UpdateMemory, ended: datetime) -> UpdateMemory | None:
+    """The memory with the time that its rebuild took, or None where that is nothing new.
+
+    Args:
+        memory: of the update that ended Ready.
+        ended: when it ended, or was first seen Ready, with a zone.
+    """
+    seconds = max(1, round((ended - memory.began).total_seconds()))
+    if memory.duration is not None and abs(seconds - memory.duration.total_seconds()) <= 0.05 * seconds:
+        return None
+    return replace(memory, duration=timedelta(seconds=seconds), failures=0, failed=(), extra=0, extra_since=None)
 
 
 def covering_update(
-    cache: ImageCache, change: Change, skew: timedelta, rules: Rules = NO_RULES
-) -> LastUpdate | None:
+    cache: ImageCache, change: Change, at: Moment, rules: Rules = NO_RULES
+) -> UpdateMemory | None:
     """The update that certainly has what a change asks for, or None.
 
-    Certain is: the update is running or ended Ready, and it carries the change's id (a duplicate delivery),
-    or it began after the push. An UpdateFailed covers nothing.
+    Certain is: the update is running or ended Ready, and it began after the push, or carries the change's id
+    (a duplicate delivery) while the push is not known to be later. An UpdateFailed covers nothing.
 
     Args:
         cache: the cache as described.
         change: the change.
-        skew: how far the clocks of the registry and of this function may be apart.
+        at: now, and how far the clocks of the registry and of this function may be apart.
         rules: tell which hosts are one registry.
     """
-    last = last_update(cache)
+    last = last_update(cache, at)
     if last is None or cache.status not in _CERTAIN or not has_wanted_list(cache, change, rules):
         return None
-    if carries(last, change):
-        return last
     pushed_at = change.pushed_at if isinstance(change, PushEvent) else None
-    return last if pushed_at is not None and last.began > pushed_at + skew else None
+    if pushed_at is not None and last.began > pushed_at + at.skew:
+        return last
+    later = isinstance(change, PushEvent) and change.dated and pushed_at is not None and pushed_at > last.began
+    return last if carries(last, change) and not later else None
 
 
-def carries(update: LastUpdate, change: Change) -> bool:
+def carries(update: UpdateMemory, change: Change) -> bool:
     """Whether the update, or one before it, was for this very change."""
-    return _short(change) in update.change_ids
+    return _short(change) in update.change_ids or change.change_id[:_BEFORE_CHANGE] in update.change_ids
 
 
 def has_wanted_list(cache: ImageCache, change: Change, rules: Rules = NO_RULES) -> bool:
@@ -120,35 +268,9 @@ def has_wanted_list(cache: ImageCache, change: Change, rules: Rules = NO_RULES) 
     )
 
 
-def with_memory(
-    cache: ImageCache, changes: Iterable[Change], began: datetime, notes: Notes = NO_NOTES
-) -> tuple[tuple[str, str], ...]:
-    """The cache's tags with the memory of an update that begins now.
-
-    All other tags are kept, so that none is lost whether the platform merges or replaces tags. Where the
-    cache has as many tags as it may have and none of them is the memory, it keeps those and remembers
-    nothing.
-
-    Args:
-        cache: the cache as described.
-        changes: what the update is for.
-        began: now, with a zone.
-        notes: what the cache is to remember of its entries.
-    """
-    before = last_update(cache)
-    rebuilds = (before.rebuilds if before else 0) + 1 if cache.status == UPDATE_FAILED else 0
-    rebuilds = min(rebuilds, _MOST_REBUILDS)
-    known = before.change_ids if before else ()
-    value = f"{began.astimezone(timezone.utc).strftime(_TIME_FORM)}.{rebuilds}"
-    for change_id in dict.fromkeys([*(_short(change) for change in changes), *known]):
-        if len(value) + 1 + _SHORT_ID > _LONGEST_VALUE:
-            break
-        value += f".{change_id}"
-    others = tuple((key, old) for key, old in cache.tags if key not in OWN_TAGS)
-    if len(others) >= MOST_TAGS or (len(cache.tags) >= MOST_TAGS and MEMORY_TAG not in dict(cache.tags)):
-        return cache.tags
-    ours = _own_tags(cache, value, note_tags(cache, notes, began), MOST_TAGS - len(others))
-    return (*others, *ours.items())
+def image_id(push: PushEvent) -> str:
+    """A short id of the pushed image: its reference, and its digest if told."""
+    return _hashed(push.image, push.digest or "")[:_IMAGE]
 
 
 def _own_tags(cache: ImageCache, value: str, noted: Mapping[str, str], room: int) -> dict[str, str]:
@@ -162,5 +284,48 @@ def _own_tags(cache: ImageCache, value: str, noted: Mapping[str, str], room: int
     return ours
 
 
+def _read(value: str) -> UpdateMemory | None:
+    if before := _BEFORE.fullmatch(value):
+        began = datetime.strptime(before[1], _BEFORE_TIME).replace(tzinfo=timezone.utc)
+        return UpdateMemory(began, failures=int(before[2]), change_ids=tuple(before[3].split(".")[1:]))
+    found = _VALUE.fullmatch(value)
+    if found is None:
+        return None
+    began = _EPOCH + int(found["start"], 36) * _MILLISECOND
+    extra = found["extra"]
+    return UpdateMemory(
+        began,
+        duration=timedelta(seconds=int(found["duration"], 36)) if found["duration"] else None,
+        failures=int(found["failures"], 36),
+        extra=int(extra[0]) if extra else 0,
+        extra_since=_EPOCH + int(extra[1:], 36) * _MINUTE if extra else None,
+        failed=_pieces(found["failed"], _IMAGE),
+        starts=tuple(began - int(piece, 36) * _STEP for piece in _pieces(found["hour"], 2)),
+        asked=_EPOCH + int(found["asked"], 36) * _MILLISECOND if found["asked"] else None,
+        change_ids=_pieces(found["changes"], _CHANGE),
+    )
+
+
+def _pieces(text: str, length: int) -> tuple[str, ...]:
+    return tuple(text[at : at + length] for at in range(0, len(text), length))
+
+
+def _since(moment: datetime, unit: timedelta) -> int:
+    return (moment - _EPOCH) // unit
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits or "0"
+
+
 def _short(change: Change) -> str:
-    return change.change_id[:_SHORT_ID]
+    return _hashed(change.change_id)[:_CHANGE]
+
+
+def _hashed(*parts: str) -> str:
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode("ascii")

@@ -8,72 +8,70 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import PermanentError
 from ..base.reasons import Reason
-from ..model.change import Change
 from ..model.image_cache import MOST_IMAGES, ImageCache
 from .entry_memory import NO_NOTES, Notes
-from .update_memory import MEMORY_TAG, MOST_TAGS, with_memory
+from .update_memory import MEMORY_TAG, MOST_TAGS, UpdateMemory, with_memory
 
-__all__ = ["MASK", "build_update", "client_token", "masked"]
+__all__ = ["MASK", "Update", "build_update", "client_token", "masked"]
 
 MASK = "***"
 _SMALLEST_GIB, _LARGEST_GIB = 20, 32768
 
 
-def client_token(
-    cache: ImageCache,
-    images: Iterable[str],
-    change_ids: Iterable[str],
-    attempt: int = 0,
-) -> str:
+def client_token(cache: ImageCache, images: Iterable[str], change_ids: Iterable[str], due: str = "") -> str:
     """The idempotency token of an update: one for each (cache, image list, change).
 
-    A repeated change must get a new token once its update has failed, or the platform may answer with the
-    failed one; so the cache's state and memory and the attempt are part of what makes a token.
+    A repeated change must get a new token once its update has ended, or the platform may answer with the call
+    of then; so the cache's state and memory, and the due time of the follow task, are part of what makes it.
 
     Returns:
         64 hexadecimal characters, the most that the API takes.
     """
-    facts = [
-        cache.region_id,
-        cache.image_cache_id,
-        list(images),
-        sorted(set(change_ids)),
-    ]
-    state = [cache.status, dict(cache.tags).get(MEMORY_TAG, ""), attempt]
+    facts = [cache.region_id, cache.image_cache_id, list(images), sorted(set(change_ids))]
+    state = [cache.status, dict(cache.tags).get(MEMORY_TAG, ""), due]
     return hashlib.sha256(json.dumps([*facts, *state]).encode()).hexdigest()
 
 
-def build_update(  # noqa: PLR0913 - the facts of one update, by name
-    cache: ImageCache,
-    images: tuple[str, ...],
-    changes: Sequence[Change],
-    *,
-    began: datetime,
-    attempt: int = 0,
-    notes: Notes = NO_NOTES,
-    extra: Mapping[str, Any] | None = None,
+@dataclass(frozen=True)
+class Update:
+    """One update that is to be sent.
+
+    Attributes:
+        images: the full list to build, in order.
+        change_ids: of what it is for.
+        memory: what the cache is to remember of it.
+        due: of the follow task that makes it, as text; empty elsewhere.
+        notes: what the cache is to remember of its entries.
+    """
+
+    images: tuple[str, ...]
+    change_ids: tuple[str, ...]
+    memory: UpdateMemory
+    due: str = ""
+    notes: Notes = NO_NOTES
+
+
+def build_update(
+    cache: ImageCache, update: Update, extra: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The request document, by the API's own parameter names (schema ``update-image-cache``).
 
     Args:
         cache: the cache as just described.
-        images: the full list to build, in order.
-        changes: what this update is for.
-        began: now, with a zone; what the cache will remember as the update's start.
-        attempt: of the follow task that makes it, 0 elsewhere.
-        notes: what the cache is to remember of its entries.
+        update: the update.
         extra: parameters from configuration; they replace what the description says. Tags are joined to those
             that the cache has, as many as there is room for.
 
     Raises:
         PermanentError: ``INVALID_UPDATE_REQUEST`` when the list is empty or too long.
     """
+    images = update.images
     if not 1 <= len(images) <= MOST_IMAGES:
         raise PermanentError(
             Reason.INVALID_UPDATE_REQUEST,
@@ -83,7 +81,7 @@ def build_update(  # noqa: PLR0913 - the facts of one update, by name
     request: dict[str, Any] = {
         "RegionId": cache.region_id,
         "ImageCacheId": cache.image_cache_id,
-        "ClientToken": client_token(cache, images, [change.change_id for change in changes], attempt),
+        "ClientToken": client_token(cache, images, update.change_ids, update.due),
         "Image": list(images),
     }
     given = dict(extra or {})
@@ -91,7 +89,7 @@ def build_update(  # noqa: PLR0913 - the facts of one update, by name
         "ImageCacheName": cache.name,
         "ResourceGroupId": cache.resource_group_id,
         "EliminationStrategy": cache.elimination_strategy,
-        "Tag": _tags(with_memory(cache, changes, began, notes), given.pop("Tag", ())),
+        "Tag": _tags(with_memory(cache, update.memory, update.notes), given.pop("Tag", ())),
         "ImageCacheSize": _sendable_size(cache.size_gib),
         "Flash": cache.flash,
     }

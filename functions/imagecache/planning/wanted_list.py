@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from ..base.timestamps import Moment
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import ImageCache
 from ..policy.list_entries import entries_of
@@ -77,7 +78,7 @@ def parameters_of(cache: ImageCache, images: Sequence[str], rules: Rules) -> dic
     return update_parameters(rule for rule in rules.rules if any(rule is each for each in found))
 
 
-def what_is_newer(cache: ImageCache, current: Current) -> str:
+def what_is_newer(cache: ImageCache, current: Current, at: Moment) -> str:
     """What the registries have that the cache was not built with, in words; empty if there is nothing.
 
     A cache that remembers no digests is taken for older, once: with its next update it remembers. A list that
@@ -86,7 +87,7 @@ def what_is_newer(cache: ImageCache, current: Current) -> str:
     added = [image for image in current.images if image not in cache.images]
     if added:
         return f"the registry has {', '.join(added)}"
-    last = last_update(cache)
+    last = last_update(cache, at)
     if last is None or not remembers_digests(cache, last.began):
         room = len([key for key, _ in cache.tags if key not in OWN_TAGS]) <= MOST_TAGS - len(OWN_TAGS)
         return "it is not known which images the cache was built with" if current.digests and room else ""

@@ -40,6 +40,7 @@ def read_manual(document: Any, invocation: Invocation) -> list[Item]:
         force=document.get("force", False),
         dry_run=document.get("dryRun", False),
         single=single,
+        asked_at=invocation.arrived,
     )
     return [request]
 

@@ -1,0 +1,183 @@
+"""One look of a follow task, as a decision: pure, from the cache as it is now and what the task says.
+
+::
+
+    deleted                                        -> ends
+    creation failed                                -> ends, failed
+    again: an update began since it was due        -> ends, covered
+    again: another list has the place of its own   -> ends, superseded
+    again: busy                                    -> look again
+    again: can be updated                          -> update, whatever became of the image that stored it
+    watch: Ready                                   -> landed
+    watch: busy                                    -> look again
+    watch: UpdateFailed                            -> update again, a bounded number of times in a row
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ..base.reasons import Reason, Result
+from ..base.timestamps import Moment
+from ..config.settings import FollowSettings
+from ..model.change import CacheRequest, PushEvent
+from ..model.image_cache import READY, UPDATABLE, UPDATE_FAILED, ImageCache
+from ..planning.plan import Decision, decide
+from ..planning.update_memory import last_update
+from ..policy.rules import Rules
+from .follow_task import Job, Task
+
+__all__ = ["Done", "Make", "Wait", "expired", "look"]
+
+CREATION_FAILED = "Failed"
+_MOST_HELD = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Done:
+    """The chain ends with this decision."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Look again at the next due time.
+
+    Attributes:
+        reason: why, for the record.
+        message: one sentence.
+    """
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Make:
+    """Make an update.
+
+    Attributes:
+        decision: has the list to send.
+        repeats: whether it makes an update again that failed.
+    """
+
+    decision: Decision
+    repeats: bool = False
+
+
+def look(task: Task, cache: ImageCache | None, at: Moment, rules: Rules, rebuilds: int) -> Done | Wait | Make:
+    """What a task that is due does.
+
+    Args:
+        task: the task, of a cache.
+        cache: as just described; None where it is gone.
+        at: now.
+        rules: the rules.
+        rebuilds: how often an update that ended in UpdateFailed is made again in a row.
+    """
+    if cache is None:
+        message = "the image cache was deleted, or the function's role may not see it"
+        return _done(task, None, Result.IGNORED, Reason.CACHE_GONE, message)
+    if cache.status == CREATION_FAILED:
+        message = f"the image cache could not be created: {cache.last_warning or 'no reason is given'}"
+        return _done(task, cache, Result.FAILED, Reason.CREATION_FAILED, message)
+    return (_watch if task.job is Job.WATCH else _again)(task, cache, at, rules, rebuilds)
+
+
+def expired(task: Task, now: datetime, settings: FollowSettings) -> bool:
+    """Whether the chain is to be given up: its time is over, less the time for which it was held."""
+    return now - task.chain.since - min(task.chain.held, _MOST_HELD) >= timedelta(seconds=settings.give_up_seconds)
+
+
+def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> Done | Wait | Make:
+    memory = last_update(cache, at)
+    if task.slot is not None:
+        ended = _slot_ended(task, cache, at, rules)
+        if ended is not None:
+            return ended
+    elif memory is not None and memory.began >= task.due - at.skew and cache.status != UPDATE_FAILED:
+        message = f"an update that began at {memory.began.isoformat()} has it"
+        return Done(replace(_decision(task, cache, Result.UNCHANGED, Reason.COVERED, message), covered_by=memory))
+    if cache.status not in UPDATABLE:
+        return Wait(Reason.CACHE_BUSY, f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated")
+    wanted = decide(cache, task.change, at, rules)
+    if wanted is not None and wanted.result is Result.REFRESHED:
+        return Make(wanted)
+    # Changes that came later may have been merged into this task: what they ask for is in the list.
+    message = "rebuilt for all changes that waited for the cache"
+    return Make(replace(_decision(task, cache, Result.REFRESHED, _reason(task), message), images_after=cache.images))
+
+
+def _slot_ended(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> Done | None:
+    """A list of its own that is set already, or that something later has taken the place of."""
+    slot, change = task.slot, task.change
+    memory = last_update(cache, at)
+    if isinstance(change, CacheRequest):
+        later = memory is not None and memory.asked is not None and change.asked_at is not None and memory.asked > change.asked_at
+        known = memory is not None and memory.asked is not None
+        taken = later if known else slot is not None and cache.images not in {slot.before, slot.after}
+    else:
+        wanted = decide(cache, change, at, rules)
+        if wanted is None or wanted.result is not Result.REFRESHED:
+            return Done(wanted or _decision(task, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, _GONE))
+        ordered = wanted.rule is None or wanted.rule.policy.ordered or memory is not None
+        taken = not ordered and slot is not None and cache.images not in {slot.before, slot.after}
+    if taken:
+        message = "the cache has got another list since this one was asked for"
+        return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
+    if slot is not None and cache.images == slot.after and cache.status != UPDATE_FAILED:
+        return _done(task, cache, Result.UNCHANGED, Reason.COVERED, "the cache has this list already")
+    return None
+
+
+def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: int) -> Done | Wait | Make:
+    memory = last_update(cache, at)
+    began = task.update_began or task.due
+    slot = task.slot
+    if cache.status not in UPDATABLE:
+        return Wait(Reason.UPDATE_RUNNING, f"the update that began at {began.isoformat()} runs")
+    if slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules):
+        message = "the cache has got another list since this update began"
+        return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
+    if cache.status == READY:
+        if slot is not None and cache.images == slot.before != slot.after:
+            message = "the update is not to be seen: the cache has the list of before"
+            return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
+        message = f"Ready after the update that began at {began.isoformat()}"
+        return _done(task, cache, Result.LANDED, Reason.LANDED, message)
+    if memory is not None and memory.began > began + at.skew:
+        message = "a later update failed, which has a task of its own"
+        return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
+    if task.chain.repeats >= rebuilds:
+        why = cache.last_warning or "the cache gives no reason"
+        message = f"UpdateFailed after {task.chain.repeats} repetitions: {why}"[:1000]
+        return _done(task, cache, Result.FAILED, Reason.UPDATE_FAILED, message)
+    images = slot.after if slot is not None else cache.images
+    message = f"the update failed and is made again: {cache.last_warning or 'no reason is given'}"[:1000]
+    again = _decision(task, cache, Result.REFRESHED, _reason(task), message)
+    return Make(replace(again, images_after=images), repeats=True)
+
+
+def _lost(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> bool:
+    """Whether the pushed tag has lost its place; another list may hold it all the same."""
+    if not isinstance(task.change, PushEvent):
+        return True
+    wanted = decide(cache, task.change, at, rules)
+    return wanted is None or wanted.reason in {Reason.TAG_PROMOTED, Reason.POLICY_HOLDS}
+
+
+_GONE = "when the cache was read again, the change no longer concerned it"
+
+
+def _reason(task: Task) -> Reason:
+    return Reason.TAG_REPUSHED if isinstance(task.change, PushEvent) else task.change.reason
+
+
+def _decision(task: Task, cache: ImageCache | None, result: Result, reason: Reason, message: str) -> Decision:
+    return Decision(task.change, cache, result, reason, message)
+
+
+def _done(task: Task, cache: ImageCache | None, result: Result, reason: Reason, message: str) -> Done:
+    return Done(_decision(task, cache, result, reason, message))

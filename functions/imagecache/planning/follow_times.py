@@ -1,0 +1,111 @@
+"""When a follow task is due. Pure.
+
+A due time follows from the described cache alone, so that all who wait for one cache find the same one and
+share a task. It is the first of a series that is later than the clock by the margin: what arrives until then
+is known when the task runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from itertools import count, takewhile
+
+from ..base.timestamps import Moment
+from .update_memory import UpdateMemory
+
+__all__ = ["FollowTimes"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_SHARES = (0.85, 0.95, 1.05, 1.15, 1.3)
+"""Of the time that the last rebuild took: a cache that is busy is looked at about when it should be Ready."""
+
+_WATCH_FROM = 1.05
+_STEP_SHARE = 0.25
+_LONGEST_GRID = 10.0
+_LEAST_MARGIN = timedelta(seconds=2)
+_BACKOFF = (0, 1, 4, 12, 48)
+"""Updates of a failing cache: at once, then so many times the backoff after the one before."""
+
+
+@dataclass(frozen=True)
+class FollowTimes:
+    """The settings that due times follow from, in seconds.
+
+    Attributes:
+        base: half the step of the grid where nothing is remembered.
+        longest: the step of the grid for what does not come back soon (quota, stock).
+        backoff: the unit of the pauses between updates of a failing cache.
+    """
+
+    base: float = 30
+    longest: float = 900
+    backoff: float = 300
+
+    def again(self, memory: UpdateMemory | None, at: Moment, not_before: datetime | None = None) -> datetime:
+        """When a cache that cannot be updated now is looked at again.
+
+        Args:
+            memory: what the cache remembers.
+            at: now.
+            not_before: the end of a cooldown, a cap or a backoff that holds.
+        """
+        return self._first(memory, at, 0.0, not_before)
+
+    def watch(self, memory: UpdateMemory | None, at: Moment) -> datetime:
+        """When an update that runs is looked at."""
+        return self._first(memory, at, _WATCH_FROM, None)
+
+    def before(self, due: datetime, memory: UpdateMemory | None) -> datetime:
+        """The due time that came before one, as far as the same memory gives it."""
+        if memory is None or memory.duration is None:
+            return due - timedelta(seconds=2 * self.base)
+        earlier = takewhile(lambda point: point < due, self._series(memory, memory.duration, due))
+        return max(earlier, default=memory.began)
+
+    def later(self, now: datetime) -> datetime:
+        """When capacity that was used up is worth another try."""
+        return self._rounded(now, self.longest)
+
+    def place(self, memory: UpdateMemory) -> datetime:
+        """When a cache that is in UpdateFailed may be updated again.
+
+        Args:
+            memory: of the update that failed.
+        """
+        steps = _BACKOFF[min(memory.failures, len(_BACKOFF) - 1)]
+        return memory.began + timedelta(seconds=steps * self.backoff)
+
+    def _first(
+        self, memory: UpdateMemory | None, at: Moment, from_share: float, not_before: datetime | None
+    ) -> datetime:
+        earliest = at.now + max(2 * at.skew, _LEAST_MARGIN)
+        if not_before is not None and not_before > earliest:
+            return self._rounded(not_before, self._grid)
+        if memory is None or memory.duration is None:
+            return self._rounded(earliest, 2 * self.base, strictly=True)
+        series = self._series(memory, memory.duration, earliest)
+        first = memory.began + from_share * memory.duration
+        return next(point for point in series if point > earliest and point >= first)
+
+    def _series(self, memory: UpdateMemory, duration: timedelta, near: datetime) -> Iterator[datetime]:
+        """The due times of one update: without end, and without those long before a time."""
+        for share in _SHARES:
+            yield self._rounded(memory.began + share * duration, self._grid)
+        last = memory.began + _SHARES[-1] * duration
+        step = max(_STEP_SHARE * duration, timedelta(seconds=2 * self.base))
+        for number in count(max(1, int((near - last) / step) - 1)):
+            yield self._rounded(last + number * step, self._grid)
+
+    @property
+    def _grid(self) -> float:
+        return min(_LONGEST_GRID, self.base / 3)
+
+    @staticmethod
+    def _rounded(moment: datetime, grid: float, *, strictly: bool = False) -> datetime:
+        """The next point of a grid on the clock."""
+        at = (moment - _EPOCH).total_seconds() / grid
+        number = math.floor(at) + 1 if strictly else math.ceil(round(at, 6))
+        return _EPOCH + timedelta(milliseconds=math.ceil(round(number * grid * 1000, 3)))
