@@ -1,8 +1,8 @@
 """The world of a follow-through: an ECI server, a store of follow tasks, and a time that the test moves.
 
 The functions run in this process as they are, with the environment and the context that the platform gives
-them. The ECI server and the task store share a clock that passes only when it is told to, so hours of delays
-and rebuilds pass in no time. The functions keep their own clock, which is the real one.
+them. The ECI server, the task store and the functions share a clock that passes only when it is told to, so
+hours of delays and rebuilds pass in no time.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ import on_webhook
 from imagecache.base.errors import DoorError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason, Result
+from imagecache.engine.warm import Warm
+from imagecache.triggers import invocation
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
 from local.permissions.credentials import CredentialStore
@@ -55,6 +57,9 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
+
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.now, timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Tasks:
     known: set[str] = field(default_factory=set)
     repeated: list[str] = field(default_factory=list)
     refusal: int = 0
+    conflict: str = "StatefulAsyncInvocationAlreadyExists"
     passing: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -95,7 +101,7 @@ class Tasks:
             if path != PATH or headers["x-fc-invocation-type"] != "Async":
                 return 404
             task_id, delay = headers["x-fc-async-task-id"], int(headers["x-fc-async-delay"])
-            if not 1 <= delay <= 3600:
+            if not 1 <= delay <= 3599:
                 return 400
             if task_id in self.known:
                 self.repeated.append(task_id)
@@ -170,7 +176,7 @@ class World:
         repository: str = "web",
     ) -> dict[str, Any]:
         """A push as EventBridge tells it, by default of now; ``pushed_at=""`` leaves the time out."""
-        moment = datetime.now(timezone.utc) - timedelta(seconds=age_seconds)
+        moment = self.clock.moment() - timedelta(seconds=age_seconds)
         at = (
             pushed_at
             if isinstance(pushed_at, str)
@@ -229,7 +235,7 @@ class World:
 
     def webhook(self, *, digest: str = "", pushed_at: str | None = None) -> Visit:
         """The push as the registry's own webhook tells it."""
-        now = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+        now = self.clock.moment().isoformat(timespec="microseconds")
         body = {
             "push_data": {"tag": "latest", "digest": digest or None, "pushed_at": pushed_at or now},
             "repository": {
@@ -308,10 +314,12 @@ def _task_server(tasks: Tasks) -> ThreadingHTTPServer:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(tasks.answer(self.path, self.headers, body))
-            self.send_header("content-length", "2")
+            status = tasks.answer(self.path, self.headers, body)
+            answer = json.dumps({"Code": tasks.conflict} if status == 409 else {}).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(answer)
 
         def log_message(self, *arguments: Any) -> None:
             """Keep stderr free of access lines."""
@@ -348,6 +356,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             monkeypatch.setenv(name, value)
         eci = EciControl(served.url)
         eci.settings(rebuild_seconds=100)
+        # A new instance of the function, on the clock of this world.
+        monkeypatch.setattr(invocation, "_warm", Warm(clock.moment, clock.advance))
         yield World(clock, eci, tasks, monkeypatch.setenv, monkeypatch.delenv)
         eci.close()
     store.shutdown()

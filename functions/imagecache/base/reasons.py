@@ -77,8 +77,9 @@ class Reason(str, Enum):
     REFRESH_SCHEDULED = _update("REFRESH_SCHEDULED", "A timer's refresh action selected the cache.")
     SWEEP_REPAIR = _update("SWEEP_REPAIR", "The sweep found the cache in UpdateFailed and rebuilds its list.")
 
-    NO_NEED_UPDATE = _unchanged(
-        "NO_NEED_UPDATE", "ECI answered NoNeedUpdate: nothing was rebuilt. Worth a look after a push."
+    NO_NEED_UPDATE = _with(Result.UNCHANGED, Result.FAILED)(
+        "NO_NEED_UPDATE",
+        "ECI answered NoNeedUpdate: nothing was rebuilt. A failure where the cache is in UpdateFailed.",
     )
     LIST_UNCHANGED = _unchanged(
         "LIST_UNCHANGED", "The requested list is the one that the cache has; force rebuilds it anyway."
@@ -167,6 +168,9 @@ class Reason(str, Enum):
     UPDATE_FAILED = _failed(
         "UPDATE_FAILED", "The update ended in UpdateFailed, and so did all its repetitions."
     )
+    CREATION_FAILED = _failed(
+        "CREATION_FAILED", "The image cache could not be created; ECI takes no update of it."
+    )
     GAVE_UP = _failed("GAVE_UP", "The change was not done before the follow-up deadline.")
     HAND_OFF_FAILED = _failed(
         "HAND_OFF_FAILED", "ECI accepted the update, but the task that follows it could not be stored."
@@ -175,6 +179,10 @@ class Reason(str, Enum):
         "CACHE_BUSY", "The cache is being created or updated; only Ready and UpdateFailed can be updated."
     )
     COOLING_DOWN = _passing("COOLING_DOWN", "The rule's cooldown since the cache's last update is not over.")
+    BACKING_OFF = _passing(
+        "BACKING_OFF", "The cache's last updates failed; the next one waits for its place."
+    )
+    NOT_DUE = _passing("NOT_DUE", "The follow task ran before its time and was stored again.")
     UPDATE_CAP = _passing("UPDATE_CAP", "The cap on updates per run or per hour is reached.")
     REGISTRY_UNREADABLE = _passing(
         "REGISTRY_UNREADABLE",

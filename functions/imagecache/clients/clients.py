@@ -13,15 +13,9 @@ from ..config.settings import Settings
 from .connections import Connections
 from .eci_gateway import EciGateway
 from .registry_reader import RegistryReader
+from .task_store import TaskStore
 
-__all__ = ["Clients", "LiveClients", "TaskStore"]
-
-
-class TaskStore(Protocol):
-    """Where follow tasks are stored."""
-
-    def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> None:
-        """Store a task, or raise ``HandOffError``; a task with the same id counts as stored."""
+__all__ = ["Clients", "LiveClients"]
 
 
 class Clients(Protocol):

@@ -66,7 +66,7 @@ _T = TypeVar("_T")
 class _Call(NamedTuple):
     """One action with its parameters; a new SDK request is made from it for each attempt."""
 
-    request_type: type[RpcRequest]
+    request_type: Callable[[], RpcRequest]
     parameters: Mapping[str, str]
     secrets: tuple[str, ...] = ()
 
@@ -131,6 +131,17 @@ class SdkGateway:
         call = _Call(UpdateImageCacheRequest, flatten(request), passwords)
         request_id, calls = self._perform(call, lambda answer: text_of(answer["RequestId"]))
         return Accepted(request_id, calls)
+
+    def tag_image_cache(self, region_id: str, image_cache_id: str, key: str, value: str) -> None:
+        """Set one ECI tag (API documentation of TagResources); the SDK has no class for this action."""
+        parameters = {
+            "RegionId": region_id,
+            "ResourceType": "ImageCache",
+            "ResourceId.1": image_cache_id,
+            "Tag.1.Key": key,
+            "Tag.1.Value": value,
+        }
+        self._perform(_Call(_tag_resources, parameters), lambda answer: text_of(answer["RequestId"]))
 
     def _describe(self, region_id: str, parameters: Mapping[str, str]) -> tuple[list[ImageCache], str]:
         def read(answer: Mapping[str, Any]) -> tuple[list[ImageCache], str]:
@@ -200,6 +211,10 @@ class SdkGateway:
         if self._credentials.security_token:
             request.add_query_param("SecurityToken", self._credentials.security_token)
         return request
+
+
+def _tag_resources() -> RpcRequest:
+    return RpcRequest("Eci", "2018-08-08", "TagResources", "eci")
 
 
 def _server_failure(error: Any, secrets: tuple[str, ...]) -> EciError:

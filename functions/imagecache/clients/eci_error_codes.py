@@ -39,7 +39,7 @@ _PERMISSION = Row(PermanentError, Reason.PERMISSION_DENIED)
 _CONFIGURATION = Row(PermanentError, Reason.CONFIGURATION_REFUSED)
 
 ATTEMPTS: dict[ErrorClass, int] = {
-    ErrorClass.BUSY: 3,
+    ErrorClass.BUSY: 2,
     ErrorClass.TRANSIENT: 3,
     ErrorClass.CAPACITY: 1,
     ErrorClass.BENIGN: 1,

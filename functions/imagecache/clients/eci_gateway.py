@@ -33,3 +33,6 @@ class EciGateway(Protocol):
 
     def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
         """Send a request of ``build_update``; success says that it was accepted, not that it is done."""
+
+    def tag_image_cache(self, region_id: str, image_cache_id: str, key: str, value: str) -> None:
+        """Set one ECI tag of an image cache, in whatever state it is, and leave the others."""

@@ -26,6 +26,7 @@ from ..base.credentials import Credentials
 from ..base.deadline import Deadline
 from ..base.environment import is_loopback
 from ..base.errors import HandOffError
+from .task_store import Stored
 
 __all__ = ["FcTaskStore", "TaskConnections"]
 
@@ -35,9 +36,13 @@ READ_TIMEOUT_SECONDS = 5.0
 SHORTEST_CALL_SECONDS = 0.5
 MOST_PAYLOAD_BYTES = 128 * 1024
 ATTEMPTS = 3
+KNOWN_ID = "StatefulAsyncInvocationAlreadyExists"
+"""The code of a 409 whose id is that of a stored task (documentation of 2.0); others prove nothing."""
+
+_LONGEST_ANSWER = 4096
 RETRY_SECONDS = 0.2
 
-_ACCEPTED, _DUPLICATE, _THROTTLED, _SERVER_FAULT = 202, 409, 429, 500
+_ACCEPTED, _CONFLICT, _THROTTLED, _SERVER_FAULT = 202, 409, 429, 500
 
 
 class TaskConnections:
@@ -78,17 +83,8 @@ class FcTaskStore:
         self._session = connections.session
         self._sleep = sleep
 
-    def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> None:
-        """Store a task; success means that it is stored, now or by an earlier call with the same id.
-
-        Args:
-            payload: what the follow function will get; at most 128 KB.
-            task_id: a second task with the same id is refused by the platform, which counts as stored.
-            delay_seconds: 1 to 3600.
-
-        Raises:
-            HandOffError: when it is not known to be stored.
-        """
+    def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> Stored:
+        """See ``TaskStore``."""
         if len(payload) > MOST_PAYLOAD_BYTES:
             message = f"the follow message has {len(payload)} bytes, more than {MOST_PAYLOAD_BYTES}"
             raise HandOffError(message)
@@ -97,8 +93,10 @@ class FcTaskStore:
             if self._deadline.remaining(reserve=False) < SHORTEST_CALL_SECONDS:
                 break
             status, problem = self._post(payload, task_id, delay_seconds)
-            if status in {_ACCEPTED, _DUPLICATE}:
-                return
+            if status == _ACCEPTED:
+                return Stored.NOW
+            if status == _CONFLICT:
+                return Stored.BEFORE if problem == KNOWN_ID else Stored.REFUSED
             if status is not None and status < _SERVER_FAULT and status != _THROTTLED:
                 break
             if attempt < ATTEMPTS:
@@ -123,6 +121,8 @@ class FcTaskStore:
             )
         except (requests.RequestException, OSError, ValueError) as error:
             return None, f"the follow task could not be sent: {type(error).__name__}"
+        if answer.status_code == _CONFLICT and KNOWN_ID in answer.text[:_LONGEST_ANSWER]:
+            return _CONFLICT, KNOWN_ID
         return (
             answer.status_code,
             f"Function Compute answered {answer.status_code} to the follow task",

@@ -81,12 +81,21 @@ FC_ENDPOINT = Setting(
 )
 FOLLOW_BASE_SECONDS = Setting(
     "IMC_FOLLOW_BASE_SECONDS",
-    whole_number(1, 3600),
+    whole_number(1, 3599),
     "30",
-    "Delay of the first follow task; it doubles with each.",
+    "Half the time between two looks at a cache of which no rebuild time is known.",
 )
 FOLLOW_MAX_SECONDS = Setting(
-    "IMC_FOLLOW_MAX_SECONDS", whole_number(1, 3600), "900", "Longest delay of a follow task."
+    "IMC_FOLLOW_MAX_SECONDS",
+    whole_number(1, 3599),
+    "900",
+    "Time between two tries where quota, stock or addresses are used up, or the cap per hour is reached.",
+)
+FOLLOW_BACKOFF_SECONDS = Setting(
+    "IMC_FOLLOW_BACKOFF_SECONDS",
+    whole_number(1, 86400),
+    "300",
+    "Pause between updates of a cache that fails: none, then 1, 4, 12 and 48 times this.",
 )
 FOLLOW_GIVE_UP_SECONDS = Setting(
     "IMC_FOLLOW_GIVE_UP_SECONDS",
@@ -141,6 +150,12 @@ MAX_UPDATES_PER_HOUR = Setting(
     whole_number(0, 100000),
     "0",
     "The most updates within an hour, as far as the caches remember them; 0 for no such cap.",
+)
+CONCURRENCY = Setting(
+    "IMC_CONCURRENCY",
+    whole_number(1, 32),
+    "8",
+    "How many caches of one invocation are updated side by side.",
 )
 DRY_RUN = Setting("IMC_DRY_RUN", FLAG, "false", "`true`: plan and record, but never call UpdateImageCache.")
 LOG_LEVEL = Setting("IMC_LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log.")

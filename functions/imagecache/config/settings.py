@@ -29,8 +29,9 @@ class FollowSettings:
     Attributes:
         function: the follow function's name, empty if there is none.
         endpoint: the URL of Function Compute.
-        base_seconds: the first delay.
-        max_seconds: the longest delay.
+        base_seconds: half the time between looks where nothing is remembered.
+        max_seconds: the time between tries where capacity is used up.
+        backoff_seconds: the unit of the pauses between updates of a failing cache.
         give_up_seconds: after this long a change has failed.
         rebuilds: how often an update is made again that ended in UpdateFailed.
     """
@@ -39,6 +40,7 @@ class FollowSettings:
     endpoint: str = ""
     base_seconds: int = table.FOLLOW_BASE_SECONDS.default_value
     max_seconds: int = table.FOLLOW_MAX_SECONDS.default_value
+    backoff_seconds: int = table.FOLLOW_BACKOFF_SECONDS.default_value
     give_up_seconds: int = table.FOLLOW_GIVE_UP_SECONDS.default_value
     rebuilds: int = table.FOLLOW_REBUILDS.default_value
 
@@ -57,6 +59,7 @@ class Settings:
     webhook_tokens: tuple[str, ...] = field(default=table.WEBHOOK_TOKENS.default_value, repr=False)
     follow: FollowSettings = FollowSettings()
     clock_skew_seconds: int = table.CLOCK_SKEW_SECONDS.default_value
+    concurrency: int = table.CONCURRENCY.default_value
     dry_run: bool = table.DRY_RUN.default_value
     log_level: str = table.LOG_LEVEL.default_value
 
@@ -96,6 +99,7 @@ def read_settings(
         webhook_tokens=table.WEBHOOK_TOKENS.read(env),
         follow=_follow(env),
         clock_skew_seconds=table.CLOCK_SKEW_SECONDS.read(env),
+        concurrency=table.CONCURRENCY.read(env),
         dry_run=table.DRY_RUN.read(env),
         log_level=table.LOG_LEVEL.read(env),
     )
@@ -132,6 +136,7 @@ def _follow(env: Environment) -> FollowSettings:
         endpoint=endpoint.replace("{account}", account).replace("{region}", region),
         base_seconds=base,
         max_seconds=longest,
+        backoff_seconds=table.FOLLOW_BACKOFF_SECONDS.read(env),
         give_up_seconds=table.FOLLOW_GIVE_UP_SECONDS.read(env),
         rebuilds=table.FOLLOW_REBUILDS.read(env),
     )

@@ -88,7 +88,9 @@ def look(task: Task, cache: ImageCache | None, at: Moment, rules: Rules, rebuild
 
 def expired(task: Task, now: datetime, settings: FollowSettings) -> bool:
     """Whether the chain is to be given up: its time is over, less the time for which it was held."""
-    return now - task.chain.since - min(task.chain.held, _MOST_HELD) >= timedelta(seconds=settings.give_up_seconds)
+    return now - task.chain.since - min(task.chain.held, _MOST_HELD) >= timedelta(
+        seconds=settings.give_up_seconds
+    )
 
 
 def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> Done | Wait | Make:
@@ -99,15 +101,22 @@ def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> D
             return ended
     elif memory is not None and memory.began >= task.due - at.skew and cache.status != UPDATE_FAILED:
         message = f"an update that began at {memory.began.isoformat()} has it"
-        return Done(replace(_decision(task, cache, Result.UNCHANGED, Reason.COVERED, message), covered_by=memory))
+        return Done(
+            replace(_decision(task, cache, Result.UNCHANGED, Reason.COVERED, message), covered_by=memory)
+        )
     if cache.status not in UPDATABLE:
-        return Wait(Reason.CACHE_BUSY, f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated")
+        return Wait(
+            Reason.CACHE_BUSY,
+            f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated",
+        )
     wanted = decide(cache, task.change, at, rules)
     if wanted is not None and wanted.result is Result.REFRESHED:
         return Make(wanted)
     # Changes that came later may have been merged into this task: what they ask for is in the list.
     message = "rebuilt for all changes that waited for the cache"
-    return Make(replace(_decision(task, cache, Result.REFRESHED, _reason(task), message), images_after=cache.images))
+    return Make(
+        replace(_decision(task, cache, Result.REFRESHED, _reason(task), message), images_after=cache.images)
+    )
 
 
 def _slot_ended(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> Done | None:
@@ -115,7 +124,12 @@ def _slot_ended(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> Done
     slot, change = task.slot, task.change
     memory = last_update(cache, at)
     if isinstance(change, CacheRequest):
-        later = memory is not None and memory.asked is not None and change.asked_at is not None and memory.asked > change.asked_at
+        later = (
+            memory is not None
+            and memory.asked is not None
+            and change.asked_at is not None
+            and memory.asked > change.asked_at
+        )
         known = memory is not None and memory.asked is not None
         taken = later if known else slot is not None and cache.images not in {slot.before, slot.after}
     else:
@@ -133,30 +147,34 @@ def _slot_ended(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> Done
 
 
 def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: int) -> Done | Wait | Make:
-    memory = last_update(cache, at)
-    began = task.update_began or task.due
-    slot = task.slot
+    began, slot = task.update_began or task.due, task.slot
     if cache.status not in UPDATABLE:
         return Wait(Reason.UPDATE_RUNNING, f"the update that began at {began.isoformat()} runs")
-    if slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules):
-        message = "the cache has got another list since this update began"
+    taken = (
+        slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules)
+    )
+    unseen = slot is not None and cache.status == READY and cache.images == slot.before
+    if taken or unseen:
+        message = "the cache has another list than the one that this update set"
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
     if cache.status == READY:
-        if slot is not None and cache.images == slot.before != slot.after:
-            message = "the update is not to be seen: the cache has the list of before"
-            return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
         message = f"Ready after the update that began at {began.isoformat()}"
         return _done(task, cache, Result.LANDED, Reason.LANDED, message)
+    return _failed_update(task, cache, at, rebuilds)
+
+
+def _failed_update(task: Task, cache: ImageCache, at: Moment, rebuilds: int) -> Done | Make:
+    memory, began = last_update(cache, at), task.update_began or task.due
+    why = cache.last_warning or "no reason is given"
     if memory is not None and memory.began > began + at.skew:
         message = "a later update failed, which has a task of its own"
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
     if task.chain.repeats >= rebuilds:
-        why = cache.last_warning or "the cache gives no reason"
         message = f"UpdateFailed after {task.chain.repeats} repetitions: {why}"[:1000]
         return _done(task, cache, Result.FAILED, Reason.UPDATE_FAILED, message)
-    images = slot.after if slot is not None else cache.images
-    message = f"the update failed and is made again: {cache.last_warning or 'no reason is given'}"[:1000]
+    message = f"the update failed and is made again: {why}"[:1000]
     again = _decision(task, cache, Result.REFRESHED, _reason(task), message)
+    images = task.slot.after if task.slot is not None else cache.images
     return Make(replace(again, images_after=images), repeats=True)
 
 

@@ -1,29 +1,26 @@
 """The engine: items in, one record for each decision out. Every entry point uses this one.
 
-Read the listings, plan each change, apply the decisions, follow up, record.
+Read the listings, plan each change, apply the decisions, store what is left, record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from ..base.errors import CredentialsError, EciError, PermanentError
 from ..base.reasons import Reason, Result
-from ..clients.clients import Clients
-from ..config.settings import Settings
 from ..model.change import CacheRequest, Change, Item, Notice, PushEvent
 from ..model.image_cache import Listing
 from ..planning.plan import Decision, plan
 from .applied import Applied
 from .apply import Applier
-from .follow_task import Follower, Origin, Progress
-from .follow_up import FollowUp
-from .listings import Listings
-from .records import Recorder
-from .update_limits import UpdateBudget
-from .warm import Warm
+from .continuation import Continuation
+from .deferral import Deferral
+from .follow_task import Task
+from .records import Recorder, describe
+from .updating import Updater
+from .work import Work
 
 __all__ = ["Engine"]
 
@@ -33,18 +30,12 @@ class Engine:
     """Processes what one invocation was given.
 
     Attributes:
-        settings: of this invocation.
-        clients: what it calls.
+        work: what this invocation works with.
         recorder: gets the records.
-        arrived: when the invocation began, with a zone.
-        warm: what outlives the invocation.
     """
 
-    settings: Settings
-    clients: Clients
+    work: Work
     recorder: Recorder
-    arrived: datetime
-    warm: Warm
 
     def process(self, items: Iterable[Item]) -> None:
         """Record the notices; plan and apply the changes."""
@@ -55,65 +46,72 @@ class Engine:
             else:
                 changes.append(item)
         if changes:
-            self._finish(Origin(self.arrived), changes, self._do(changes))
+            self._finish(changes, self._do(changes), None)
 
-    def follow(self, progress: Progress) -> None:
-        """Take the next look at a change, for a follow task."""
-        self._finish(progress.origin, [progress.change], self._look(progress))
+    def follow(self, task: Task) -> None:
+        """Do what a follow task is for."""
+        self.recorder.task_id = task.task_id
+        self._finish([task.change], self._go_on(task), task)
 
-    def _finish(self, origin: Origin, changes: Iterable[Change], work: Iterable[Applied]) -> None:
-        """Follow up and record each decision as soon as it is applied."""
-        follower = Follower(self.settings.follow, self.arrived, self.clients)
-        follow_up = FollowUp(self.recorder, follower, origin)
+    def _finish(self, changes: Iterable[Change], done: Iterable[Applied], task: Task | None) -> None:
+        """Record each decision as soon as it is applied; store together what was left."""
+        left: list[Applied] = []
         try:
-            for applied in work:
-                follow_up.after(applied)
+            for applied in done:
+                if applied.left:
+                    left.append(applied)
+                else:
+                    self._record(applied, task)
         except CredentialsError as error:
             missing = PermanentError(Reason.CREDENTIALS_MISSING, str(error))
             for change in changes:
-                follow_up.after(_failed(change, missing))
+                self._record(_failed(change, missing), task)
+        for applied in Continuation(self.work, task).store(left):
+            self._record(applied, task)
 
-    def _do(self, changes: Sequence[Change]) -> Iterator[Applied]:
+    def _record(self, applied: Applied, task: Task | None) -> None:
+        decision = applied.decision
+        facts = describe(decision, applied.facts, started=applied.started)
+        if task is not None:
+            facts["attempt"] = task.chain.looks + 1
+        if applied.error is not None:
+            self.recorder.eci_failure(applied.error, facts, deferred=applied.deferred)
+        else:
+            self.recorder.record(decision.result, decision.reason, decision.message, facts)
+
+    def _do(self, changes: Sequence[Change], task: Task | None = None) -> Iterator[Applied]:
         """Plan every change before the first is applied: one update may serve several."""
-        applier = self._applier(0)
-        planned = [each for change in changes for each in self._plan(applier, change, self._regions(change))]
+        deferral = Deferral(self.work, task)
+        applier = Applier(self.work, deferral, Updater(self.work, deferral))
+        planned = [each for change in changes for each in self._plan(change, task)]
         yield from applier.apply(planned)
 
-    def _look(self, progress: Progress) -> Iterator[Applied]:
-        applier = self._applier(progress.origin.attempt)
-        if progress.image_cache_id:
-            from .follow_look import FollowLook  # noqa: PLC0415 - follow tasks alone need it
+    def _go_on(self, task: Task) -> Iterator[Applied]:
+        from .follow import Follow  # noqa: PLC0415 - follow tasks alone need it
 
-            yield from FollowLook(applier, progress).take()
+        early = Follow(self.work, task).early()
+        if early is not None:
+            yield early
+        elif task.image_cache_id:
+            yield from Follow(self.work, task).look()
         else:
-            regions = [progress.region_id] if progress.region_id else self._regions(progress.change)
-            yield from applier.apply(self._plan(applier, progress.change, regions))
+            yield from self._do([task.change], task)
 
-    def _applier(self, attempt: int) -> Applier:
-        view = None
-        if self.settings.rules.read_registries:
-            from .registry_view import RegistryView  # noqa: PLC0415 - most rules ask no registry
-
-            view = RegistryView(self.settings.rules, self.clients)
-        listings = Listings(self.clients.eci, self.settings, self.arrived, self.warm.listings)
-        budget = UpdateBudget(self.settings, listings, self.warm.recent(self.settings.eci_endpoint))
-        return Applier(self.clients.eci, self.settings, view, budget, attempt)
-
-    def _plan(self, applier: Applier, change: Change, regions: Sequence[str]) -> list[Applied]:
-        """Decide a change over regions; one that cannot be listed is a failure of its own."""
+    def _plan(self, change: Change, task: Task | None) -> list[Applied]:
+        """Decide a change over its regions; one that cannot be listed is a failure of its own."""
+        settings, view = self.work.settings, self.work.view
         listings: list[Listing] = []
         unseen: list[Applied] = []
-        for region_id in regions:
+        for region_id in [task.region_id] if task and task.region_id else self._regions(change):
             try:
-                listings.append(self._listing(applier, region_id, change))
+                listings.append(self._listing(region_id, change, task))
             except EciError as error:
-                unseen.append(_failed(change, error, region_id))
-        skew = timedelta(seconds=self.settings.clock_skew_seconds)
-        decisions = plan(listings, change, skew, self.settings.rules)
-        if isinstance(change, CacheRequest) and change.reads_registries and applier.view is not None:
-            from .registry_sweep import sweep_registries  # noqa: PLC0415 - see _applier
+                unseen.append(Continuation(self.work, task).unseen(_failed(change, error, region_id)))
+        decisions = plan(listings, change, self.work.now(), settings.rules)
+        if isinstance(change, CacheRequest) and change.reads_registries and view is not None:
+            from .registry_sweep import sweep_registries  # noqa: PLC0415 - most rules ask no registry
 
-            planned = sweep_registries(listings, change, decisions, applier.view)
+            planned = sweep_registries(listings, change, decisions, view, self.work.now())
         else:
             planned = [Applied(decision) for decision in decisions]
         if not unseen:
@@ -122,26 +120,29 @@ class Engine:
         found = [each for each in planned if each.decision.caches_seen is None]
         if not isinstance(change, CacheRequest) or not change.single:
             return [*unseen, *found]
-        # An id that was found is the one. A name may exist in an unseen region too, so nothing is done, and
-        # nothing is deferred by region either: the whole request has to be made again.
+        # An id that was found is the one. A name may exist in an unseen region too, so nothing is done.
         for each in found:
             if change.selector.ids or each.decision.reason is Reason.AMBIGUOUS_NAME:
                 return found
-        return [replace(each, deferrable=False) for each in unseen]
+        return unseen
 
     def _regions(self, change: Change) -> Sequence[str]:
         if change.region_id:
             return (change.region_id,)
         if isinstance(change, CacheRequest) and change.selector.regions:
             return change.selector.regions
-        return self.settings.regions
+        return self.work.settings.regions
 
-    def _listing(self, applier: Applier, region_id: str, change: Change) -> Listing:
+    def _listing(self, region_id: str, change: Change, task: Task | None) -> Listing:
         if isinstance(change, CacheRequest) and change.single and change.selector.ids:
-            found = [self.clients.eci.describe_image_cache(region_id, each) for each in change.selector.ids]
-            return Listing(region_id, tuple(cache for cache in found if cache), self.arrived)
+            found = [self.work.eci.describe_image_cache(region_id, each) for each in change.selector.ids]
+            return Listing(region_id, tuple(cache for cache in found if cache), self.work.arrived)
         since = change.pushed_at if isinstance(change, PushEvent) else None
-        return applier.budget.listings.current(region_id, since)
+        listing = self.work.listings.current(region_id, since)
+        if task is None or not task.caches:
+            return listing
+        left = frozenset(task.caches)
+        return replace(listing, caches=tuple(each for each in listing.caches if each.image_cache_id in left))
 
 
 def _failed(change: Change, error: EciError, region_id: str | None = None) -> Applied:

@@ -1,8 +1,8 @@
 """A follow task: what its message says, its id, and what is known when it runs.
 
 Three jobs. *again*: a cache could not be updated; an update is made once it can be. *watch*: an update was
-accepted; it is followed until it ended. *change*: a change that could not be planned, or whose caches were not
-all reached, goes on. Must not know how a task is stored.
+accepted; it is followed until it ended. *change*: a change that could not be planned, or whose caches were
+not all reached, goes on. Must not know how a task is stored.
 """
 
 from __future__ import annotations

@@ -64,6 +64,8 @@ class Recorder:
         self._stream = stream
         self.dry_run = False
         """Whether the settings say that nothing is rebuilt; then every record says so."""
+        self.task_id = ""
+        """The follow task that is running; then every record names it."""
         self.outcomes: list[Outcome] = []
         """All records so far, in order."""
 
@@ -79,6 +81,8 @@ class Recorder:
         }
         if self.dry_run:
             outcome["dry_run"] = True
+        if self.task_id:
+            outcome["task_id"] = self.task_id
         outcome.update((key, value) for key, value in facts.items() if value is not None and value != "")
         outcome = {key: _bounded(key, value) for key, value in outcome.items()}
         if len(outcome.get("images_after", ())) > MOST_IMAGES:

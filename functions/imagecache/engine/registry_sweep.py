@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ..base.errors import TransientError
 from ..base.reasons import Reason, Result
+from ..base.timestamps import Moment
 from ..model.change import CacheRequest
 from ..model.image_cache import READY, ImageCache, Listing
 from ..model.selector import CacheSelector
@@ -28,6 +29,7 @@ def sweep_registries(
     sweep: CacheRequest,
     decisions: Sequence[Decision],
     view: RegistryView,
+    at: Moment,
 ) -> list[Applied]:
     """The decisions of a sweep, with one more for each cache that registries have newer images for.
 
@@ -38,6 +40,7 @@ def sweep_registries(
         sweep: the sweep.
         decisions: what it does without asking registries.
         view: asks registries.
+        at: now.
 
     Returns:
         The decision that says that there is nothing to repair only where that is known.
@@ -50,7 +53,7 @@ def sweep_registries(
     survey = view.survey()
     for number, cache in enumerate(caches):
         current = survey.current(cache, cache.images) if view.remaining() > until else None
-        why = what_is_newer(cache, current) if current else ""
+        why = what_is_newer(cache, current, at) if current else ""
         if current is None or (current.unread and not why and view.remaining() <= until):
             message = f"there was time to ask registries about {number} of {len(caches)} image caches"
             found.append(Applied(Decision(sweep, None, Result.IGNORED, Reason.SWEEP_UNFINISHED, message)))
@@ -60,7 +63,7 @@ def sweep_registries(
         elif current.unread:
             error = TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems))
             unread = Decision(sweep, cache, Result.FAILED, error.reason, error.message)
-            found.append(Applied(unread, error, deferrable=False))
+            found.append(Applied(unread, error))
     return found or [Applied(decision) for decision in decisions]
 
 

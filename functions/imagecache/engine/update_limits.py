@@ -1,114 +1,156 @@
-"""Limits on what updates cost: cooldowns, and caps on updates per run and per hour.
+"""Limits on what updates cost: cooldowns, caps on updates per run and per hour, pauses for failing caches.
 
-A change that is held back is not dropped: it is deferred like one whose cache is busy.
+What a limit holds back is not dropped: it is deferred like a change whose cache is busy.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ..base.errors import HeldBackError
+from ..base.errors import BusyError, EciError, HeldBackError
 from ..base.reasons import Reason
+from ..base.timestamps import Moment
 from ..config.settings import Settings
-from ..model.change import MANUAL, PushEvent
-from ..model.image_cache import READY, ImageCache
+from ..model.change import PushEvent
+from ..model.image_cache import READY, UPDATE_FAILED, ImageCache
+from ..planning.follow_times import FollowTimes
 from ..planning.plan import Decision
-from ..planning.update_memory import last_update
+from ..planning.update_memory import EXTRA_WINDOW, HOUR, UpdateMemory, image_id, last_update
 from .listings import Listings
 
-__all__ = ["RecentUpdates", "UpdateBudget", "cooldown_left"]
+__all__ = ["UpdateLimits", "cooldown_end", "needs_extra", "pause_end"]
 
-_HOUR = timedelta(hours=1)
+_MOST_EXTRA = 3
 _logger = logging.getLogger(__name__)
 
 
-def cooldown_left(cache: ImageCache, decision: Decision, now: datetime) -> timedelta:
-    """How long a decision has to wait for its rule's cooldown; zero if it need not.
+def cooldown_end(cache: ImageCache, decision: Decision, at: Moment) -> datetime | None:
+    """Until when a decision has to wait for its rule's cooldown; None if it need not.
 
     Only pushes wait, and only for a cache that serves: what a person or a timer asks for is done, and so is
     what may mend a cache that failed.
     """
     change, rule = decision.change, decision.rule
-    if not isinstance(change, PushEvent) or change.source == MANUAL or rule is None or cache.status != READY:
-        return timedelta(0)
-    last = last_update(cache)
-    if last is None:
-        return timedelta(0)
-    return max(timedelta(0), last.began + timedelta(seconds=rule.cooldown_seconds) - now)
+    waits = (
+        isinstance(change, PushEvent) and not change.by_person and rule is not None and cache.status == READY
+    )
+    last = last_update(cache, at) if waits else None
+    if last is None or rule is None:
+        return None
+    end = last.began + timedelta(seconds=rule.cooldown_seconds)
+    return end if end > at.now else None
 
 
-class RecentUpdates:
-    """The updates of the last hour that this process made; it outlives an invocation."""
+def pause_end(
+    cache: ImageCache, wanted: Sequence[Decision], at: Moment, times: FollowTimes
+) -> datetime | None:
+    """Until when a cache in UpdateFailed has to wait for its next update; None if it need not.
 
-    def __init__(self) -> None:
-        self._began: list[tuple[datetime, str]] = []
+    A person's request goes at once. A push of an image that none of the failed updates was for may be what
+    mends the cache: it goes one pause after the last update, a bounded number of times a day.
+    """
+    last = last_update(cache, at) if cache.status == UPDATE_FAILED else None
+    if last is None or any(decision.change.by_person for decision in wanted):
+        return None
+    end = times.place(last)
+    if _is_new(last, wanted) and _extra_left(last, at.now):
+        end = min(end, last.began + timedelta(seconds=times.backoff))
+    return end if end > at.now else None
 
-    def add(self, image_cache_id: str, began: datetime) -> None:
-        """Remember an update."""
-        self._began.append((began, image_cache_id))
 
-    def by_cache(self, since: datetime) -> dict[str, int]:
-        """Image cache id -> number of updates since then; what is older is forgotten."""
-        self._began = [(began, identifier) for began, identifier in self._began if began >= since]
-        counts: dict[str, int] = {}
-        for _, identifier in self._began:
-            counts[identifier] = counts.get(identifier, 0) + 1
-        return counts
+def needs_extra(cache: ImageCache, wanted: Sequence[Decision], at: Moment, times: FollowTimes) -> bool:
+    """Whether an update that is made now does not wait for its place after a failure."""
+    last = last_update(cache, at) if cache.status == UPDATE_FAILED else None
+    return last is not None and _is_new(last, wanted) and times.place(last) > at.now
+
+
+def _is_new(last: UpdateMemory, wanted: Sequence[Decision]) -> bool:
+    pushes = [decision.change for decision in wanted if isinstance(decision.change, PushEvent)]
+    return any(image_id(push) not in last.failed for push in pushes)
+
+
+def _extra_left(last: UpdateMemory, now: datetime) -> bool:
+    recent = last.extra_since is not None and now - last.extra_since < EXTRA_WINDOW
+    return not recent or last.extra < _MOST_EXTRA
 
 
 @dataclass
-class UpdateBudget:
-    """How many updates one invocation may still make.
+class UpdateLimits:
+    """How many updates one invocation may still make, its threads together.
 
     Attributes:
-        settings: the caps, and when a change that met the cap per hour is looked at again.
-        listings: tell all caches; asked once, and only for the cap per hour.
-        recent: what this process made.
+        settings: the caps.
+        listings: give all caches; asked once, and only for the cap per hour.
+        times: of follow tasks.
         made: how many were made, or planned in a dry run.
     """
 
     settings: Settings
     listings: Listings
-    recent: RecentUpdates
+    times: FollowTimes
     made: int = 0
-    _counted: dict[str, int] | None = field(default=None, repr=False)
-    _told: bool = field(default=False, repr=False)
+    _within_hour: int | None = field(default=None, repr=False)
+    _said: bool = field(default=False, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def capped(self, now: datetime) -> HeldBackError | None:
-        """``UPDATE_CAP`` when one more update may not be made now.
+    def held_back(self, cache: ImageCache, wanted: Sequence[Decision], at: Moment) -> EciError | None:
+        """Why an update cannot be made now: the cache takes none, or a limit holds it back.
 
         Raises:
-            EciError: when the caches have to be listed for it and could not be.
+            EciError: when the caches have to be listed for the cap per hour and could not be.
         """
-        if self.made >= self.settings.most_per_run:
-            message = f"this run made {self.made} updates, which is its limit"
-            return self._capped(message, None)
-        limit = self.settings.most_per_hour
-        if limit and (count := self._within_hour(now)) >= limit:
-            message = f"{count} updates started within the last hour; the limit is {limit}"
-            return self._capped(message, self.settings.follow.max_seconds)
+        if not cache.updatable:
+            message = f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated"
+            return BusyError(Reason.CACHE_BUSY, message, calls=0)
+        # One update serves all, so the one that may go first takes the others along.
+        ends = [cooldown_end(cache, decision, at) for decision in wanted]
+        waiting = [end for end in ends if end is not None]
+        if len(waiting) == len(ends):
+            message = f"the cooldown since the cache's last update ends at {min(waiting).isoformat()}"
+            return HeldBackError(Reason.COOLING_DOWN, message, until=min(waiting))
+        pause = pause_end(cache, wanted, at, self.times)
+        if pause is not None:
+            message = f"the last updates failed; the next one may be made at {pause.isoformat()}"
+            return HeldBackError(Reason.BACKING_OFF, message, until=pause)
         return None
 
-    def spend(self, image_cache_id: str, began: datetime, *, dry_run: bool = False) -> None:
-        """Count an update."""
-        self.made += 1
-        if not dry_run:
-            self.recent.add(image_cache_id, began)
+    def spend(self, at: Moment, *, dry_run: bool = False) -> HeldBackError | None:
+        """Count an update that is about to be made, or say that a cap does not let it be made.
 
-    def _within_hour(self, now: datetime) -> int:
-        """What the caches remember, each of its last update, and where this process knows of more, that."""
-        if self._counted is None:
-            last = {cache.image_cache_id: last_update(cache) for cache in self.listings.all_caches()}
-            self._counted = {
-                identifier: 1 for identifier, update in last.items() if update and update.began >= now - _HOUR
-            }
-        own = self.recent.by_cache(now - _HOUR)
-        return sum(max(self._counted.get(each, 0), own.get(each, 0)) for each in {*self._counted, *own})
+        Raises:
+            EciError: when the caches have to be listed for the cap per hour and could not be.
+        """
+        with self._lock:
+            capped = self._capped(at)
+            if capped is None or dry_run:
+                self.made += 1
+            return capped
 
-    def _capped(self, message: str, delay_seconds: float | None) -> HeldBackError:
-        if not self._told:
+    def _capped(self, at: Moment) -> HeldBackError | None:
+        per_run, per_hour = self.settings.most_per_run, self.settings.most_per_hour
+        if self.made >= per_run:
+            return self._say(f"this run made {self.made} updates, which is its limit", None)
+        if per_hour:
+            if self._within_hour is None:
+                self._within_hour = sum(self._of_last_hour(cache, at) for cache in self.listings.all_caches())
+            count = self._within_hour + (0 if self.settings.dry_run else self.made)
+            if count >= per_hour:
+                message = f"{count} updates started within the last hour; the limit is {per_hour}"
+                return self._say(message, self.times.later(at.now))
+        return None
+
+    @staticmethod
+    def _of_last_hour(cache: ImageCache, at: Moment) -> int:
+        last = last_update(cache, at)
+        starts = () if last is None else (last.began, *last.starts)
+        return sum(1 for start in starts if start >= at.now - HOUR)
+
+    def _say(self, message: str, until: datetime | None) -> HeldBackError:
+        if not self._said:
             _logger.error("update cap reached: %s", message)
-            self._told = True
-        return HeldBackError(Reason.UPDATE_CAP, message, delay_seconds=delay_seconds)
+            self._said = True
+        return HeldBackError(Reason.UPDATE_CAP, message, until=until)

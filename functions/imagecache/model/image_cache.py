@@ -50,6 +50,7 @@ class ImageCache:
         elimination_strategy: EliminationStrategy, empty where the answer has none.
         flash: whether it has an instant (flash) snapshot.
         last_warning: reason and message of its latest Warning event, empty where there is none.
+        ready_at: when its latest event says that it became Ready, with a zone; None if none does.
     """
 
     region_id: str
@@ -63,6 +64,7 @@ class ImageCache:
     elimination_strategy: str = ""
     flash: bool = False
     last_warning: str = ""
+    ready_at: datetime | None = None
 
     @classmethod
     def from_answer(cls, region_id: str, item: Mapping[str, Any]) -> ImageCache:
@@ -87,6 +89,7 @@ class ImageCache:
             elimination_strategy=text_of(item.get("EliminationStrategy") or ""),
             flash=bool(item.get("FlashSnapshotId")),
             last_warning=_last_warning(list_of(item.get("Events"))),
+            ready_at=_ready_at(list_of(item.get("Events"))),
         )
 
     @property
@@ -141,6 +144,18 @@ def _last_warning(events: Iterable[Mapping[str, Any]]) -> str:
     # Of several in one second, the last: events are listed in the order that they came in.
     latest = max(reversed(warnings), key=lambda event: str(event.get("LastTimestamp") or ""))
     return ": ".join(str(latest[key]) for key in ("Reason", "Message") if latest.get(key))
+
+
+def _ready_at(events: Iterable[Mapping[str, Any]]) -> datetime | None:
+    """When the newest event of all says that the cache became Ready."""
+    latest = max(events, key=lambda event: str(event.get("LastTimestamp") or ""), default={})
+    if latest.get("Type") != "Normal" or latest.get("Reason") != READY:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(latest.get("LastTimestamp")).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def list_of(value: Any, *, required: bool = False) -> list[Any]:

@@ -8,8 +8,9 @@ later.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from ..base.timestamps import Moment
 from ..model.change import PushEvent
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
@@ -22,17 +23,15 @@ __all__ = ["notes_of"]
 def notes_of(
     wanted: Sequence[Decision],
     asked: Mapping[str, str],
-    began: datetime,
-    skew: timedelta,
+    at: Moment,
     rules: Rules,
 ) -> Notes:
     """The notes of an update.
 
     Args:
         wanted: the decisions that it serves; each has the list that is sent.
-        asked: entry -> digest, as registries told after ``began``.
-        began: the update's start.
-        skew: how far the registries' clocks may be off.
+        asked: entry -> digest, as registries answered after the update's start.
+        at: the update's start, and how far the registries' clocks may be off.
         rules: the rules.
     """
     told: dict[tuple[str, str, str], set[str | None]] = {}
@@ -42,7 +41,7 @@ def notes_of(
         if not isinstance(push, PushEvent):
             continue
         registry = rules.identity(push.registry)
-        young = push.dated and push.pushed_at is not None and began <= push.pushed_at + skew
+        young = push.dated and push.pushed_at is not None and at.now <= push.pushed_at + at.skew
         digests = told.setdefault((registry, push.repository, push.tag), set())
         digests.add(push.digest if young else None)
         if decision.rule is not None and decision.rule.policy.type == "any" and push.pushed_at is not None:

@@ -65,6 +65,20 @@ class FollowTimes:
         earlier = takewhile(lambda point: point < due, self._series(memory, memory.duration, due))
         return max(earlier, default=memory.began)
 
+    def order(self, pushed_at: datetime, before: datetime, due: datetime) -> timedelta:
+        """How much later than its due time a list of its own is set: the less, the later it was pushed.
+
+        Of several that wait for the same time the last pushed one is then set first, and the others find that
+        their place is taken.
+
+        Args:
+            pushed_at: when its tag was pushed.
+            before: the due time before.
+            due: the due time.
+        """
+        share = (due - pushed_at) / max(due - before, timedelta(seconds=1))
+        return timedelta(milliseconds=round(self._grid * 1000 * min(1.0, max(0.0, share))))
+
     def later(self, now: datetime) -> datetime:
         """When capacity that was used up is worth another try."""
         return self._rounded(now, self.longest)

@@ -50,9 +50,7 @@ class Decision:
     rule: Rule | None = None
 
 
-def plan(
-    listings: Sequence[Listing], change: Change, at: Moment, rules: Rules = NO_RULES
-) -> list[Decision]:
+def plan(listings: Sequence[Listing], change: Change, at: Moment, rules: Rules = NO_RULES) -> list[Decision]:
     """Decide one change over all caches of the listed regions.
 
     Args:

@@ -1,8 +1,8 @@
 """What an image cache remembers of its updates, in one ECI tag, and what its last update covers. Pure.
 
 ECI does not say when an update began. So each update writes a tag on its cache, and the look that finds the
-cache Ready adds how long the rebuild took. The memory is best effort: where it is missing, a bounded number of
-updates too many is made, never a missing one.
+cache Ready adds how long the rebuild took. The memory is best effort: where it is missing, a bounded number
+of updates too many is made, never a missing one.
 
 The value has at most 128 characters (API documentation of TagResources), parts divided by dots::
 
@@ -11,11 +11,11 @@ The value has at most 128 characters (API documentation of TagResources), parts 
 start: of the last update, milliseconds since 1970. duration: of the last rebuild that ended Ready, seconds;
 empty if not known. failures: how many updates in a row began from UpdateFailed, the last one included. extra:
 a digit and a time in minutes: so many updates since then did not wait for their place after a failure.
-failed: four characters for each image that the failed updates in a row were for. hour: two characters for each
-earlier start of the last hour, in steps of three seconds before the start. asked: when the person asked whose
-list the cache has, milliseconds. changes: eight characters for each change that the updates were for, the
-newest first, as many as there is room for. Numbers are written in base 36. The form of the version before,
-``<start>.<rebuilds>.<change>...``, is read as well.
+failed: four characters for each image that the failed updates in a row were for. hour: two characters for
+each earlier start of the last hour, in steps of three seconds before the start. asked: when the person asked
+whose list the cache has, milliseconds. changes: eight characters for each change that the updates were for,
+the newest first, as many as there is room for. Numbers are written in base 36. The form of the version
+before, ``<start>.<rebuilds>.<change>...``, is read as well.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ _VALUE = re.compile(
 _BEFORE = re.compile(r"(\d{8}T\d{12}Z)\.(\d{1,4})((?:\.[0-9a-f]{12})*)", re.ASCII)
 _BEFORE_TIME = "%Y%m%dT%H%M%S%fZ"
 _BEFORE_CHANGE = 12
+_SAME_SHARE = 0.05
 _CERTAIN = frozenset({"Updating", "Ready"})
 
 
@@ -147,7 +148,9 @@ def memory_value(memory: UpdateMemory) -> str:
     return value + "".join(memory.change_ids[:room])
 
 
-def memory_of_update(cache: ImageCache, changes: Iterable[Change], at: Moment, *, extra: bool) -> UpdateMemory:
+def memory_of_update(
+    cache: ImageCache, changes: Iterable[Change], at: Moment, *, extra: bool
+) -> UpdateMemory:
     """The memory of an update that begins now.
 
     Args:
@@ -168,7 +171,7 @@ def memory_of_update(cache: ImageCache, changes: Iterable[Change], at: Moment, *
         recent = before.extra_since is not None and began - before.extra_since < EXTRA_WINDOW
         memory = replace(
             memory,
-            duration=before.duration,
+            duration=_took(before, cache.ready_at) or before.duration,
             failures=before.failures,
             extra=before.extra if kept and recent else 0,
             extra_since=before.extra_since if kept and recent else None,
@@ -218,10 +221,10 @@ def learnt(memory: UpdateMemory, ended: datetime) -> UpdateMemory | None:
         memory: of the update that ended Ready.
         ended: when it ended, or was first seen Ready, with a zone.
     """
-    seconds = max(1, round((ended - memory.began).total_seconds()))
-    if memory.duration is not None and abs(seconds - memory.duration.total_seconds()) <= 0.05 * seconds:
+    took = _took(memory, ended)
+    if took is None or (memory.duration is not None and abs(took - memory.duration) <= _SAME_SHARE * took):
         return None
-    return replace(memory, duration=timedelta(seconds=seconds), failures=0, failed=(), extra=0, extra_since=None)
+    return replace(memory, duration=took, failures=0, failed=(), extra=0, extra_since=None)
 
 
 def covering_update(
@@ -244,7 +247,9 @@ def covering_update(
     pushed_at = change.pushed_at if isinstance(change, PushEvent) else None
     if pushed_at is not None and last.began > pushed_at + at.skew:
         return last
-    later = isinstance(change, PushEvent) and change.dated and pushed_at is not None and pushed_at > last.began
+    later = (
+        isinstance(change, PushEvent) and change.dated and pushed_at is not None and pushed_at > last.began
+    )
     return last if carries(last, change) and not later else None
 
 
@@ -304,6 +309,13 @@ def _read(value: str) -> UpdateMemory | None:
         asked=_EPOCH + int(found["asked"], 36) * _MILLISECOND if found["asked"] else None,
         change_ids=_pieces(found["changes"], _CHANGE),
     )
+
+
+def _took(memory: UpdateMemory, ended: datetime | None) -> timedelta | None:
+    """How long the rebuild took, in whole seconds; None if it is not known that it ended."""
+    if ended is None or ended < memory.began:
+        return None
+    return timedelta(seconds=max(1, round((ended - memory.began).total_seconds())))
 
 
 def _pieces(text: str, length: int) -> tuple[str, ...]:

@@ -57,9 +57,7 @@ class Update:
     notes: Notes = NO_NOTES
 
 
-def build_update(
-    cache: ImageCache, update: Update, extra: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def build_update(cache: ImageCache, update: Update, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The request document, by the API's own parameter names (schema ``update-image-cache``).
 
     Args:

@@ -11,7 +11,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -31,9 +31,10 @@ from ..base.reasons import Reason, Result
 from ..clients.clients import LiveClients
 from ..config.settings import Settings, read_settings
 from ..engine.engine import Engine
-from ..engine.follow_task import Progress
+from ..engine.follow_task import Task
 from ..engine.records import RETRIED, Outcome, Recorder, answer_document
 from ..engine.warm import Warm
+from ..engine.work import Work
 from ..model.change import Item, Notice
 from ..policy.rules import NO_RULES, Rules
 
@@ -85,7 +86,7 @@ class Invocation:
         reserve = HAND_OFF_SECONDS if settings.follow.function else 0.0
         deadline = Deadline(timeout_seconds(self.context), reserve_seconds=reserve)
         clients = LiveClients(settings, self._credentials(), deadline, _warm.connections)
-        return Engine(settings, clients, self.recorder, self.arrived, _warm)
+        return Engine(Work(settings, clients, deadline, self.request_id, _warm), self.recorder)
 
     def _credentials(self) -> Credentials | CredentialsError:
         try:
@@ -113,17 +114,17 @@ def run(door: str, context: Any, read: Callable[[Invocation], Iterable[Item]]) -
     return _framed(door, context, work)
 
 
-def run_follow(door: str, context: Any, read: Callable[[Invocation], Progress]) -> list[Outcome]:
-    """The same for a follow task, whose message is read into a change that is under way."""
+def run_follow(door: str, context: Any, read: Callable[[Invocation], Task]) -> list[Outcome]:
+    """The same for a follow task, whose message says what it is for."""
 
     def work(invocation: Invocation) -> None:
         engine = invocation.engine
         try:
-            progress = read(invocation)
+            task = read(invocation)
         except InputError as error:
             invocation.recorder.notice(Notice.refusal(error))
         else:
-            engine.follow(progress)
+            engine.follow(task)
 
     return _framed(door, context, work)
 
@@ -131,7 +132,7 @@ def run_follow(door: str, context: Any, read: Callable[[Invocation], Progress]) 
 def _framed(door: str, context: Any, work: Callable[[Invocation], None]) -> list[Outcome]:
     request_id = str(getattr(context, "request_id", "") or "unknown")
     recorder = Recorder(door, request_id)
-    invocation = Invocation(datetime.now(timezone.utc), request_id, recorder, context)
+    invocation = Invocation(_warm.clock(), request_id, recorder, context)
     try:
         work(invocation)
     except SettingsError as error:

@@ -1,0 +1,82 @@
+"""What an invocation leaves goes on in another one: caches that time or a cap left, regions not listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from ..base.errors import HandOffError, PermanentError
+from ..base.reasons import Reason
+from ..model.change import CacheRequest
+from .applied import Applied
+from .chain import expired
+from .follow_task import Chain, Job, Task
+from .work import Work
+
+__all__ = ["Continuation"]
+
+_MOST_CACHES = 2000
+"""Of one task: their ids stay well under the 128 KB that an asynchronous invocation takes."""
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """Stores what is left of changes.
+
+    Attributes:
+        work: what this invocation works with.
+        task: the follow task that is running, or None.
+    """
+
+    work: Work
+    task: Task | None
+
+    def store(self, left: Sequence[Applied]) -> Iterator[Applied]:
+        """Store what is left, one task for each change and region; each decision says where it went."""
+        groups: dict[tuple[str, str], list[Applied]] = {}
+        for applied in left:
+            cache = applied.decision.cache
+            key = (applied.decision.change.change_id, cache.region_id if cache else "")
+            groups.setdefault(key, []).append(applied)
+        for (_, region_id), group in groups.items():
+            for at in range(0, len(group), _MOST_CACHES):
+                part = group[at : at + _MOST_CACHES]
+                ids = tuple(each.decision.cache.image_cache_id for each in part if each.decision.cache)
+                name = f"{self.work.request_id}-{at // _MOST_CACHES}"
+                task = replace(self._task(part[0], region_id), caches=ids, key=name)
+                more, deferred = self._stored(task, part[0])
+                for each in part:
+                    yield replace(each, facts={**each.facts, **more}, deferred=deferred, left=False)
+
+    def unseen(self, applied: Applied) -> Applied:
+        """A change whose region could not be listed: it goes on later if that can help."""
+        error, change = applied.error, applied.decision.change
+        single = isinstance(change, CacheRequest) and change.single
+        if error is None or not error.error_class.retryable or single:
+            return applied
+        task = self._task(applied, str(applied.facts["region_id"]))
+        if self.task is not None and expired(task, self.work.now().now, self.work.settings.follow):
+            hours = self.work.settings.follow.give_up_seconds / 3600
+            message = f"not done after {hours:g} h; last: {error.message}"
+            return replace(applied, error=PermanentError(Reason.GAVE_UP, message))
+        more, deferred = self._stored(task, applied)
+        return replace(applied, facts={**applied.facts, **more}, deferred=deferred)
+
+    def _task(self, applied: Applied, region_id: str) -> Task:
+        at, change = self.work.now(), applied.decision.change
+        times = self.work.hand_off.times
+        due = times.again(None, at) if not applied.left else at.now + timedelta(seconds=1)
+        if self.task is not None:
+            return replace(self.task.next(Job.CHANGE, due, at.now, held=applied.left), region_id=region_id)
+        return Task(Job.CHANGE, change, due, Chain(self.work.arrived), region_id)
+
+    def _stored(self, task: Task, applied: Applied) -> tuple[dict[str, Any], bool]:
+        if not self.work.hand_off.enabled or applied.decision.change.dry_run:
+            return {}, False
+        try:
+            self.work.hand_off.store(task)
+        except HandOffError as problem:
+            return {"hand_off": str(problem)}, False
+        return {"follow_task_id": task.task_id}, True

@@ -1,0 +1,235 @@
+"""Follow tasks of a cache: the look at one that cannot be updated now, the watch of an update that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from ..base.errors import CapacityError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
+from ..base.reasons import Reason, Result
+from ..model.change import CacheRequest, Change, PushEvent
+from ..model.image_cache import UPDATE_FAILED, ImageCache
+from ..planning.plan import Decision, decide
+from ..planning.update_memory import UpdateMemory, last_update
+from .applied import Applied
+from .chain import expired
+from .follow_task import Chain, Job, Slot, Task
+from .work import Work
+
+__all__ = ["Deferral", "pushed_at", "unfollowed"]
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
+_FAILING_WINDOW = 7200
+"""Seconds in which a cache in UpdateFailed that remembers nothing is updated once at most."""
+
+
+@dataclass(frozen=True)
+class Deferral:
+    """Makes and stores the tasks of caches.
+
+    Attributes:
+        work: what this invocation works with.
+        task: the follow task that is running, or None.
+    """
+
+    work: Work
+    task: Task | None = None
+
+    def defer(
+        self,
+        cache: ImageCache,
+        wanted: Sequence[Decision],
+        error: EciError,
+        sent: Mapping[str, Any],
+        started: float,
+    ) -> list[Applied]:
+        """Store a look at a cache for later, one for all decisions that may share it.
+
+        Args:
+            cache: as last read.
+            wanted: the decisions that are not done.
+            error: why.
+            sent: facts of the update that was tried.
+            started: when work on the cache began, on the monotonic clock, in seconds.
+        """
+        work = self.work
+        facts = {"update_calls": 0, **sent}
+        if error.reason is Reason.UPDATE_CAP and isinstance(error, HeldBackError) and error.until is None:
+            return [Applied(each, error, facts=facts, started=started, left=True) for each in wanted]
+        # A dry run is answered now or not at all: nobody waits for a plan of later.
+        if not error.error_class.retryable or not work.hand_off.enabled or work.is_dry(wanted):
+            return [Applied(each, error, facts=facts, started=started) for each in wanted]
+        if self.task is not None and expired(self.task, work.now().now, work.settings.follow):
+            error = self._given_up(error)
+            return [Applied(each, error, facts=facts, started=started) for each in wanted]
+        problems: dict[str, str] = {}
+        done: list[Applied] = []
+        for decision in wanted:
+            task = self._again(cache, decision, error, len(wanted))
+            if task.task_id not in problems:
+                problems[task.task_id] = self._store(task)
+            problem = problems[task.task_id]
+            more = {"hand_off": problem} if problem else {"follow_task_id": task.task_id}
+            done.append(
+                Applied(decision, error, facts={**facts, **more}, started=started, deferred=not problem)
+            )
+        return done
+
+    def unread(self, error: EciError, started: float) -> Applied:
+        """The running task, whose cache could not be read: it looks again.
+
+        Args:
+            error: why.
+            started: when work on the cache began, on the monotonic clock, in seconds.
+        """
+        work, task, at = self.work, self.task, self.work.now()
+        assert task is not None  # noqa: S101 - only a task that runs calls this
+        decision = Decision(task.change, None, Result.FAILED, error.reason, error.message)
+        facts = {"region_id": task.region_id, "image_cache_id": task.image_cache_id}
+        if not error.error_class.retryable:
+            return Applied(decision, error, facts, started)
+        if expired(task, at.now, work.settings.follow):
+            return Applied(decision, self._given_up(error), facts, started)
+        again = task.next(task.job, work.hand_off.times.again(None, at), at.now, held=False)
+        problem = self._store(again)
+        facts |= {"hand_off": problem} if problem else {"follow_task_id": again.task_id}
+        return Applied(decision, error, facts, started, deferred=not problem)
+
+    def settled(self, decisions: Iterable[Decision], started: float) -> list[Applied]:
+        """Decisions that need no update; one that an update covers which still runs is followed.
+
+        Args:
+            decisions: each with its cache as last read.
+            started: when work on the cache began, on the monotonic clock, in seconds.
+        """
+        done: list[Applied] = []
+        problems: dict[str, str] = {}
+        for decision in decisions:
+            cache, running = decision.cache, decision.covered_by
+            facts: dict[str, Any] = {}
+            error: EciError | None = None
+            if cache and running and not cache.updatable and self.work.hand_off.enabled:
+                watch = self.watch(cache, [decision], running)
+                if watch.task_id not in problems:
+                    problems[watch.task_id] = self._store(watch)
+                if problems[watch.task_id]:
+                    error, facts["hand_off"] = unfollowed(decision), problems[watch.task_id]
+                else:
+                    facts["follow_task_id"] = watch.task_id
+            done.append(Applied(decision, error, facts=facts, started=started))
+        return done
+
+    def watch(
+        self, cache: ImageCache, wanted: Sequence[Decision], memory: UpdateMemory, chain: Chain | None = None
+    ) -> Task:
+        """The task that follows an update until it ended.
+
+        Args:
+            cache: as it was read before the update.
+            wanted: what the update is for; the last one's list is sent.
+            memory: what the cache is to remember of it.
+            chain: of the task that makes it; a new one if None.
+        """
+        at, after = self.work.now(), wanted[-1].images_after or cache.images
+        due = self.work.hand_off.times.watch(memory, at)
+        slot = Slot(cache.images, after) if cache.images != after else None
+        key = ""
+        if cache.status == UPDATE_FAILED and last_update(cache, at) is None:
+            key = f"failing-{int(at.now.timestamp() // _FAILING_WINDOW)}"
+        oldest = min((decision.change for decision in wanted), key=pushed_at)
+        chain = chain or Chain(self.work.arrived, changes=len(wanted))
+        place = (cache.region_id, cache.image_cache_id)
+        return Task(Job.WATCH, oldest, due, chain, *place, update_began=memory.began, slot=slot, key=key)
+
+    def gone(self, decision: Decision) -> Decision:
+        """The decision for a cache that is no more; a requester is told, a follow task ends quietly."""
+        change = decision.change
+        requested = isinstance(change, CacheRequest) and change.single and self.task is None
+        return Decision(
+            change,
+            decision.cache,
+            Result.REJECTED if requested else Result.IGNORED,
+            Reason.CACHE_NOT_FOUND if requested else Reason.CACHE_GONE,
+            "the image cache was deleted, or the function's role may not see it",
+        )
+
+    def decide_again(
+        self, cache: ImageCache, group: Sequence[Decision]
+    ) -> tuple[list[Decision], list[Decision]]:
+        """Decide each change for the cache as it is now: those that end here, and those that want an update.
+
+        In the order of the pushes: a later one is planned on the list that the earlier ones leave.
+        """
+        settled: list[Decision] = []
+        wanted: list[Decision] = []
+        images, at = cache.images, self.work.now()
+        for decision in sorted(group, key=lambda each: pushed_at(each.change)):
+            again = decide(replace(cache, images=images), decision.change, at, self.work.settings.rules)
+            if again is None:
+                message = "when the cache was read again, the change no longer concerned it"
+                settled.append(
+                    Decision(decision.change, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, message)
+                )
+            elif again.result is not Result.REFRESHED:
+                settled.append(replace(again, cache=cache))
+            else:
+                images = again.images_after
+                wanted.append(replace(again, cache=cache))
+        return settled, wanted
+
+    def window_end(self) -> datetime:
+        """When a cache in UpdateFailed that remembers nothing may be updated again."""
+        window = int(self.work.now().now.timestamp() // _FAILING_WINDOW)
+        return datetime.fromtimestamp((window + 1) * _FAILING_WINDOW, timezone.utc)
+
+    def _again(self, cache: ImageCache, decision: Decision, error: EciError, changes: int) -> Task:
+        at, times = self.work.now(), self.work.hand_off.times
+        memory = last_update(cache, at)
+        until = error.until if isinstance(error, HeldBackError) else None
+        if isinstance(error, CapacityError):
+            until = times.later(at.now)
+        if self.task is not None and self.task.image_cache_id:
+            held = until is not None or not cache.updatable
+            due = times.again(memory, at, until)
+            return self.task.next(self.task.job, due, at.now, held=held)
+        due = times.again(memory, at, until)
+        slot = self._slot(cache, decision)
+        change = decision.change
+        if slot is not None and isinstance(change, PushEvent):
+            due += times.order(change.pushed_at or at.now, times.before(due, memory), due)
+        place = (cache.region_id, cache.image_cache_id)
+        return Task(Job.AGAIN, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
+
+    def _slot(self, cache: ImageCache, decision: Decision) -> Slot | None:
+        """The list that a change sets which no other change shares; what registries say is asked again."""
+        change, after = decision.change, decision.images_after
+        if isinstance(change, CacheRequest):
+            return Slot(cache.images, change.images) if change.images else None
+        rule = decision.rule
+        asked = rule is not None and rule.reads_registry and rule.policy.ordered
+        return Slot(cache.images, after) if after and after != cache.images and not asked else None
+
+    def _given_up(self, error: EciError) -> PermanentError:
+        hours = self.work.settings.follow.give_up_seconds / 3600
+        return PermanentError(Reason.GAVE_UP, f"not done after {hours:g} h; last: {error.message}")
+
+    def _store(self, task: Task) -> str:
+        """Store a task; what went wrong, or nothing."""
+        try:
+            self.work.hand_off.store(task)
+        except HandOffError as problem:
+            return str(problem)
+        return ""
+
+
+def pushed_at(change: Change) -> datetime:
+    """When a change was pushed, with a zone; before all others if it does not say."""
+    moment = change.pushed_at if isinstance(change, PushEvent) else None
+    return moment or _BEFORE_ALL
+
+
+def unfollowed(decision: Decision) -> TransientError:
+    """An update runs, and nothing will see it end."""
+    return TransientError(Reason.HAND_OFF_FAILED, f"{decision.message}; the update is not followed")

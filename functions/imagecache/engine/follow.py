@@ -1,0 +1,126 @@
+"""A follow task that runs: waits for its time, reads its cache, and does what the look decides."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ..base.errors import BusyError, EciError, HandOffError, PermanentError, TransientError
+from ..base.reasons import Reason, Result
+from ..model.change import PushEvent
+from ..model.image_cache import ImageCache
+from ..planning.plan import Decision
+from ..planning.update_memory import MEMORY_TAG, last_update, learnt, memory_value
+from .applied import Applied
+from .chain import Done, Wait, look
+from .deferral import Deferral
+from .follow_task import Task
+from .updating import Updater
+from .work import Work
+
+__all__ = ["Follow"]
+
+_logger = logging.getLogger(__name__)
+
+_LONGEST_WAIT_SECONDS = 20.0
+"""A task that is early waits so long inside its invocation; else it is stored again."""
+
+
+@dataclass(frozen=True)
+class Follow:
+    """One run of one task.
+
+    Attributes:
+        work: what this invocation works with.
+        task: the task.
+    """
+
+    work: Work
+    task: Task
+
+    def early(self) -> Applied | None:
+        """Wait until the task is due; where that is too long, store it again and say so."""
+        task = self.task
+        left = (task.due - self.work.now().now).total_seconds()
+        if left <= 0:
+            return None
+        if left <= min(_LONGEST_WAIT_SECONDS, self.work.deadline.remaining() / 2):
+            self.work.warm.sleep(left)
+            return None
+        error = TransientError(Reason.NOT_DUE, f"the task is due at {task.due.isoformat()}", calls=0)
+        decision = Decision(task.change, None, Result.FAILED, error.reason, error.message)
+        if not task.image_cache_id:
+            # A change that goes on has no due time that others count on.
+            return None
+        again = replace(task, hop=task.hop + 1)
+        place = {"region_id": task.region_id, "image_cache_id": task.image_cache_id}
+        try:
+            self.work.hand_off.store(again)
+        except HandOffError as problem:
+            return Applied(decision, error, {**place, "hand_off": str(problem)})
+        return Applied(decision, error, {**place, "follow_task_id": again.task_id}, deferred=True)
+
+    def look(self) -> Iterator[Applied]:
+        """Read the cache, and do what is to be done."""
+        work, task, started = self.work, self.task, time.monotonic()
+        deferral = Deferral(work, task)
+        try:
+            cache = work.eci.describe_image_cache(task.region_id, task.image_cache_id)
+        except EciError as error:
+            yield deferral.unread(error, started)
+            return
+        rules = work.settings.rules
+        step = look(task, cache, work.now(), rules, work.settings.follow.rebuilds)
+        if isinstance(step, Done):
+            yield self._done(step.decision, started)
+        elif cache is not None and isinstance(step, Wait):
+            decision = Decision(task.change, cache, Result.FAILED, step.reason, step.message)
+            yield from deferral.defer(cache, [decision], BusyError(step.reason, step.message), {}, started)
+        elif cache is not None and not isinstance(step, Wait):
+            chain = replace(task.chain, looks=task.chain.looks + 1)
+            if step.repeats:
+                chain = replace(chain, repeats=chain.repeats + 1)
+            yield from Updater(work, deferral).update(cache, [step.decision], started, chain)
+
+    def _done(self, decision: Decision, started: float) -> Applied:
+        facts: dict[str, object] = {
+            "region_id": self.task.region_id,
+            "image_cache_id": self.task.image_cache_id,
+        }
+        if decision.result is Result.FAILED:
+            return Applied(decision, PermanentError(decision.reason, decision.message), facts, started)
+        if decision.result is Result.LANDED and decision.cache is not None:
+            facts |= self._landed(decision.cache)
+        return Applied(decision, facts=facts, started=started)
+
+    def _landed(self, cache: ImageCache) -> dict[str, object]:
+        """What is known of an update that ended Ready; the cache is to remember how long it took."""
+        at, change = self.work.now(), self.task.change
+        began = self.task.update_began or self.task.due
+        ended = _ended(cache, began) or at.now
+        memory = last_update(cache, at)
+        better = learnt(memory, ended) if memory is not None and memory.began == began else None
+        if better is not None:
+            self._remember(cache, memory_value(better))
+        facts: dict[str, object] = {
+            "covered_by": began.isoformat(),
+            "changes_known": self.task.chain.changes,
+        }
+        if isinstance(change, PushEvent) and change.pushed_at is not None:
+            facts["staleness_seconds"] = round(max(0.0, (ended - change.pushed_at).total_seconds()), 3)
+        return facts
+
+    def _remember(self, cache: ImageCache, value: str) -> None:
+        try:
+            self.work.eci.tag_image_cache(cache.region_id, cache.image_cache_id, MEMORY_TAG, value)
+        except EciError as error:
+            # Best effort: the next update learns it from the cache's events.
+            _logger.info("%s: the rebuild's time is not remembered: %s", cache.image_cache_id, error)
+
+
+def _ended(cache: ImageCache, began: datetime) -> datetime | None:
+    """When an update ended Ready, as far as the cache's events say."""
+    return cache.ready_at if cache.ready_at is not None and cache.ready_at >= began else None

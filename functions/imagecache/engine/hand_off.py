@@ -1,0 +1,73 @@
+"""Storing follow tasks: how long each is delayed, and what an answer of the store proves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..base.errors import HandOffError
+from ..clients.clients import Clients
+from ..clients.task_store import Stored
+from ..config.settings import FollowSettings
+from ..planning.follow_times import FollowTimes
+from .follow_task import Task, message_document
+
+__all__ = ["LONGEST_DELAY_SECONDS", "HandOff"]
+
+LONGEST_DELAY_SECONDS = 3599
+"""The longest delay of an asynchronous invocation (documentation of Function Compute: less than 3600)."""
+
+
+@dataclass(frozen=True)
+class HandOff:
+    """Stores tasks.
+
+    Attributes:
+        settings: delays and limits.
+        clients: have the store.
+        request_id: of this invocation.
+        clock: the time, with a zone.
+    """
+
+    settings: FollowSettings
+    clients: Clients
+    request_id: str
+    clock: Callable[[], datetime]
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is a follow function to hand off to."""
+        return bool(self.settings.function)
+
+    @property
+    def times(self) -> FollowTimes:
+        """When tasks are due."""
+        settings = self.settings
+        return FollowTimes(settings.base_seconds, settings.max_seconds, settings.backoff_seconds)
+
+    def store(self, task: Task) -> Stored:
+        """Store a task, or find that it is stored.
+
+        A refusal that is not that of a known id proves nothing: the task is stored under an id of this
+        invocation, and only a plain acceptance counts.
+
+        Returns:
+            Whether it was stored now or before.
+
+        Raises:
+            HandOffError: when Function Compute did not confirm that it stored the task.
+        """
+        payload = json.dumps(message_document(task), ensure_ascii=True, separators=(",", ":")).encode("ascii")
+        delay = int((task.due - self.clock()).total_seconds())
+        delay = max(1, min(delay, LONGEST_DELAY_SECONDS))
+        stored = self.clients.task_store.store(payload, task_id=task.task_id, delay_seconds=delay)
+        if stored is not Stored.REFUSED:
+            return stored
+        unique = hashlib.sha256(f"{task.task_id} {self.request_id}".encode()).hexdigest()[:16]
+        task_id = f"{task.task_id}-{unique}"
+        if self.clients.task_store.store(payload, task_id=task_id, delay_seconds=delay) is Stored.NOW:
+            return Stored.NOW
+        raise HandOffError("Function Compute answered 409 to the follow task, under an id of its own too")

@@ -1,0 +1,213 @@
+"""One update of one cache: limited, composed, sent, and followed.
+
+Where rules read registries, an update also brings the list to what the policies want now, and the cache
+remembers the digests that it is built with.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from ..base.errors import (
+    BenignError,
+    BusyError,
+    EciError,
+    HandOffError,
+    HeldBackError,
+    PermanentError,
+    TransientError,
+)
+from ..base.reasons import Reason, Result
+from ..clients.task_store import Stored
+from ..model.image_cache import UPDATE_FAILED, ImageCache
+from ..planning.entry_memory_of_update import notes_of
+from ..planning.plan import Decision
+from ..planning.update_memory import last_update, memory_of_update
+from ..planning.update_request import Update, build_update, masked
+from ..planning.wanted_list import Current, parameters_of, wanted_now, what_is_newer
+from .applied import Applied
+from .deferral import Deferral, unfollowed
+from .follow_task import Chain, Task
+from .update_limits import needs_extra
+from .work import Work
+
+__all__ = ["Updater"]
+
+_logger = logging.getLogger(__name__)
+
+
+class _Sending(NamedTuple):
+    """An update that is sent: the request, facts for its records, its watch, and when work on it began."""
+
+    request: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    watch: Task
+    started: float
+
+
+@dataclass(frozen=True)
+class Updater:
+    """Makes updates.
+
+    Attributes:
+        work: what this invocation works with.
+        deferral: stores tasks.
+    """
+
+    work: Work
+    deferral: Deferral
+    _reading: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def update(
+        self, cache: ImageCache, wanted: Sequence[Decision], started: float, chain: Chain | None = None
+    ) -> list[Applied]:
+        """Update one cache for all decisions that want it.
+
+        Args:
+            cache: as just described.
+            wanted: decisions for it; the last one's list is sent.
+            started: when work on the cache began, on the monotonic clock, in seconds.
+            chain: of the task that watches the update; a new one if None.
+        """
+        work, at = self.work, self.work.now()
+        dry_run = work.is_dry(wanted)
+        try:
+            held = work.limits.held_back(cache, wanted, at) or work.limits.spend(at, dry_run=dry_run)
+            if held is not None and not dry_run:
+                return self.deferral.defer(cache, wanted, held, {}, started)
+            with self._reading:
+                current = wanted_now(cache, wanted, work.view)
+            repairs = all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted)
+            if repairs and not what_is_newer(cache, current, at):
+                return _repaired_already(wanted, current, started)
+            wanted = [replace(decision, images_after=current.images) for decision in wanted]
+            task = self.deferral.task
+            due = task.due.isoformat() if task and task.image_cache_id else ""
+            memory = memory_of_update(
+                cache,
+                [decision.change for decision in wanted],
+                at,
+                extra=needs_extra(cache, wanted, at, work.hand_off.times),
+            )
+            update = Update(
+                current.images,
+                tuple(decision.change.change_id for decision in wanted),
+                memory,
+                due,
+                notes_of(wanted, current.digests, at, work.settings.rules),
+            )
+            request = build_update(cache, update, parameters_of(cache, current.images, work.settings.rules))
+        except EciError as error:
+            return self.deferral.defer(cache, wanted, error, {}, started)
+        facts = {"client_token": request["ClientToken"], "registry_error": "; ".join(current.problems)}
+        if dry_run:
+            later = f"; not now: {held.message}" if held else ""
+            facts |= {"update_calls": 0, "request": masked(request)}
+            planned = [replace(each, result=Result.PLANNED, message=each.message + later) for each in wanted]
+            return [Applied(decision, facts=facts, started=started) for decision in planned]
+        watch = self.deferral.watch(cache, wanted, memory, chain)
+        return self._send(cache, wanted, _Sending(request, facts, watch, started))
+
+    def _send(self, cache: ImageCache, wanted: Sequence[Decision], sending: _Sending) -> list[Applied]:
+        """Send the update; where the cache cannot say that it ran, its watch is stored before."""
+        work, started = self.work, sending.started
+        first = work.hand_off.enabled and (
+            last_update(cache, work.now()) is None or cache.status == UPDATE_FAILED
+        )
+        task_id = ""
+        if first:
+            try:
+                if work.hand_off.store(sending.watch) is not Stored.NOW:
+                    message = "another update of this cache is followed already"
+                    until = self.deferral.window_end() if cache.status == UPDATE_FAILED else None
+                    error: EciError = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
+                    return self.deferral.defer(cache, wanted, error, {}, started)
+                task_id = sending.watch.task_id
+            except HandOffError as problem:
+                error = TransientError(
+                    Reason.HAND_OFF_FAILED, "the update cannot be followed and is not made"
+                )
+                facts = {**sending.facts, "update_calls": 0, "hand_off": str(problem)}
+                return [Applied(decision, error, facts=facts, started=started) for decision in wanted]
+        try:
+            accepted = work.eci.update_image_cache(sending.request)
+        except BenignError as benign:
+            return self._benign(cache, wanted, benign, sending)
+        except EciError as failure:
+            return self._refused(cache, wanted, failure, sending)
+        facts = {
+            **sending.facts,
+            "update_calls": accepted.calls,
+            "eci_request_id": accepted.request_id,
+            "follow_task_id": task_id,
+        }
+        if work.hand_off.enabled and not first:
+            try:
+                work.hand_off.store(sending.watch)
+                facts["follow_task_id"] = sending.watch.task_id
+            except HandOffError as problem:
+                facts["hand_off"] = str(problem)
+                return [
+                    Applied(decision, unfollowed(decision), facts=facts, started=started)
+                    for decision in wanted
+                ]
+        return [Applied(decision, facts=facts, started=started) for decision in wanted]
+
+    def _benign(
+        self, cache: ImageCache, wanted: Sequence[Decision], error: BenignError, sending: _Sending
+    ) -> list[Applied]:
+        """ECI says with an error code that there was nothing to do."""
+        _logger.warning("%s for image cache %s: nothing was rebuilt", error.code, cache.image_cache_id)
+        facts = {**sending.facts, "update_calls": error.calls, "eci_request_id": error.request_id}
+        failure: EciError | None = None
+        if error.reason is Reason.NO_NEED_UPDATE and cache.status == UPDATE_FAILED:
+            # What it says cannot be right for a cache that has no images: nothing was mended.
+            failure = PermanentError(error.reason, error.message, code=error.code, calls=error.calls)
+        result = Result.UNCHANGED if error.reason is Reason.NO_NEED_UPDATE else Result.PLANNED
+        said = [replace(each, result=result, reason=error.reason, message=error.message) for each in wanted]
+        return [Applied(decision, failure, facts=facts, started=sending.started) for decision in said]
+
+    def _refused(
+        self, cache: ImageCache, wanted: Sequence[Decision], error: EciError, sending: _Sending
+    ) -> list[Applied]:
+        facts = {**sending.facts, "update_calls": error.calls}
+        if not error.error_class.retryable and error.reason is not Reason.NOT_FOUND:
+            return [Applied(decision, error, facts=facts, started=sending.started) for decision in wanted]
+        try:
+            # Another update may have begun since the cache was read: its start says when to look again.
+            now = self.work.eci.describe_image_cache(cache.region_id, cache.image_cache_id)
+        except EciError:
+            # The failure that asked this question is recorded in full; this one adds nothing to it.
+            now = cache
+        if now is None:
+            gone = [self.deferral.gone(decision) for decision in wanted]
+            return [Applied(decision, started=sending.started) for decision in gone]
+        settled, left = (
+            self.deferral.decide_again(now, wanted) if isinstance(error, BusyError) else ([], wanted)
+        )
+        done = self.deferral.settled(settled, sending.started)
+        return done + self.deferral.defer(now, left, error, facts, sending.started)
+
+
+def _repaired_already(wanted: Sequence[Decision], current: Current, started: float) -> list[Applied]:
+    """A repair for which registries give no reason any more.
+
+    Raises:
+        TransientError: they did not answer, so it is not known.
+    """
+    if current.unread:
+        raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
+    message = "registries have nothing newer than what the cache was built with"
+    return [
+        Applied(
+            replace(
+                decision, result=Result.UNCHANGED, reason=Reason.COVERED, message=message, images_after=()
+            ),
+            started=started,
+        )
+        for decision in wanted
+    ]
