@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from imagecache.base.timestamps import Moment
+
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,7 +25,8 @@ from imagecache.planning.entry_memory import (
     promoted_at,
     remembers_digests,
 )
-from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, OWN_TAGS, last_update, with_memory
+from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, OWN_TAGS, last_update
+from tests.support.remembered import remembered
 
 BEGAN = datetime(2026, 3, 2, 2, 15, 31, 250000, tzinfo=timezone.utc)
 CHINA = timezone(timedelta(hours=8))
@@ -36,11 +39,16 @@ MOST_DIGESTS = 20
 MOST_REPOSITORIES = 5
 SAFE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
+
+def to_millisecond(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 moments = st.datetimes(
     min_value=datetime(2020, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
     max_value=datetime(2099, 12, 31),  # noqa: DTZ001
     timezones=st.sampled_from([timezone.utc, CHINA]),
-)
+).map(to_millisecond)
 digests = st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=25)
 repositories = st.tuples(st.text("ab./", max_size=4), st.text("ab./", max_size=4))
 pushed = st.dictionaries(repositories, moments, max_size=12)
@@ -57,7 +65,7 @@ def cache(tags: Iterable[tuple[str, str]] = ()) -> ImageCache:
 
 def noted(before: ImageCache, notes: Notes, began: datetime = BEGAN) -> ImageCache:
     """The cache once an update with these notes was accepted."""
-    return replace(before, tags=with_memory(before, [PUSH], began, notes))
+    return replace(before, tags=remembered(before, [PUSH], began, notes))
 
 
 def value(image_cache: ImageCache, key: str) -> str:
@@ -73,7 +81,7 @@ def test_noted_digests_are_read_again(entries: dict[str, str], began: datetime) 
 
 def test_they_are_read_with_the_start_that_the_cache_remembers() -> None:
     image_cache = noted(cache(), Notes({"nginx": DIGEST}), BEGAN.astimezone(CHINA))
-    last = last_update(image_cache)
+    last = last_update(image_cache, Moment(BEGAN))
     assert last is not None
     assert had_digest(image_cache, last.began, "nginx", DIGEST)
 
@@ -100,7 +108,7 @@ def test_a_digest_is_known_for_its_entry_and_its_update_only(
 def test_an_update_without_notes_makes_the_old_ones_worthless() -> None:
     before = noted(cache(), Notes({"nginx": DIGEST}))
     after = noted(before, NO_NOTES, BEGAN + timedelta(minutes=1))
-    last = last_update(after)
+    last = last_update(after, Moment(BEGAN + timedelta(minutes=1)))
     assert last is not None
     # The tag is sent again all the same, so that merged tags are not one too many.
     assert value(after, DIGESTS_TAG) == value(before, DIGESTS_TAG)

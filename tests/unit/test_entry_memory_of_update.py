@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 
 from imagecache.base.reasons import Reason, Result
+from imagecache.base.timestamps import Moment
 from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.entry_memory import Notes
 from imagecache.planning.entry_memory_of_update import notes_of
 from imagecache.planning.plan import Decision, decide
-from imagecache.planning.update_memory import with_memory
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
+from tests.support.remembered import remembered
 
 BEGAN = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 SKEW = timedelta(seconds=2)
+AT = Moment(BEGAN + timedelta(days=1))
 MICROSECOND = timedelta(microseconds=1)
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 VPC_HOST = "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"
@@ -49,7 +51,7 @@ def noted(
         Decision(one, CACHE, Result.REFRESHED, Reason.TAG_REPUSHED, "", tuple(images), rule=rule)
         for one in pushes
     ]
-    return notes_of(wanted, asked or {}, began, SKEW, rules)
+    return notes_of(wanted, asked or {}, Moment(began, SKEW), rules)
 
 
 NOTED = {f"{WEB}:v1": DIGEST}
@@ -91,7 +93,7 @@ def test_a_pushed_digest_is_noted_where_it_is_certain(
     request = CacheRequest("timer", "tick", Reason.REFRESH_SCHEDULED, CacheSelector())
     asked_for = Decision(request, CACHE, Result.REFRESHED, Reason.REFRESH_SCHEDULED, "", CACHE.images)
     wanted = [Decision(one, CACHE, Result.REFRESHED, Reason.TAG_REPUSHED, "", CACHE.images) for one in pushes]
-    assert notes_of([*wanted, asked_for], {}, BEGAN, SKEW, NO_RULES) == Notes(expected)
+    assert notes_of([*wanted, asked_for], {}, Moment(BEGAN, SKEW), NO_RULES) == Notes(expected)
 
 
 @pytest.mark.parametrize(
@@ -159,11 +161,11 @@ def test_times_of_pushes_are_noted_for_policy_any(
 def built(*pushes: PushEvent, began: datetime = BEGAN, **facts: Any) -> ImageCache:
     """The cache once an update for these pushes ended Ready."""
     notes = noted(*pushes, began=began)
-    return replace(CACHE, tags=with_memory(CACHE, pushes, began, notes), **facts)
+    return replace(CACHE, tags=remembered(CACHE, pushes, began, notes), **facts)
 
 
 def decided(cache: ImageCache, change: PushEvent, rules: Rules = NO_RULES) -> Reason:
-    decision = decide(cache, change, SKEW, rules)
+    decision = decide(cache, change, AT, rules)
     assert decision is not None
     return decision.reason
 
@@ -173,7 +175,7 @@ AGAIN = push(event_id="event-2", pushed_at=BEGAN + timedelta(minutes=5))
 
 
 def test_a_push_of_the_digest_that_was_built_is_unchanged_and_its_rule_is_told() -> None:
-    decision = decide(built(push()), AGAIN, SKEW, ANY)
+    decision = decide(built(push()), AGAIN, AT, ANY)
     assert decision is not None
     assert (decision.result, decision.reason) == (Result.UNCHANGED, Reason.SAME_DIGEST)
     assert decision.rule is ANY.rules[0]
@@ -226,7 +228,7 @@ def test_only_an_update_that_ended_ready_certainly_built_it(status: str, expecte
             id="the built push was older than the skew",
         ),
         pytest.param(
-            replace(CACHE, tags=with_memory(built(push()), [push("v2")], BEGAN + timedelta(minutes=1))),
+            replace(CACHE, tags=remembered(built(push()), [push("v2")], BEGAN + timedelta(minutes=1))),
             Reason.TAG_REPUSHED,
             id="another update came since",
         ),
@@ -248,7 +250,7 @@ def test_what_a_cache_must_remember_of_it(cache: ImageCache, expected: Reason) -
 
 def test_a_request_is_not_about_digests() -> None:
     request = CacheRequest("timer", "tick", Reason.REFRESH_SCHEDULED, CacheSelector())
-    decision = decide(built(push()), request, SKEW)
+    decision = decide(built(push()), request, AT)
     assert decision is not None
     assert decision.result is Result.REFRESHED
 
@@ -257,6 +259,6 @@ def test_under_any_what_an_update_notes_holds_a_push_that_came_before() -> None:
     images = (f"{WEB}:green",)
     green = push("green", pushed_at=BEGAN)
     notes = noted(green, images=images, rule=ANY.rules[0])
-    cache = replace(CACHE, images=images, tags=with_memory(CACHE, [green], BEGAN, notes))
+    cache = replace(CACHE, images=images, tags=remembered(CACHE, [green], BEGAN, notes))
     assert decided(cache, push("blue", pushed_at=BEGAN - MICROSECOND * 1000), ANY) is Reason.POLICY_HOLDS
     assert decided(cache, push("blue", pushed_at=BEGAN + SKEW), ANY) is Reason.TAG_PROMOTED

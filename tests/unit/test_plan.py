@@ -12,14 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.base.reasons import Reason, Result
+from imagecache.base.timestamps import Moment
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache, Listing, cache_entries
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.plan import Decision, decide, plan
-from imagecache.planning.update_memory import MEMORY_TAG, last_update, with_memory
+from imagecache.planning.update_memory import MEMORY_TAG, last_update
+from tests.support.remembered import remembered
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 SKEW = timedelta(seconds=2)
+AT = Moment(NOW + timedelta(days=1), SKEW)
 MICROSECOND = timedelta(microseconds=1)
 HOST = "registry.cn-hangzhou.aliyuncs.com"
 VPC_HOST = "registry-vpc.cn-hangzhou.aliyuncs.com"
@@ -115,7 +118,7 @@ def test_a_push_is_decided_by_the_entries_of_the_cache(
     images: list[str], pushed: PushEvent, expected: tuple[Result, Reason] | None
 ) -> None:
     described = cache("imc-1", *images)
-    decision = decide(described, pushed, SKEW)
+    decision = decide(described, pushed, AT)
     if expected is None:
         assert decision is None
         return
@@ -134,13 +137,13 @@ def test_a_rebuild_sends_the_full_list_as_written_and_in_order() -> None:
         "busybox:1",
         "redis",
     )
-    (decision,) = plan([listing(cache("imc-1", *images))], push(), SKEW)
+    (decision,) = plan([listing(cache("imc-1", *images))], push(), AT)
     assert decision.images_after == images
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_without_a_memory_a_push_is_decided_alike_in_every_state(status: str) -> None:
-    (decision,) = plan([listing(cache("imc-1", f"{HOST}/shop/web:v1", status=status))], push(), SKEW)
+    (decision,) = plan([listing(cache("imc-1", f"{HOST}/shop/web:v1", status=status))], push(), AT)
     assert (decision.result, decision.reason) == REPUSHED
 
 
@@ -149,7 +152,7 @@ def test_a_push_has_one_decision_for_each_cache_of_its_repository() -> None:
     held = cache("imc-2", f"{HOST}/shop/web:v2")
     other = cache("imc-3", "nginx")
     far = cache("imc-4", f"{HOST}/shop/web:v1", region_id="cn-shanghai")
-    decisions = plan([listing(rebuilt, held, other), listing(far, region_id="cn-shanghai")], push(), SKEW)
+    decisions = plan([listing(rebuilt, held, other), listing(far, region_id="cn-shanghai")], push(), AT)
     assert [(decision.cache, decision.result) for decision in decisions] == [
         (rebuilt, Result.REFRESHED),
         (held, Result.IGNORED),
@@ -159,7 +162,7 @@ def test_a_push_has_one_decision_for_each_cache_of_its_repository() -> None:
 
 def test_the_record_of_a_held_tag_names_the_listed_tags() -> None:
     held = cache("imc-1", f"{HOST}/shop/web:v2", f"{VPC_HOST}/shop/web:v3")
-    (decision,) = plan([listing(held)], push(), SKEW)
+    (decision,) = plan([listing(held)], push(), AT)
     assert "v2, v3" in decision.message
 
 
@@ -186,7 +189,7 @@ def test_a_request_rebuilds_the_selected_caches_with_their_lists(asked: CacheReq
         cache("imc-2", "redis", "nginx", name="web2", status="UpdateFailed", tags=(("team", "pay"),)),
         cache("imc-3", "busybox", name="api", status="Updating"),
     ]
-    decisions = plan([listing(*caches)], asked, SKEW)
+    decisions = plan([listing(*caches)], asked, AT)
     assert [decision.cache.image_cache_id for decision in decisions if decision.cache] == ids
     for decision in decisions:
         assert decision.cache is not None
@@ -230,7 +233,7 @@ def test_an_explicit_list_is_sent_unless_the_cache_has_it(
 ) -> None:
     described = cache("imc-1", "nginx", "redis", status=status)
     asked = request(CacheSelector(ids=("imc-1",)), reason=Reason.LIST_CHANGED, single=True, **facts)
-    (decision,) = plan([listing(described)], asked, SKEW)
+    (decision,) = plan([listing(described)], asked, AT)
     assert (decision.result, decision.reason, decision.cache) == (result, reason, described)
     assert decision.images_after == (facts["images"] if result is Result.REFRESHED else ())
 
@@ -238,7 +241,7 @@ def test_an_explicit_list_is_sent_unless_the_cache_has_it(
 def test_a_name_that_two_caches_have_is_ambiguous_and_their_ids_are_told() -> None:
     one, other = cache("imc-1", "nginx"), cache("imc-2", "nginx", region_id="cn-shanghai")
     asked = request(CacheSelector(exact_name="web"), single=True)
-    (decision,) = plan([listing(one), listing(other, region_id="cn-shanghai")], asked, SKEW)
+    (decision,) = plan([listing(one), listing(other, region_id="cn-shanghai")], asked, AT)
     assert (decision.result, decision.reason) == (Result.REJECTED, Reason.AMBIGUOUS_NAME)
     assert decision.cache is None
     assert "imc-1, imc-2" in decision.message
@@ -270,20 +273,20 @@ def test_where_no_cache_is_concerned_one_decision_says_so(
 ) -> None:
     here = listing(cache("imc-1", "nginx"), cache("imc-2", "redis"))
     there = listing(cache("imc-3", "nginx", region_id="cn-shanghai"), region_id="cn-shanghai")
-    (decision,) = plan([here, there], change, SKEW)
+    (decision,) = plan([here, there], change, AT)
     assert (decision.result, decision.reason) == (result, reason)
     assert (decision.cache, decision.images_after, decision.caches_seen) == (None, (), 3)
     assert "3 image caches in cn-hangzhou, cn-shanghai" in decision.message
 
 
 def test_without_any_listing_no_cache_was_seen() -> None:
-    (decision,) = plan([], push(), SKEW)
+    (decision,) = plan([], push(), AT)
     assert (decision.reason, decision.caches_seen) == (Reason.NO_MATCH, 0)
 
 
 def updated(described: ImageCache, change: Change, *, began: datetime = NOW, **facts: Any) -> ImageCache:
     """The cache once an update for a change began; in the state that is given, else Ready."""
-    return replace(described, tags=with_memory(described, [change], began), **facts)
+    return replace(described, tags=remembered(described, [change], began), **facts)
 
 
 def other_push(**facts: Any) -> PushEvent:
@@ -299,11 +302,11 @@ def test_a_push_before_the_last_update_is_covered_and_the_record_tells_by_which(
 ) -> None:
     described = updated(cache("imc-1", f"{HOST}/shop/web:v1"), other_push(), status=status)
     pushed = push(pushed_at=NOW - timedelta(minutes=1))
-    (decision,) = plan([listing(described)], pushed, SKEW)
+    (decision,) = plan([listing(described)], pushed, AT)
     assert (decision.result, decision.reason) == COVERED
     assert (decision.change, decision.cache) == (pushed, described)
     assert decision.images_after == ()
-    assert decision.covered_by == last_update(described)
+    assert decision.covered_by == last_update(described, AT)
     assert decision.message == f"an update that began at 2026-03-02T12:00:00+00:00 has it and {state}"
 
 
@@ -312,7 +315,7 @@ def test_a_push_before_the_last_update_is_covered_and_the_record_tells_by_which(
 def test_only_an_update_that_runs_or_ended_ready_covers(status: str, duplicate: bool) -> None:
     pushed = push(pushed_at=NOW - timedelta(minutes=1))
     made_for = pushed if duplicate else other_push()
-    decision = decide(updated(cache("imc-1", f"{HOST}/shop/web:v1"), made_for, status=status), pushed, SKEW)
+    decision = decide(updated(cache("imc-1", f"{HOST}/shop/web:v1"), made_for, status=status), pushed, AT)
     assert decision is not None
     assert (decision.result, decision.reason) == (COVERED if status in CERTAIN else REPUSHED)
     assert (decision.covered_by is None) is (status not in CERTAIN)
@@ -336,7 +339,7 @@ def test_a_push_is_covered_only_if_the_update_began_after_it_and_the_margin(
     pushed_at: datetime | None, skew: timedelta, expected: tuple[Result, Reason]
 ) -> None:
     described = updated(cache("imc-1", f"{HOST}/shop/web:v1"), other_push())
-    decision = decide(described, push(pushed_at=pushed_at), skew)
+    decision = decide(described, push(pushed_at=pushed_at), Moment(NOW + timedelta(days=1), skew))
     assert decision is not None
     assert (decision.result, decision.reason) == expected
 
@@ -353,10 +356,10 @@ def test_a_push_is_covered_only_if_the_update_began_after_it_and_the_margin(
 )
 def test_a_change_that_is_delivered_again_is_covered_by_its_own_update(change: Change) -> None:
     described = cache("imc-1", f"{HOST}/shop/web:v1")
-    first = decide(described, change, SKEW)
+    first = decide(described, change, AT)
     assert first is not None
     assert first.result is Result.REFRESHED
-    again = decide(updated(replace(described, images=first.images_after), change), change, SKEW)
+    again = decide(updated(replace(described, images=first.images_after), change), change, AT)
     assert again is not None
     assert (again.result, again.reason) == COVERED
 
@@ -364,7 +367,7 @@ def test_a_change_that_is_delivered_again_is_covered_by_its_own_update(change: C
 def test_a_list_that_the_cache_does_not_have_any_more_is_not_covered_by_its_id() -> None:
     change = request(images=("nginx",))
     described = updated(cache("imc-1", f"{HOST}/shop/web:v1"), change)
-    decision = decide(described, change, SKEW)
+    decision = decide(described, change, AT)
     assert decision is not None
     assert (decision.result, decision.images_after) == (Result.REFRESHED, ("nginx",))
 
@@ -381,13 +384,13 @@ def test_what_asks_for_no_update_is_never_covered(
     images: list[str], expected: tuple[Result, Reason] | None
 ) -> None:
     pushed = push(pushed_at=NOW - timedelta(hours=1))
-    decision = decide(updated(cache("imc-1", *images), pushed), pushed, SKEW)
+    decision = decide(updated(cache("imc-1", *images), pushed), pushed, AT)
     assert (decision and (decision.result, decision.reason)) == expected
 
 
 def test_a_request_is_not_covered_by_an_update_that_was_made_for_something_else() -> None:
     described = updated(cache("imc-1", "nginx"), push(), began=NOW + timedelta(days=1))
-    decision = decide(described, request(), SKEW)
+    decision = decide(described, request(), AT)
     assert decision is not None
     assert (decision.result, decision.reason) == (Result.REFRESHED, Reason.REBUILD_REQUESTED)
 
@@ -403,7 +406,7 @@ def test_a_request_is_not_covered_by_an_update_that_was_made_for_something_else(
 )
 def test_a_memory_that_cannot_be_read_costs_an_update_and_loses_none(value: str) -> None:
     described = cache("imc-1", f"{HOST}/shop/web:v1", tags=((MEMORY_TAG, value),))
-    decision = decide(described, push(pushed_at=NOW - timedelta(days=365)), SKEW)
+    decision = decide(described, push(pushed_at=NOW - timedelta(days=365)), AT)
     assert decision is not None
     assert (decision.result, decision.reason) == REPUSHED
 
@@ -413,7 +416,7 @@ def test_each_cache_is_covered_by_its_own_memory() -> None:
     stale = updated(
         cache("imc-2", f"{HOST}/shop/web:v1"), other_push(), began=NOW - timedelta(hours=2), status="Updating"
     )
-    decisions = plan([listing(fresh, stale)], push(pushed_at=NOW - timedelta(hours=1)), SKEW)
+    decisions = plan([listing(fresh, stale)], push(pushed_at=NOW - timedelta(hours=1)), AT)
     assert [(decision.cache, decision.reason) for decision in decisions] == [
         (fresh, Reason.COVERED),
         (stale, Reason.TAG_REPUSHED),
@@ -442,7 +445,7 @@ def test_a_sweep_leaves_a_cache_alone_while_its_last_update_is_followed(
         statuses=frozenset({"UpdateFailed"}),
         quiet_since=quiet_since,
     )
-    (decision,) = plan([listing(described)], sweep, SKEW)
+    (decision,) = plan([listing(described)], sweep, AT)
     left_alone = expected is Reason.FOLLOW_RUNNING
     assert decision.reason is expected
     assert decision.result is (Result.IGNORED if left_alone else Result.REFRESHED)
@@ -454,7 +457,7 @@ def test_a_sweep_leaves_a_cache_alone_while_its_last_update_is_followed(
 def test_a_quiet_cache_that_is_not_selected_has_no_decision() -> None:
     described = updated(cache("imc-1", "nginx"), push())
     sweep = request(statuses=frozenset({"UpdateFailed"}), quiet_since=NOW - timedelta(hours=1))
-    assert decide(described, sweep, SKEW) is None
+    assert decide(described, sweep, AT) is None
 
 
 # The properties draw from few names, so that pushes meet entries often.
@@ -503,7 +506,7 @@ def updates(decisions: Sequence[Decision]) -> list[Decision]:
 
 @given(cache_sets, pushes)
 def test_a_push_never_changes_a_list(caches: list[ImageCache], pushed: PushEvent) -> None:
-    for decision in updates(plan([listing(*caches)], pushed, SKEW)):
+    for decision in updates(plan([listing(*caches)], pushed, AT)):
         assert decision.cache is not None
         assert decision.images_after == decision.cache.images
 
@@ -521,14 +524,14 @@ def test_a_push_updates_exactly_the_caches_that_list_its_registry_repository_and
             for registry, entry in cache_entries(each)
         )
     ]
-    assert [decision.cache for decision in updates(plan([listing(*caches)], pushed, SKEW))] == listing_caches
+    assert [decision.cache for decision in updates(plan([listing(*caches)], pushed, AT))] == listing_caches
 
 
 @given(cache_sets, pushes | requests)
 def test_every_change_has_at_least_one_decision_and_at_most_one_for_each_cache(
     caches: list[ImageCache], change: Change
 ) -> None:
-    decisions = plan([listing(*caches)], change, SKEW)
+    decisions = plan([listing(*caches)], change, AT)
     assert decisions
     assert all(decision.change is change for decision in decisions)
     concerned = [decision.cache.image_cache_id for decision in decisions if decision.cache]
@@ -538,8 +541,8 @@ def test_every_change_has_at_least_one_decision_and_at_most_one_for_each_cache(
 
 @given(cache_sets, pushes)
 def test_the_index_finds_what_a_scan_of_all_caches_finds(caches: list[ImageCache], pushed: PushEvent) -> None:
-    scanned = [decision for each in caches if (decision := decide(each, pushed, SKEW)) is not None]
-    found = plan([listing(*caches)], pushed, SKEW)
+    scanned = [decision for each in caches if (decision := decide(each, pushed, AT)) is not None]
+    found = plan([listing(*caches)], pushed, AT)
     assert [decision for decision in found if decision.cache] == scanned
 
 
@@ -547,23 +550,23 @@ def test_the_index_finds_what_a_scan_of_all_caches_finds(caches: list[ImageCache
 def test_a_request_updates_selected_caches_only_and_with_the_wanted_list(
     caches: list[ImageCache], asked: CacheRequest
 ) -> None:
-    for decision in updates(plan([listing(*caches)], asked, SKEW)):
+    for decision in updates(plan([listing(*caches)], asked, AT)):
         assert decision.cache is not None
         assert asked.selector.matches(decision.cache)
         assert asked.statuses is None or decision.cache.status in asked.statuses
         assert decision.images_after == (asked.images or decision.cache.images)
     if asked.single:
-        assert len(plan([listing(*caches)], asked, SKEW)) == 1
+        assert len(plan([listing(*caches)], asked, AT)) == 1
 
 
 @given(cache_sets, pushes | requests, st.sampled_from(STATUSES))
 def test_a_decided_update_that_is_running_or_ready_leaves_nothing_of_its_change_to_do(
     caches: list[ImageCache], change: Change, status: str
 ) -> None:
-    for decision in updates(plan([listing(*caches)], change, SKEW)):
+    for decision in updates(plan([listing(*caches)], change, AT)):
         assert decision.cache is not None
         after = updated(decision.cache, change, images=decision.images_after, status=status)
-        again = decide(after, change, SKEW)
+        again = decide(after, change, AT)
         repeated = again is not None and again.result is Result.REFRESHED
         excluded = isinstance(change, CacheRequest) and change.statuses and status not in change.statuses
         assert repeated is (status not in CERTAIN and not excluded)

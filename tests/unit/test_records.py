@@ -37,8 +37,9 @@ from imagecache.model.change import CacheRequest, Change, Notice, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.plan import Decision
-from imagecache.planning.update_memory import LastUpdate
-from imagecache.planning.update_request import build_update, masked
+from imagecache.planning.update_memory import UpdateMemory
+from imagecache.planning.update_request import masked
+from tests.support.remembered import update_request
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 CACHE = ImageCache("cn-hangzhou", "imc-1", "web", "Ready", ("nginx:1",))
@@ -84,10 +85,9 @@ described_caches = st.builds(
     last_warning=any_texts,
 )
 last_updates = st.builds(
-    LastUpdate,
+    UpdateMemory,
     began=st.datetimes(timezones=st.just(timezone.utc)),
-    rebuilds=st.integers(min_value=0, max_value=9999),
-    change_ids=st.just(("0123456789ab",)),
+    failures=st.integers(min_value=0, max_value=9999),
 )
 pushes = st.builds(
     PushEvent,
@@ -153,7 +153,7 @@ def test_every_notice_is_a_valid_record(notice: Notice) -> None:
 def test_every_decision_is_a_valid_record(decision: Decision, duration: float, dry_run: bool) -> None:
     facts = {**describe(decision), "duration_ms": duration, "update_calls": 0}
     if dry_run and decision.cache and decision.images_after:
-        request = build_update(decision.cache, decision.images_after, [decision.change], began=NOW)
+        request = update_request(decision.cache, decision.images_after, [decision.change], began=NOW)
         facts.update(request=masked(request), client_token=request["ClientToken"])
     if decision.result is Result.FAILED:
         facts.update(error={"class": "busy"}, fate=RETRIED)
@@ -317,7 +317,7 @@ def test_the_latest_warning_of_a_cache_is_told_while_it_is_in_update_failed(
 
 
 def test_a_covered_change_is_described_with_the_start_of_the_update_that_has_it() -> None:
-    covering = LastUpdate(NOW, 0, (PUSH.change_id[:12],))
+    covering = UpdateMemory(NOW)
     decision = Decision(PUSH, CACHE, Result.UNCHANGED, Reason.COVERED, "m", covered_by=covering)
     facts = describe(decision)
     assert facts["covered_by"] == "2026-03-02T12:00:00+00:00"
@@ -373,7 +373,7 @@ def test_what_is_too_long_is_left_out_in_order_and_named(
     cache = ImageCache("cn-hangzhou", "imc-1", "web", "Ready", before)
     facts = describe(Decision(PUSH, cache, *REPUSHED, "m", after))
     if with_request:
-        facts["request"] = build_update(cache, after, [PUSH], began=NOW)
+        facts["request"] = update_request(cache, after, [PUSH], began=NOW)
     line, outcome = record(lambda recorder: recorder.record(*REPUSHED, "m", facts))
     check(line, outcome)
     assert outcome.get("truncated") == truncated
@@ -401,10 +401,10 @@ def test_a_line_stays_bounded_when_everything_is_as_long_as_it_may_be() -> None:
         "cn-hangzhou", "imc-1", WIDEST * 128, "UpdateFailed", LONGEST_IMAGES, last_warning=WIDEST * 5000
     )
     push = PushEvent("acr", WIDEST * 1000, "h" * 255, "p" * 255, "t" * 128, digest="sha256:" + "a" * 64)
-    covering = LastUpdate(NOW, 0, ())
+    covering = UpdateMemory(NOW)
     facts = describe(Decision(push, cache, *REPUSHED, "m", cache.images, covered_by=covering))
     facts.update(client_token="c" * 64, follow_task_id="f" * 128, attempt=100_000, hand_off="h" * 100)
-    facts["request"] = build_update(cache, cache.images, [push], began=NOW)
+    facts["request"] = update_request(cache, cache.images, [push], began=NOW)
     error = PermanentError(Reason.ECI_REFUSED, WIDEST * 5000, code="c" * 100, http_status=400)
     line, outcome = record(lambda recorder: recorder.eci_failure(error, facts))
     check(line, outcome)

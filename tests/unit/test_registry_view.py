@@ -12,6 +12,7 @@ import pytest
 
 from imagecache.base.errors import RegistryError, TransientError
 from imagecache.base.reasons import Reason, Result
+from imagecache.base.timestamps import Moment
 from imagecache.clients.registry_reader import Account, RegistryReader, RememberingReader
 from imagecache.engine.applied import Applied
 from imagecache.engine.registry_sweep import sweep_registries
@@ -21,13 +22,15 @@ from imagecache.model.image_cache import ImageCache, Listing
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.entry_memory import Notes
 from imagecache.planning.plan import Decision, plan
-from imagecache.planning.update_memory import MOST_TAGS, with_memory
+from imagecache.planning.update_memory import MOST_TAGS
 from imagecache.planning.wanted_list import Current, what_is_newer
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
 from tests.support.fake_clients import FakeClients, FixedTime
+from tests.support.remembered import remembered
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
+AT = Moment(NOW + timedelta(days=1))
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 VPC_HOST = "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"
 WEB, API = f"{VPC_HOST}/shop/web", f"{VPC_HOST}/shop/api"
@@ -41,6 +44,7 @@ SWEEP = CacheRequest(
     statuses=frozenset({"UpdateFailed"}),
     reads_registries=True,
 )
+
 NUMBERS = Rule("numbers", policy=Policy("numerical"), reads_registry=True)
 RULES = Rules((NUMBERS,))
 
@@ -196,7 +200,7 @@ def built(
     images: tuple[str, ...], digests: Mapping[str, str], others: tuple[tuple[str, str], ...] = ()
 ) -> ImageCache:
     before = cache(*images, tags=others)
-    return replace(before, tags=with_memory(before, [PUSH], NOW, Notes(digests)))
+    return replace(before, tags=remembered(before, [PUSH], NOW, Notes(digests)))
 
 
 LISTED = (f"{WEB}:1", f"{API}:1")
@@ -267,16 +271,16 @@ DIGESTS = {f"{WEB}:1": "w", f"{API}:1": "a"}
 def test_what_makes_a_cache_older_than_its_registries(
     described: ImageCache, found: Current, expected: str
 ) -> None:
-    assert what_is_newer(described, found) == expected
+    assert what_is_newer(described, found, AT) == expected
 
 
 def test_a_cache_that_was_rebuilt_with_what_was_asked_is_not_older() -> None:
     source = reader("1", "2")
     before = cache(f"{WEB}:1")
     found = view(source).current(before, before.images)
-    assert what_is_newer(before, found) == f"the registry has {WEB}:2"
+    assert what_is_newer(before, found, AT) == f"the registry has {WEB}:2"
     after = built(found.images, found.digests)
-    assert what_is_newer(after, view(source).current(after, after.images)) == ""
+    assert what_is_newer(after, view(source).current(after, after.images), AT) == ""
 
 
 def test_a_survey_asks_each_thing_once_and_the_view_itself_anew() -> None:
@@ -315,7 +319,7 @@ def swept(
     """The decisions to carry out, and what ended in the sweep itself."""
     listings = [Listing("cn-hangzhou", caches, NOW)]
     seen = RegistryView(RULES, FakeClients(reader=source, deadline=FixedTime(left)))
-    found = sweep_registries(listings, SWEEP, plan(listings, SWEEP, timedelta(0), RULES), seen)
+    found = sweep_registries(listings, SWEEP, plan(listings, SWEEP, AT, RULES), seen, AT)
     ended = [each for each in found if each.error or each.decision.reason is Reason.SWEEP_UNFINISHED]
     return [each.decision for each in found if each not in ended], ended
 
@@ -354,7 +358,7 @@ def test_a_sweep_that_could_not_read_says_that_instead() -> None:
     (record,) = records
     assert isinstance(record.error, TransientError)
     assert record.error.reason is Reason.REGISTRY_UNREADABLE
-    assert not record.deferrable
+    assert not record.deferred
     assert record.decision.cache == cache(f"{WEB}:1")
     assert "no answer" in record.error.message
 
@@ -378,7 +382,7 @@ def test_each_tick_begins_with_another_cache() -> None:
     for tick in range(30):
         sweep = replace(SWEEP, event_id=f"tick-{tick}")
         listings = [Listing("cn-hangzhou", tuple(caches), NOW)]
-        found = sweep_registries(listings, sweep, [], view(reader("2")))
+        found = sweep_registries(listings, sweep, [], view(reader("2")), AT)
         identifiers = [each.decision.cache.image_cache_id for each in found if each.decision.cache]
         assert sorted(identifiers) == ["imc-0", "imc-1", "imc-2"]
         firsts.add(identifiers[0])

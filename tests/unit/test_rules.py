@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from imagecache.base.errors import InputError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason
+from imagecache.base.timestamps import Moment
 from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache, Listing
 from imagecache.model.registry_identity import registry_identity
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.entry_memory import Notes
 from imagecache.planning.plan import plan
-from imagecache.planning.update_memory import MOST_TAGS, OWN_TAGS, with_memory
-from imagecache.planning.update_request import build_update
+from imagecache.planning.update_memory import MOST_TAGS, OWN_TAGS
 from imagecache.planning.wanted_list import parameters_of
 from imagecache.policy.rules import (
     NO_RULES,
@@ -31,9 +31,11 @@ from imagecache.policy.rules import (
     update_parameters,
 )
 from imagecache.policy.tag_policy import EXACT, Policy
+from tests.support.remembered import remembered, update_request
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 SKEW = timedelta(seconds=2)
+AT = Moment(NOW + timedelta(days=1))
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 VPC_HOST = "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"
 SHARED = "registry.cn-hangzhou.aliyuncs.com"
@@ -179,7 +181,7 @@ def test_a_rule_that_does_not_understand_a_tag_still_is_its_rule() -> None:
     # Else a tag would fall through to a rule that was written for other tags.
     rules = Rules((Rule("versions", policy=Policy("semver", range="*")), Rule("any", policy=Policy("any"))))
     cache = replace(CACHE, images=(f"{HOST}/shop/web:main",))
-    (decision,) = plan([Listing("cn-hangzhou", (cache,), NOW)], PUSH, SKEW, rules)
+    (decision,) = plan([Listing("cn-hangzhou", (cache,), NOW)], PUSH, AT, rules)
     assert decision.reason is Reason.POLICY_HOLDS
     assert decision.rule is rules.rules[0]
 
@@ -212,7 +214,7 @@ def test_an_alias_is_the_registry_and_nothing_else_is(pushed: str, listed: str, 
     rules = Rules((), aliases)
     cache = replace(CACHE, images=(f"{listed}/shop/web:v1",))
     push = replace(PUSH, registry=registry_identity(pushed))
-    decisions = plan([Listing("cn-hangzhou", (cache,), NOW)], push, SKEW, rules)
+    decisions = plan([Listing("cn-hangzhou", (cache,), NOW)], push, AT, rules)
     assert [decision.reason for decision in decisions] == [
         Reason.TAG_REPUSHED if expected else Reason.NO_MATCH
     ]
@@ -221,7 +223,7 @@ def test_an_alias_is_the_registry_and_nothing_else_is(pushed: str, listed: str, 
 def test_a_cache_that_lists_a_registry_under_two_names_has_one_decision() -> None:
     rules = Rules((), ALIASES)
     cache = replace(CACHE, images=(f"{ALIAS}/shop/web:v1", f"{VPC_HOST}/shop/web:v1"))
-    (decision,) = plan([Listing("cn-hangzhou", (cache,), NOW)], PUSH, SKEW, rules)
+    (decision,) = plan([Listing("cn-hangzhou", (cache,), NOW)], PUSH, AT, rules)
     assert decision.images_after == cache.images
 
 
@@ -266,7 +268,7 @@ def test_the_rules_of_a_lists_entries_add_their_parameters_in_the_order_of_the_r
 def sent_tags(tags: list[tuple[str, str]], given_tags: list[tuple[str, str]], notes: Notes) -> dict[str, str]:
     cache = replace(CACHE, tags=tuple(tags))
     extra = {"Tag": [{"Key": key, "Value": value} for key, value in given_tags]}
-    request = build_update(cache, cache.images, [PUSH], began=NOW, notes=notes, extra=extra)
+    request = update_request(cache, cache.images, [PUSH], began=NOW, notes=notes, extra=extra)
     validate(request, "update-image-cache")
     sent = [(tag["Key"], tag["Value"]) for tag in request["Tag"]]
     assert len({key for key, _ in sent}) == len(sent)
@@ -308,4 +310,4 @@ def test_tags_are_joined_to_those_of_the_cache_and_never_too_many(
 def test_a_cache_that_has_no_room_for_the_memory_keeps_its_tags(own: tuple[str, ...]) -> None:
     theirs = [(f"team-{number}", "x") for number in range(MOST_TAGS - len(own))]
     described = (*theirs, *((key, "old") for key in own))
-    assert with_memory(replace(CACHE, tags=described), [PUSH], NOW, Notes({"nginx": "sha256:1"})) == described
+    assert remembered(replace(CACHE, tags=described), [PUSH], NOW, Notes({"nginx": "sha256:1"})) == described

@@ -19,9 +19,9 @@ from imagecache.config.settings import read_settings
 from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
-from imagecache.planning.update_request import build_update
 from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules, update_parameters
 from imagecache.policy.tag_policy import Policy
+from tests.support.remembered import update_request
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "rules.schema.json").read_text(encoding="utf-8"))
@@ -591,7 +591,7 @@ def test_a_parameter_reaches_the_request_by_the_apis_name(ours: str, theirs: str
     cache = ImageCache("cn-hangzhou", "imc-1", "old", "Ready", ("nginx",))
     push = PushEvent("acr", "event-1", "docker.io", "library/nginx", "latest")
     extra = update_parameters(rules.rules)
-    request = build_update(cache, cache.images, [push], began=NOW, extra=extra)
+    request = update_request(cache, cache.images, [push], began=NOW, extra=extra)
     validate(request, "update-image-cache")
     if theirs == "Tag":
         assert API["Tag"][0] in request["Tag"]  # type: ignore[index]
@@ -604,7 +604,7 @@ def test_all_parameters_at_once_are_a_valid_request() -> None:
     assert rules.rules[0].update == API
     cache = ImageCache("cn-hangzhou", "imc-1", "old", "Ready", ("nginx",), flash=True, size_gib=20)
     push = PushEvent("acr", "event-1", "docker.io", "library/nginx", "latest")
-    request = build_update(cache, cache.images, [push], began=NOW, extra=update_parameters(rules.rules))
+    request = update_request(cache, cache.images, [push], began=NOW, extra=update_parameters(rules.rules))
     validate(request, "update-image-cache")
     assert {key: request[key] for key in API if key != "Tag"} == {
         key: value for key, value in API.items() if key != "Tag"

@@ -14,17 +14,18 @@ from hypothesis import strategies as st
 
 from imagecache.base.errors import InputError
 from imagecache.base.reasons import Reason, Result
+from imagecache.base.timestamps import Moment
 from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.reference import parse_reference
 from imagecache.model.registry_identity import registry_identity
 from imagecache.planning.entry_memory import Notes
 from imagecache.planning.plan import Decision, decide
-from imagecache.planning.update_memory import with_memory
 from imagecache.policy.list_entries import entries_of
 from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules
 from imagecache.policy.tag_policy import Policy, newest_first
 from imagecache.policy.tag_slots import bring_up_to_date, governed, promote
+from tests.support.remembered import remembered
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 VPC_HOST = "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"
@@ -38,6 +39,7 @@ DIGEST = f"sha256:{'a' * 64}"
 MOST = 20
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 SKEW = timedelta(seconds=2)
+AT = Moment(NOW + timedelta(days=1))
 CACHE = ImageCache("cn-hangzhou", "imc-1", "web", "Ready", ())
 SEMVER = Policy("semver", range="*")
 NUMERICAL = Policy("numerical")
@@ -459,7 +461,7 @@ def push(tag: str, repository: tuple[str, str] = WEB, **facts: Any) -> PushEvent
 
 def decided(images: Sequence[str], change: PushEvent, rules: Rules, **facts: Any) -> Decision:
     cache = replace(CACHE, images=tuple(images), **facts)
-    decision = decide(cache, change, SKEW, rules)
+    decision = decide(cache, change, AT, rules)
     assert decision is not None
     return decision
 
@@ -467,7 +469,7 @@ def decided(images: Sequence[str], change: PushEvent, rules: Rules, **facts: Any
 def delivered(images: tuple[str, ...], tags: Sequence[str], rules: Rules) -> tuple[str, ...]:
     """The list once pushes of the web repository were decided and done, one after the other."""
     for tag in tags:
-        decision = decide(replace(CACHE, images=images), push(tag), SKEW, rules)
+        decision = decide(replace(CACHE, images=images), push(tag), AT, rules)
         if decision is not None and decision.result is Result.REFRESHED:
             images = decision.images_after
     return images
@@ -525,7 +527,7 @@ def test_a_late_push_of_an_older_tag_never_takes_a_list_back(
 def test_a_push_rebuilds_for_its_own_tag_only(
     images: tuple[str, ...], repository: tuple[str, str], tag: str, rules: Rules
 ) -> None:
-    decision = decide(replace(CACHE, images=images), push(tag, repository), SKEW, rules)
+    decision = decide(replace(CACHE, images=images), push(tag, repository), AT, rules)
     if decision is None or decision.result is not Result.REFRESHED:
         return
     sent = [
@@ -590,7 +592,7 @@ def test_a_tag_that_is_listed_under_one_name_is_promoted_under_the_other(
     public, vpc, _ = FORMS[WEB]
     images = (f"{vpc}:1", f"{public}:2")
     before = replace(CACHE, images=images)
-    tags = with_memory(before, [push("0")], NOW, Notes({f"{public}:2": DIGEST}))
+    tags = remembered(before, [push("0")], NOW, Notes({f"{public}:2": DIGEST}))
     decision = decided(images, push("2", pushed_at=pushed_at, digest=digest), rules_of(NUMERICAL), tags=tags)
     assert (decision.result, decision.reason) == (Result.REFRESHED, Reason.TAG_PROMOTED)
     assert decision.images_after == (f"{vpc}:2", f"{public}:2")
@@ -610,7 +612,7 @@ def test_under_any_a_push_before_the_last_promoted_one_is_held(
     policy: Policy, minutes: int | None, expected: Reason
 ) -> None:
     images = (f"{WEB_FORM}:blue",)
-    tags = with_memory(replace(CACHE, images=images), [push("blue")], NOW, Notes(pushed={WEB: NOW}))
+    tags = remembered(replace(CACHE, images=images), [push("blue")], NOW, Notes(pushed={WEB: NOW}))
     pushed_at = None if minutes is None else NOW + timedelta(minutes=minutes)
     decision = decided(images, push("green", pushed_at=pushed_at), rules_of(policy), tags=tags)
     assert decision.reason is expected
@@ -622,7 +624,7 @@ def test_under_any_a_push_before_the_last_promoted_one_is_held(
 
 def test_what_is_remembered_of_one_repository_holds_no_push_of_another() -> None:
     images = ("nginx:blue",)
-    tags = with_memory(replace(CACHE, images=images), [push("blue")], NOW, Notes(pushed={WEB: NOW}))
+    tags = remembered(replace(CACHE, images=images), [push("blue")], NOW, Notes(pushed={WEB: NOW}))
     green = push("green", HUB, pushed_at=NOW - timedelta(days=1))
     assert decided(images, green, rules_of(Policy("any")), tags=tags).reason is Reason.TAG_PROMOTED
 

@@ -22,8 +22,8 @@ from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.plan import Decision
-from imagecache.planning.update_memory import with_memory
 from imagecache.policy.rules import Rule
+from tests.support.remembered import remembered
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
@@ -34,7 +34,7 @@ RULE = Rule("r", cooldown_seconds=600)
 
 
 def updated(began: datetime, **facts: Any) -> ImageCache:
-    return replace(CACHE, tags=with_memory(CACHE, [PUSH], began), **facts)
+    return replace(CACHE, tags=remembered(CACHE, [PUSH], began), **facts)
 
 
 def decision(change: Change = PUSH, rule: Rule | None = RULE) -> Decision:

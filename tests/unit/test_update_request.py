@@ -15,21 +15,24 @@ from hypothesis import strategies as st
 from imagecache.base.errors import PermanentError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason
+from imagecache.base.timestamps import Moment
 from imagecache.clients.eci import flatten
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import MOST_IMAGES, ImageCache
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.entry_memory import DIGESTS_TAG, PUSHED_TAG
-from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, OWN_TAGS, LastUpdate, last_update
-from imagecache.planning.update_request import MASK, build_update, client_token, masked
+from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, OWN_TAGS, carries, last_update
+from imagecache.planning.update_request import MASK, client_token, masked
+from tests.support.remembered import remembered, update_request
 
 BEGAN = datetime(2026, 3, 2, 12, 0, 0, 250000, tzinfo=timezone.utc)
 PUSH = PushEvent("acr", "event-1", "docker.io", "library/nginx", "1.27")
 OTHER_PUSH = PushEvent("acr", "event-2", "docker.io", "library/nginx", "1.27")
 REQUEST = CacheRequest("manual", "request-1", Reason.REBUILD_REQUESTED, CacheSelector())
-MOST_CHANGES = 8
 """As many short ids have room in the 128 characters of a tag."""
-MEMORY = f"20260302T120000250000Z.0.{PUSH.change_id[:12]}"
+MEMORY = dict(remembered(ImageCache("cn-hangzhou", "imc-1", "web", "Ready", ("nginx",)), [PUSH], BEGAN))[
+    MEMORY_TAG
+]
 CACHE = ImageCache(
     region_id="cn-hangzhou",
     image_cache_id="imc-1",
@@ -42,6 +45,7 @@ CACHE = ImageCache(
     elimination_strategy="LRU",
     flash=True,
 )
+
 BARE = ImageCache("cn-hangzhou", "imc-1", "", "Ready", ("nginx",))
 EXTRA: dict[str, Any] = {
     "RetentionDays": 7,
@@ -126,7 +130,7 @@ def leaves(value: Any) -> int:
 
 def build(cache: ImageCache, images: tuple[str, ...], **more: Any) -> dict[str, Any]:
     """The request for one push, with what a test says otherwise."""
-    return build_update(cache, images, [PUSH], began=BEGAN, **more)
+    return update_request(cache, images, [PUSH], began=BEGAN, **more)
 
 
 def foreign(cache: ImageCache) -> list[tuple[str, str]]:
@@ -142,7 +146,7 @@ def sent_tags(request: Mapping[str, Any]) -> list[tuple[str, str]]:
 def test_the_request_for_a_described_cache_is_valid_and_has_the_whole_list(
     cache: ImageCache, changes: list[Change], began: datetime, attempt: int
 ) -> None:
-    request = build_update(cache, cache.images, changes, began=began, attempt=attempt)
+    request = update_request(cache, cache.images, changes, began=began, due=str(attempt))
     validate(request, "update-image-cache")
     assert request["Image"] == list(cache.images)
     assert (request["RegionId"], request["ImageCacheId"]) == (cache.region_id, cache.image_cache_id)
@@ -179,7 +183,7 @@ def test_what_a_description_does_not_have_is_left_out() -> None:
 def test_the_update_is_remembered_where_there_is_room_and_no_other_tag_is_lost(
     cache: ImageCache, changes: list[Change], began: datetime
 ) -> None:
-    request = build_update(cache, cache.images, changes, began=began)
+    request = update_request(cache, cache.images, changes, began=began)
     tags = sent_tags(request)
     after = replace(cache, tags=tuple(tags))
     if len(cache.tags) == MOST_TAGS and MEMORY_TAG not in dict(cache.tags):
@@ -189,25 +193,21 @@ def test_the_update_is_remembered_where_there_is_room_and_no_other_tag_is_lost(
     # A platform that merges tags keeps what is left out, so a tag of ours that is there is sent again.
     assert dict(cache.tags).keys() | {MEMORY_TAG} == dict(tags).keys()
     assert len(tags) == len(dict(tags)) <= MOST_TAGS
-    before, last = last_update(cache), last_update(after)
+    last = last_update(after, Moment(began))
     assert last is not None
-    assert last.began == began
-    rebuilds_before = before.rebuilds if before else 0
-    assert last.rebuilds == (rebuilds_before + 1 if cache.status == "UpdateFailed" else 0)
-    short_ids = [change.change_id[:12] for change in changes]
-    known = before.change_ids if before else ()
-    assert last.change_ids == tuple(dict.fromkeys([*short_ids, *known]))[: len(last.change_ids)]
-    assert len(last.change_ids) == min(len({*short_ids, *known}), MOST_CHANGES)
+    assert timedelta(0) <= began - last.began < timedelta(milliseconds=1)
+    assert all(carries(last, change) for change in changes[:3])
 
 
 def test_the_memory_of_an_earlier_update_is_replaced_and_its_changes_are_kept() -> None:
-    first = build_update(CACHE, CACHE.images, [OTHER_PUSH], began=BEGAN - timedelta(hours=1))
+    first = update_request(CACHE, CACHE.images, [OTHER_PUSH], began=BEGAN - timedelta(hours=1))
     failed = replace(CACHE, status="UpdateFailed", tags=tuple(sent_tags(first)))
-    second = build_update(failed, failed.images, [PUSH, REQUEST], began=BEGAN)
+    second = update_request(failed, failed.images, [PUSH, REQUEST], began=BEGAN)
     assert [key for key, _ in sent_tags(second)] == ["team", "empty", MEMORY_TAG]
-    assert last_update(replace(CACHE, tags=tuple(sent_tags(second)))) == LastUpdate(
-        BEGAN, 1, (PUSH.change_id[:12], REQUEST.change_id[:12], OTHER_PUSH.change_id[:12])
-    )
+    last = last_update(replace(CACHE, tags=tuple(sent_tags(second))), Moment(BEGAN))
+    assert last is not None
+    assert (last.began, last.failures) == (BEGAN, 0 if REQUEST.by_person else 1)
+    assert all(carries(last, change) for change in (PUSH, REQUEST, OTHER_PUSH))
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_cache_has_at_most_twenty_tags(others: int, remembered: bool) -> None:
 
 def test_the_start_of_an_update_is_remembered_in_utc() -> None:
     china = BEGAN.astimezone(timezone(timedelta(hours=8)))
-    request = build_update(BARE, BARE.images, [PUSH], began=china)
+    request = update_request(BARE, BARE.images, [PUSH], began=china)
     assert sent_tags(request) == [(MEMORY_TAG, MEMORY)]
 
 
@@ -323,7 +323,7 @@ def remembering(value: str, **facts: Any) -> ImageCache:
 def test_each_repetition_of_a_change_has_its_own_token() -> None:
     """A platform that knows the token of a failed update may answer with that update."""
     tokens = [
-        client_token(cache, CACHE.images, ["a"], attempt)
+        client_token(cache, CACHE.images, ["a"], str(attempt))
         for cache, attempt in [
             (CACHE, 0),
             (CACHE, 1),
@@ -340,16 +340,16 @@ def test_each_repetition_of_a_change_has_its_own_token() -> None:
 
 
 def test_two_attempts_at_one_update_have_one_token_whenever_they_are_made() -> None:
-    now = build_update(CACHE, CACHE.images, [PUSH, REQUEST], began=BEGAN, attempt=3)
-    later = build_update(CACHE, CACHE.images, [REQUEST, PUSH], began=BEGAN + timedelta(hours=1), attempt=3)
+    now = update_request(CACHE, CACHE.images, [PUSH, REQUEST], began=BEGAN, due="3")
+    later = update_request(CACHE, CACHE.images, [REQUEST, PUSH], began=BEGAN + timedelta(hours=1), due="3")
     assert now["ClientToken"] == later["ClientToken"]
     assert sent_tags(now) != sent_tags(later)
 
 
 def test_the_token_of_a_request_is_that_of_its_cache_list_changes_and_attempt() -> None:
-    request = build_update(CACHE, ("redis",), [PUSH, REQUEST], began=BEGAN, attempt=4)
+    request = update_request(CACHE, ("redis",), [PUSH, REQUEST], began=BEGAN, due="4")
     ids_of_changes = [PUSH.change_id, REQUEST.change_id]
-    assert request["ClientToken"] == client_token(CACHE, ("redis",), ids_of_changes, 4)
+    assert request["ClientToken"] == client_token(CACHE, ("redis",), ids_of_changes, "4")
     assert request["ClientToken"] != client_token(CACHE, ("redis",), ids_of_changes)
 
 
@@ -412,7 +412,7 @@ def test_a_value_is_flattened(value: Any, expected: dict[str, str]) -> None:
 
 @given(described_caches, changes)
 def test_every_value_of_the_request_becomes_one_parameter(cache: ImageCache, changes: list[Change]) -> None:
-    request = build_update(cache, cache.images, changes, began=BEGAN, extra=EXTRA)
+    request = update_request(cache, cache.images, changes, began=BEGAN, extra=EXTRA)
     parameters = flatten(request)
     assert len(parameters) == leaves(request)
     assert all(isinstance(value, str) for value in parameters.values())
