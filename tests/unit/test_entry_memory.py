@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from imagecache.base.timestamps import Moment
-
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagecache.base.timestamps import Moment
 from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.planning.entry_memory import (

@@ -27,6 +27,7 @@ def test_defaults() -> None:
         endpoint="https://1234567890123456.cn-hangzhou.fc.aliyuncs.com",
         base_seconds=30,
         max_seconds=900,
+        backoff_seconds=300,
         give_up_seconds=21600,
         rebuilds=3,
     )
@@ -41,22 +42,23 @@ def test_all_can_be_set() -> None:
     assert follow(
         IMC_FC_ENDPOINT="http://127.0.0.1:9000/",
         IMC_FOLLOW_BASE_SECONDS=" 1 ",
-        IMC_FOLLOW_MAX_SECONDS="3600",
+        IMC_FOLLOW_MAX_SECONDS="3599",
+        IMC_FOLLOW_BACKOFF_SECONDS="60",
         IMC_FOLLOW_GIVE_UP_SECONDS="604800",
         IMC_FOLLOW_REBUILDS="0",
-    ) == FollowSettings("on-follow", "http://127.0.0.1:9000", 1, 3600, 604800, 0)
+    ) == FollowSettings("on-follow", "http://127.0.0.1:9000", 1, 3599, 60, 604800, 0)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("IMC_FOLLOW_BASE_SECONDS", "0"),
-        ("IMC_FOLLOW_BASE_SECONDS", "3601"),
+        ("IMC_FOLLOW_BASE_SECONDS", "3600"),
         ("IMC_FOLLOW_BASE_SECONDS", "1.5"),
         ("IMC_FOLLOW_BASE_SECONDS", "-1"),
         ("IMC_FOLLOW_BASE_SECONDS", "\u0663\u0660"),
         ("IMC_FOLLOW_MAX_SECONDS", "0"),
-        ("IMC_FOLLOW_MAX_SECONDS", "3601"),
+        ("IMC_FOLLOW_MAX_SECONDS", "3600"),
         ("IMC_FOLLOW_MAX_SECONDS", "29"),
         ("IMC_FOLLOW_GIVE_UP_SECONDS", "59"),
         ("IMC_FOLLOW_GIVE_UP_SECONDS", "604801"),

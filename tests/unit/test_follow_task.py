@@ -13,18 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagecache.base.errors import InputError
+from imagecache.base.errors import HandOffError, InputError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason
+from imagecache.clients.task_store import Stored
 from imagecache.config.settings import FollowSettings
-from imagecache.engine.follow_task import (
-    DUPLICATE_WINDOW_SECONDS,
-    Follower,
-    Origin,
-    Progress,
-    message_document,
-    read_message,
-)
+from imagecache.engine.chain import expired
+from imagecache.engine.follow_task import Chain, Job, Slot, Task, message_document, read_message
+from imagecache.engine.hand_off import HandOff
 from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.selector import CacheSelector
 from tests.support.fake_clients import FakeClients
@@ -48,6 +44,7 @@ pushes = st.builds(
     digest=st.none() | st.just("sha256:" + "0f" * 32),
     pushed_at=st.none() | moments,
     region_id=st.none() | region_ids,
+    dated=st.booleans(),
 )
 selectors = st.builds(
     CacheSelector,
@@ -70,21 +67,42 @@ requests = st.builds(
     region_id=st.none() | region_ids,
     force=st.booleans(),
     single=st.booleans(),
+    asked_at=st.none() | moments,
+    reads_registries=st.booleans(),
 )
-progresses = st.builds(
-    Progress,
+lists = st.lists(short_texts.filter(bool), min_size=1, max_size=3).map(tuple)
+chains = st.builds(
+    Chain,
+    since=moments,
+    held=st.integers(0, 10**6).map(lambda number: timedelta(seconds=number)),
+    repeats=st.integers(0, 99),
+    looks=st.integers(0, 99_999),
+    changes=st.integers(1, 1000),
+)
+of_caches = st.builds(
+    Task,
+    job=st.sampled_from([Job.AGAIN, Job.WATCH]),
     change=pushes | requests,
-    origin=st.builds(
-        Origin,
-        began=moments,
-        attempt=st.integers(0, 99_999),
-        rebuilds=st.integers(0, 100),
-        images_seen=st.none() | st.lists(short_texts, max_size=3).map(tuple),
-    ),
-    region_id=st.just("") | region_ids,
-    image_cache_id=st.just("") | cache_ids,
+    due=moments,
+    chain=chains,
+    region_id=region_ids,
+    image_cache_id=cache_ids,
     update_began=st.none() | moments,
-).filter(lambda progress: bool(progress.region_id) or not progress.image_cache_id)
+    slot=st.none() | st.builds(Slot, lists, lists),
+    hop=st.integers(0, 99),
+    key=st.sampled_from(["", "failing-12"]),
+)
+of_changes = st.builds(
+    Task,
+    job=st.just(Job.CHANGE),
+    change=pushes | requests,
+    due=moments,
+    chain=chains,
+    region_id=st.just("") | region_ids,
+    caches=st.lists(cache_ids, max_size=3).map(tuple),
+    key=st.sampled_from(["", "1-request-0"]),
+)
+tasks = of_caches | of_changes
 
 # A slow machine is no defect.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -92,12 +110,14 @@ unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 
 @dataclass
 class RecordingStore:
-    """Keeps what it is given."""
+    """Keeps what it is given, and gives the answers that it is told to give."""
 
+    answers: list[Stored] = field(default_factory=list)
     tasks: list[tuple[Any, str, int]] = field(default_factory=list)
 
-    def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> None:
+    def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> Stored:
         self.tasks.append((json.loads(payload), task_id, delay_seconds))
+        return self.answers.pop(0) if self.answers else Stored.NOW
 
 
 def push(event_id: str = "e-1", **changes: Any) -> PushEvent:
@@ -105,131 +125,184 @@ def push(event_id: str = "e-1", **changes: Any) -> PushEvent:
     return replace(PushEvent("acs.cr", event_id, host, "prod/web", "latest", pushed_at=NOW), **changes)
 
 
-ORIGIN = ("began", "attempt", "rebuilds", "images_seen")
-
-
-def progress(**changes: Any) -> Progress:
-    origin = Origin(**{"began": NOW} | {key: changes.pop(key) for key in ORIGIN if key in changes})
-    start = Progress(push(), origin, region_id="cn-hangzhou", image_cache_id="imc-1")
+def task(**changes: Any) -> Task:
+    due = NOW + timedelta(seconds=60)
+    start = Task(Job.AGAIN, push(), due, Chain(NOW), "cn-hangzhou", "imc-1")
     return replace(start, **changes)
 
 
-def follower(store: RecordingStore, *, now: datetime = NOW, settings: FollowSettings = SETTINGS) -> Follower:
-    return Follower(settings, now, FakeClients(store=store))
-
-
-def task_of(one: Progress) -> tuple[Any, str, int]:
-    store = RecordingStore()
-    follower(store).store(one)
-    (task,) = store.tasks
-    return task
-
-
-def task_id(one: Progress) -> str:
-    return task_of(one)[1]
+def hand_off(store: RecordingStore, **settings: Any) -> HandOff:
+    return HandOff(replace(SETTINGS, **settings), FakeClients(store=store), "1-request", lambda: NOW)
 
 
 @unhurried
-@given(progresses, st.integers(1, 100_000))
-def test_every_progress_makes_a_valid_message_and_comes_back_from_it(one: Progress, attempt: int) -> None:
-    document = json.loads(json.dumps(message_document(one, attempt=attempt)))
+@given(tasks)
+def test_every_task_makes_a_valid_message_and_comes_back_from_it(one: Task) -> None:
+    document = json.loads(json.dumps(message_document(one)))
     validate(document, "follow-message")
     back = read_message(document)
-    assert back == replace(one, origin=replace(one.origin, attempt=attempt))
+    assert back == one
+    assert back.task_id == one.task_id
     assert back.change.change_id == one.change.change_id
 
 
 def test_a_sweep_is_followed_without_its_quiet_time_which_would_silence_its_own_follow_up() -> None:
     sweep = CacheRequest("timer", "t@1", Reason.SWEEP_REPAIR, CacheSelector(), quiet_since=NOW)
-    back = read_message(message_document(Progress(sweep, Origin(NOW)), attempt=1))
+    back = read_message(message_document(task(change=sweep)))
     assert back.change == replace(sweep, quiet_since=None)
 
 
-def test_the_stored_message_is_ascii_and_has_the_next_attempt() -> None:
-    document, _, _ = task_of(progress(attempt=4, change=push("\u00e9\u4e2d")))
-    assert document["attempt"] == 5
-    assert document["change"]["eventId"] == "\u00e9\u4e2d"
-    assert read_message(document) == progress(attempt=5, change=push("\u00e9\u4e2d"))
-
-
 @unhurried
-@given(progresses)
-def test_a_task_id_keeps_the_rule_of_the_platform_and_is_the_same_each_time(one: Progress) -> None:
-    first = task_id(one)
-    assert TASK_ID.fullmatch(first)
-    assert task_id(one) == first
+@given(tasks)
+def test_a_task_id_keeps_the_rule_of_the_platform(one: Task) -> None:
+    assert TASK_ID.fullmatch(one.task_id)
 
 
-@unhurried
-@given(progresses)
-def test_deliveries_of_one_window_share_a_task_id_and_a_later_one_gets_its_own(one: Progress) -> None:
-    start = int(one.origin.began.timestamp()) // DUPLICATE_WINDOW_SECONDS * DUPLICATE_WINDOW_SECONDS
-    ids = [
-        task_id(progress(began=datetime.fromtimestamp(start + seconds, timezone.utc)))
-        for seconds in (0, DUPLICATE_WINDOW_SECONDS - 1, DUPLICATE_WINDOW_SECONDS)
-    ]
-    assert ids[0] == ids[1] != ids[2]
-
-
+SAME: dict[str, dict[str, Any]] = {
+    "another push": {"change": push("e-2", tag="v2")},
+    "a chain that began earlier": {"chain": Chain(NOW - timedelta(hours=1), looks=7)},
+}
 DIFFERENT: dict[str, dict[str, Any]] = {
-    "event": {"change": push("e-2")},
-    "tag": {"change": push(tag="v2")},
-    "digest": {"change": push(digest="sha256:" + "0" * 64)},
-    "attempt": {"attempt": 1},
     "cache": {"image_cache_id": "imc-2"},
     "region": {"region_id": "cn-beijing"},
-    "not planned yet": {"image_cache_id": ""},
-    "update": {"update_began": NOW},
-    "other update": {"update_began": NOW + timedelta(microseconds=1)},
+    "job": {"job": Job.WATCH},
+    "due time": {"due": NOW + timedelta(seconds=60, milliseconds=1)},
+    "hop": {"hop": 1},
+    "a list of its own": {"slot": Slot(("a",), ("b",))},
+    "another list of its own": {"slot": Slot(("a",), ("c",))},
+    "the same list of another change": {"slot": Slot(("a",), ("b",)), "change": push("e-2")},
+    "a window": {"job": Job.WATCH, "key": "failing-1"},
 }
+
+
+@pytest.mark.parametrize("changed", SAME.values(), ids=SAME)
+def test_changes_that_wait_for_a_cache_share_its_task(changed: dict[str, Any]) -> None:
+    assert task(**changed).task_id == task().task_id
 
 
 @pytest.mark.parametrize("changed", DIFFERENT.values(), ids=DIFFERENT)
 def test_task_ids_differ_for_another(changed: dict[str, Any]) -> None:
-    others = [task_id(progress(**other)) for other in DIFFERENT.values() if other is not changed]
-    assert task_id(progress(**changed)) not in [task_id(progress()), *others]
+    others = [task(**other).task_id for other in DIFFERENT.values() if other is not changed]
+    assert task(**changed).task_id not in [task().task_id, *others]
 
 
-def test_delays_double_from_the_first_to_the_longest() -> None:
+def test_a_change_that_goes_on_is_named_by_its_parent_and_what_is_left() -> None:
+    def goes_on(**changes: Any) -> str:
+        start = Task(Job.CHANGE, push(), NOW, Chain(NOW), "cn-hangzhou", caches=("imc-1",), key="r-0")
+        return replace(start, **changes).task_id
+
+    assert goes_on() != goes_on(key="r-1") != goes_on(key="r-1", caches=("imc-2",))
+    assert goes_on(key="") != goes_on(key="", change=push("e-2"))
+
+
+@pytest.mark.parametrize(
+    ("due", "delay"), [(-60, 1), (0, 1), (0.9, 1), (2.9, 2), (60, 60), (3599.5, 3599), (86400, 3599)]
+)
+def test_a_delay_ends_before_the_task_is_due_within_what_the_platform_takes(due: float, delay: int) -> None:
     store = RecordingStore()
-    one = follower(store)
-    for attempt in range(8):
-        one.store(progress(attempt=attempt))
-    assert [delay for _, _, delay in store.tasks] == [30, 60, 120, 240, 480, 900, 900, 900]
+    hand_off(store).store(task(due=NOW + timedelta(seconds=due)))
+    ((document, task_id, given_delay),) = store.tasks
+    assert given_delay == delay
+    assert task_id == read_message(document).task_id
 
 
-@pytest.mark.parametrize("attempt", [17, 64, 99_999])
-def test_the_delay_of_a_late_attempt_is_the_longest(attempt: int) -> None:
-    assert task_of(progress(attempt=attempt))[2] == 900
+def test_a_refusal_that_is_not_of_a_known_id_proves_nothing() -> None:
+    store = RecordingStore([Stored.REFUSED, Stored.NOW])
+    assert hand_off(store).store(task()) is Stored.NOW
+    (_, first, _), (document, second, _) = store.tasks
+    assert second.startswith(f"{first}-")
+    assert TASK_ID.fullmatch(second)
+    assert read_message(document) == task()
 
 
-def test_capacity_waits_the_longest_delay_at_once() -> None:
-    store = RecordingStore()
-    follower(store).store(progress(), capacity=True)
-    assert [delay for _, _, delay in store.tasks] == [900]
+@pytest.mark.parametrize("answer", [Stored.REFUSED, Stored.BEFORE])
+def test_under_an_id_of_its_own_only_a_plain_acceptance_counts(answer: Stored) -> None:
+    with pytest.raises(HandOffError, match="409"):
+        hand_off(RecordingStore([Stored.REFUSED, answer])).store(task())
 
 
-def test_delays_are_settable() -> None:
-    store = RecordingStore()
-    one = follower(store, settings=replace(SETTINGS, base_seconds=1, max_seconds=5))
-    for attempt in range(4):
-        one.store(progress(attempt=attempt))
-    assert [delay for _, _, delay in store.tasks] == [1, 2, 4, 5]
-
-
-def test_the_task_id_is_returned() -> None:
-    store = RecordingStore()
-    assert follower(store).store(progress()) == store.tasks[0][1]
+def test_a_known_id_is_stored() -> None:
+    store = RecordingStore([Stored.BEFORE])
+    assert hand_off(store).store(task()) is Stored.BEFORE
+    assert len(store.tasks) == 1
 
 
 def test_without_a_follow_function_nothing_is_followed() -> None:
-    assert not Follower(FollowSettings(), NOW, FakeClients()).enabled
+    assert hand_off(RecordingStore()).enabled
+    assert not hand_off(RecordingStore(), function="").enabled
 
 
-@pytest.mark.parametrize(("seconds", "expired"), [(0, False), (21599.9, False), (21600, True), (99999, True)])
-def test_a_change_is_given_up_when_its_time_is_over(seconds: float, expired: bool) -> None:
-    one = follower(RecordingStore(), now=NOW + timedelta(seconds=seconds))
-    assert one.expired(progress()) == expired
+@pytest.mark.parametrize(
+    ("hours", "held", "over"),
+    [(5.9, 0, False), (6, 0, True), (7, 1.5, False), (29.9, 24, False), (30, 24, True), (99, 90, True)],
+)
+def test_a_chain_is_given_up_when_its_time_is_over_less_what_it_was_held(
+    hours: float, held: float, over: bool
+) -> None:
+    one = task(chain=Chain(NOW, timedelta(hours=held)))
+    assert expired(one, NOW + timedelta(hours=hours), SETTINGS) is over
+
+
+def test_the_next_look_counts_and_is_held_only_with_reason() -> None:
+    due, now = NOW + timedelta(minutes=10), NOW + timedelta(minutes=4)
+    plain = task(hop=3).next(Job.AGAIN, due, now, held=False)
+    assert (plain.due, plain.hop, plain.chain.looks, plain.chain.held) == (due, 0, 1, timedelta(0))
+    assert plain.next(Job.AGAIN, due, now, held=True).chain.held == timedelta(minutes=6)
+
+
+OLD_PUSH = {
+    "version": 1,
+    "attempt": 2,
+    "began": "2026-03-02T02:15:31.250000+00:00",
+    "regionId": "cn-hangzhou",
+    "change": {
+        "kind": "push",
+        "source": "acs.cr",
+        "eventId": "e-1",
+        "registry": "registry.cn-hangzhou.aliyuncs.com",
+        "repository": "prod/web",
+        "tag": "latest",
+        "pushedAt": "2026-03-02T02:15:31.250000+00:00",
+    },
+}
+OLD_REQUEST = {
+    "kind": "request",
+    "source": "manual",
+    "eventId": "r-1",
+    "reason": "LIST_CHANGED",
+    "force": False,
+    "single": True,
+    "images": ["b"],
+    "selector": {"ids": ["imc-1"], "names": [], "tags": [], "regions": []},
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "job", "slot"),
+    [
+        pytest.param({}, Job.CHANGE, None, id="not planned"),
+        pytest.param({"imageCacheId": "imc-1"}, Job.AGAIN, None, id="deferred"),
+        pytest.param(
+            {"imageCacheId": "imc-1", "updateBegan": "2026-03-02T02:15:32+00:00", "rebuilds": 2},
+            Job.WATCH,
+            None,
+            id="an update runs",
+        ),
+        pytest.param(
+            {"imageCacheId": "imc-1", "change": OLD_REQUEST, "imagesSeen": ["a"]},
+            Job.AGAIN,
+            Slot(("a",), ("b",)),
+            id="a list",
+        ),
+    ],
+)
+def test_messages_of_the_version_before_go_on(more: dict[str, Any], job: Job, slot: Slot | None) -> None:
+    one = read_message({**OLD_PUSH, **more})
+    assert (one.job, one.due, one.chain.since, one.chain.looks) == (job, NOW, NOW, 2)
+    assert one.chain.repeats == more.get("rebuilds", 0)
+    assert one.slot == slot
+    if job is Job.AGAIN and slot is None:
+        assert one.change == push()
 
 
 Spoil = Callable[[dict[str, Any]], Any]
@@ -237,13 +310,17 @@ Spoil = Callable[[dict[str, Any]], Any]
 MALFORMED: dict[str, Spoil] = {
     "no object": lambda document: [document],
     "nothing": lambda _: {},
-    "other version": lambda document: document | {"version": 2},
-    "attempt 0": lambda document: document | {"attempt": 0},
-    "attempt is text": lambda document: document | {"attempt": "1"},
+    "other version": lambda document: document | {"version": 3},
+    "unknown job": lambda document: document | {"job": "look"},
+    "hop is text": lambda document: document | {"hop": "1"},
+    "a key of the version before": lambda document: document | {"attempt": 1},
+    "of a cache without one": lambda document: {
+        key: document[key] for key in document if key != "imageCacheId"
+    },
     "unknown key": lambda document: document | {"imageCacheID": "imc-1"},
-    "began without a zone": lambda document: document | {"began": "2026-03-02T02:15:31"},
-    "began in China time": lambda document: document | {"began": "2026-03-02T10:15:31+08:00"},
-    "a newline behind began": lambda document: document | {"began": document["began"] + "\n"},
+    "due without a zone": lambda document: document | {"due": "2026-03-02T02:15:31"},
+    "due in China time": lambda document: document | {"due": "2026-03-02T10:15:31+08:00"},
+    "a newline behind due": lambda document: document | {"due": document["due"] + "\n"},
     "empty cache id": lambda document: document | {"imageCacheId": ""},
     "region with a slash": lambda document: document | {"regionId": "cn/hangzhou"},
     "no change": lambda document: {key: document[key] for key in document if key != "change"},
@@ -259,7 +336,7 @@ MALFORMED: dict[str, Spoil] = {
 
 @pytest.mark.parametrize("spoil", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_message_is_refused(spoil: Spoil) -> None:
-    document = message_document(progress(), attempt=1)
+    document = message_document(task())
     read_message(document)
     with pytest.raises(InputError) as raised:
         read_message(spoil(document))
