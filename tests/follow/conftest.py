@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,6 +59,8 @@ class ManualClock:
         self.now += seconds
 
     def moment(self) -> datetime:
+        """The time, which passes a little while it is asked for."""
+        self.now += 0.01
         return datetime.fromtimestamp(self.now, timezone.utc)
 
 
@@ -130,12 +132,14 @@ class Visit:
 
     Attributes:
         at: the shared clock's time.
+        document_id: of a follow task, its id.
     """
 
     records: list[dict[str, Any]]
     answer: Any
     error: DoorError | None
     at: float
+    document_id: str = ""
 
     @property
     def record(self) -> dict[str, Any]:
@@ -276,7 +280,7 @@ class World:
         if task is None:
             return None
         self.clock.now = max(self.clock.now, task.due)
-        return self.follow(task.document)
+        return replace(self.follow(task.document), document_id=task.task_id)
 
     def run_until(self, moment: float) -> list[Visit]:
         """Let time pass up to a moment and run the tasks that become due."""
