@@ -45,7 +45,7 @@ def deliver(world: Any, chance: random.Random, pushed: Iterable[dict[str, Any]])
 
 
 def check_every_push(visits: list[Any], pushed: list[dict[str, Any]]) -> None:
-    """Each push has records that say what becomes of it, by a task that runs later or an update that covers it."""
+    """Each push has records that say what becomes of it: a task that runs later, or an update that has it."""
     ran = {visit.document_id: visit.at for visit in visits if visit.document_id}
     arrivals = [visit for visit in visits if not visit.document_id]
     for visit in arrivals:
