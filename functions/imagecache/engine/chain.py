@@ -32,6 +32,8 @@ __all__ = ["Done", "Make", "Wait", "expired", "look"]
 
 CREATION_FAILED = "Failed"
 _MOST_HELD = timedelta(hours=24)
+_SECOND = timedelta(seconds=1)
+"""To which the times of a cache's events are given."""
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,12 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
     taken = (
         slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules)
     )
-    unseen = slot is not None and cache.status == READY and cache.images == slot.before
+    unseen = cache.status == READY and (
+        (slot is not None and cache.images == slot.before)
+        or (cache.ready_at is not None and cache.ready_at < began - at.skew - _SECOND)
+    )
     if taken or unseen:
-        message = "the cache has another list than the one that this update set"
+        message = f"the update that was to begin at {began.isoformat()} is not to be seen in the cache"
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
     if cache.status == READY:
         message = f"Ready after the update that began at {began.isoformat()}"

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from ..base.errors import (
     BenignError,
-    BusyError,
     EciError,
     HandOffError,
     HeldBackError,
@@ -28,7 +27,7 @@ from ..planning.entry_memory_of_update import notes_of
 from ..planning.plan import Decision
 from ..planning.update_memory import last_update, memory_of_update
 from ..planning.update_request import Update, build_update, masked
-from ..planning.wanted_list import Current, parameters_of, wanted_now, what_is_newer
+from ..planning.wanted_list import parameters_of, wanted_now, what_is_newer
 from .applied import Applied
 from .deferral import Deferral, unfollowed
 from .follow_task import Chain, Task
@@ -73,7 +72,8 @@ class Updater:
             started: when work on the cache began, on the monotonic clock, in seconds.
             chain: of the task that watches the update; a new one if None.
         """
-        work, at = self.work, self.work.now()
+        work, at, task = self.work, self.work.now(), self.deferral.task
+        due = task.due.isoformat() if task and task.image_cache_id else ""
         dry_run = work.is_dry(wanted)
         try:
             held = work.limits.held_back(cache, wanted, at) or work.limits.spend(at, dry_run=dry_run)
@@ -81,12 +81,13 @@ class Updater:
                 return self.deferral.defer(cache, wanted, held, {}, started)
             with self._reading:
                 current = wanted_now(cache, wanted, work.view)
-            repairs = all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted)
-            if repairs and not what_is_newer(cache, current, at):
-                return _repaired_already(wanted, current, started)
+            if all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted):
+                if current.unread:
+                    raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
+                # A task that waited updates in any case: other changes may have been merged into it.
+                if not due and not what_is_newer(cache, current, at):
+                    return _repaired_already(wanted, started)
             wanted = [replace(decision, images_after=current.images) for decision in wanted]
-            task = self.deferral.task
-            due = task.due.isoformat() if task and task.image_cache_id else ""
             memory = memory_of_update(
                 cache,
                 [decision.change for decision in wanted],
@@ -186,21 +187,13 @@ class Updater:
         if now is None:
             gone = [self.deferral.gone(decision) for decision in wanted]
             return [Applied(decision, started=sending.started) for decision in gone]
-        settled, left = (
-            self.deferral.decide_again(now, wanted) if isinstance(error, BusyError) else ([], wanted)
-        )
+        settled, left = self.deferral.decide_again(now, wanted)
         done = self.deferral.settled(settled, sending.started)
         return done + self.deferral.defer(now, left, error, facts, sending.started)
 
 
-def _repaired_already(wanted: Sequence[Decision], current: Current, started: float) -> list[Applied]:
-    """A repair for which registries give no reason any more.
-
-    Raises:
-        TransientError: they did not answer, so it is not known.
-    """
-    if current.unread:
-        raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
+def _repaired_already(wanted: Sequence[Decision], started: float) -> list[Applied]:
+    """A repair for which registries give no reason any more."""
     message = "registries have nothing newer than what the cache was built with"
     return [
         Applied(
