@@ -11,8 +11,6 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-__all__ = ["CHINA_TIME", "CLOCK_SKEW", "Moment", "parse_moment"]
-
 CHINA_TIME = timezone(timedelta(hours=8))
 
 _FORM = re.compile(

@@ -15,8 +15,6 @@ from .eci_gateway import EciGateway
 from .registry_reader import RegistryReader
 from .task_store import TaskStore
 
-__all__ = ["Clients", "LiveClients"]
-
 
 class Clients(Protocol):
     """What the engine calls."""

@@ -28,8 +28,6 @@ from ..base.environment import is_loopback
 from ..base.errors import HandOffError
 from .task_store import Stored
 
-__all__ = ["FcTaskStore", "TaskConnections"]
-
 API_VERSION: Final = "2023-03-30"
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 5.0

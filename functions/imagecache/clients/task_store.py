@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
-__all__ = ["Stored", "TaskStore"]
-
 
 class Stored(Enum):
     """What the store of follow tasks answered."""

@@ -20,8 +20,6 @@ from .deferral import Deferral
 from .updating import Updater
 from .work import Work
 
-__all__ = ["Applier"]
-
 _NEXT_CALL_SECONDS = 1.0
 
 

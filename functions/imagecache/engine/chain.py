@@ -28,8 +28,6 @@ from ..planning.update_memory import last_update
 from ..policy.rules import Rules
 from .follow_task import Job, Task
 
-__all__ = ["Done", "Make", "Wait", "expired", "look"]
-
 CREATION_FAILED = "Failed"
 _MOST_HELD = timedelta(hours=24)
 _SECOND = timedelta(seconds=1)

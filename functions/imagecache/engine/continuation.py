@@ -15,8 +15,6 @@ from .chain import expired
 from .follow_task import Chain, Job, Task
 from .work import Work
 
-__all__ = ["Continuation"]
-
 _MOST_CACHES = 2000
 """Of one task: their ids stay well under the 128 KB that an asynchronous invocation takes."""
 

@@ -18,8 +18,6 @@ from .chain import expired
 from .follow_task import Chain, Job, Slot, Task
 from .work import Work
 
-__all__ = ["Deferral", "pushed_at", "unfollowed"]
-
 _BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
 _FAILING_WINDOW = 7200
 """Seconds in which a cache in UpdateFailed that remembers nothing is updated once at most."""

@@ -22,8 +22,6 @@ from .records import Recorder, describe
 from .updating import Updater
 from .work import Work
 
-__all__ = ["Engine"]
-
 
 @dataclass(frozen=True)
 class Engine:

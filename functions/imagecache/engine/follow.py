@@ -21,8 +21,6 @@ from .follow_task import Task
 from .updating import Updater
 from .work import Work
 
-__all__ = ["Follow"]
-
 _logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT_SECONDS = 20.0

@@ -21,8 +21,6 @@ from ..base.reasons import Reason
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.selector import CacheSelector
 
-__all__ = ["Chain", "Job", "Slot", "Task", "message_document", "read_message"]
-
 VERSION = 2
 
 

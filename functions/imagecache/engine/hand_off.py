@@ -15,8 +15,6 @@ from ..config.settings import FollowSettings
 from ..planning.follow_times import FollowTimes
 from .follow_task import Task, message_document
 
-__all__ = ["LONGEST_DELAY_SECONDS", "HandOff"]
-
 LONGEST_DELAY_SECONDS = 3599
 """The longest delay of an asynchronous invocation (documentation of Function Compute: less than 3600)."""
 

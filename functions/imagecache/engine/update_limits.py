@@ -22,8 +22,6 @@ from ..planning.plan import Decision
 from ..planning.update_memory import EXTRA_WINDOW, HOUR, UpdateMemory, image_id, last_update
 from .listings import Listings
 
-__all__ = ["UpdateLimits", "cooldown_end", "needs_extra", "pause_end"]
-
 _MOST_EXTRA = 3
 _logger = logging.getLogger(__name__)
 

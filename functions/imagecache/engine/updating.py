@@ -34,8 +34,6 @@ from .follow_task import Chain, Task
 from .update_limits import needs_extra
 from .work import Work
 
-__all__ = ["Updater"]
-
 _logger = logging.getLogger(__name__)
 
 

@@ -9,8 +9,6 @@ from datetime import datetime, timezone
 from ..clients.connections import Connections
 from ..model.image_cache import Listing
 
-__all__ = ["Warm"]
-
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)

@@ -22,8 +22,6 @@ from .warm import Warm
 if TYPE_CHECKING:
     from .registry_view import RegistryView
 
-__all__ = ["Work"]
-
 
 @dataclass(frozen=True)
 class Work:

@@ -16,8 +16,6 @@ from itertools import count, takewhile
 from ..base.timestamps import Moment
 from .update_memory import UpdateMemory
 
-__all__ = ["FollowTimes"]
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SHARES = (0.85, 0.95, 1.05, 1.15, 1.3)
 """Of the time that the last rebuild took: a cache that is busy is looked at about when it should be Ready."""

@@ -12,9 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from ...model.change import Item
-from .delivery import Delivery
-
-__all__ = ["WEBHOOK_SOURCES", "Access", "Delivery", "read_source", "source_in_path"]
+from .delivery import Delivery as Delivery
 
 _PREFIX = "/webhooks/"
 
