@@ -4,6 +4,4 @@ The entry points (``on_push`` and its siblings) translate a trigger into changes
 everything in between lives here. Nothing in this package imports an entry point.
 """
 
-__all__ = ["__version__"]
-
 __version__ = "0.1.0"

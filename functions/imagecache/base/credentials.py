@@ -10,8 +10,6 @@ from urllib.parse import unquote, unquote_plus
 
 from .errors import CredentialsError
 
-__all__ = ["Credentials", "read_credentials", "without_secrets"]
-
 _KEY_ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 _KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"  # noqa: S105 - a variable's name
 _TOKEN = "ALIBABA_CLOUD_SECURITY_TOKEN"  # noqa: S105 - a variable's name

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["HAND_OFF_SECONDS", "Deadline", "timeout_seconds"]
-
 DEFAULT_TIMEOUT_SECONDS = 60
 
 _RESERVE_SECONDS = 1.0

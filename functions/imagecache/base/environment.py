@@ -8,8 +8,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
-__all__ = ["Environment", "is_loopback"]
-
 
 class Environment:
     """The variables, and the problems found so far; none stops the reading.

@@ -29,26 +29,6 @@ from typing import ClassVar
 
 from .reasons import Reason
 
-__all__ = [
-    "BenignError",
-    "BusyError",
-    "CapacityError",
-    "CredentialsError",
-    "DoorError",
-    "EciError",
-    "ErrorClass",
-    "HandOffError",
-    "HeldBackError",
-    "ImageCacheError",
-    "InputError",
-    "PermanentDoorError",
-    "PermanentError",
-    "RegistryError",
-    "RetryableDoorError",
-    "SettingsError",
-    "TransientError",
-]
-
 
 class ErrorClass(str, Enum):
     """The kinds of failure that are treated alike."""

@@ -11,8 +11,6 @@ from typing import Any, NoReturn
 from .errors import InputError
 from .reasons import Reason
 
-__all__ = ["MAX_BODY_BYTES", "MAX_EVENT_BYTES", "fingerprint", "read_json", "shown"]
-
 MAX_BODY_BYTES = 1024 * 1024
 """A webhook or a manual request: no real one comes near this."""
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["schema_folder", "validate", "violations"]
-
 _LONGEST_RULE = 120
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-__all__ = ["Reason", "Result"]
-
 
 class Result(str, Enum):
     """What became of one decision."""

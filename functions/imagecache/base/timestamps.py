@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
-__all__ = ["CHINA_TIME", "CLOCK_SKEW", "parse_moment"]
-
 CHINA_TIME = timezone(timedelta(hours=8))
 
 _FORM = re.compile(

@@ -41,8 +41,6 @@ from ..base.environment import is_loopback
 from ..base.errors import RegistryError
 from .registry_reader import Account
 
-__all__ = ["AcrConnections", "AcrLogin"]
-
 ENTERPRISE_VERSION: Final = "2018-12-01"
 PERSONAL_VERSION: Final = "2016-06-07"
 CONNECT_TIMEOUT_SECONDS = 3.0

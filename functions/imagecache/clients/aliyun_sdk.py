@@ -14,8 +14,6 @@ from aliyunsdkcore.vendored.requests.packages.urllib3.util import ssl_
 
 from ..base.credentials import Credentials
 
-__all__ = ["EciConnections"]
-
 
 def silence_sdk_loggers() -> None:
     """Keep the SDK from logging: its lines hold signed URLs with the token, and whole answers.

@@ -14,8 +14,6 @@ from .connections import Connections
 from .eci_gateway import EciGateway
 from .registry_reader import RegistryReader
 
-__all__ = ["Clients", "LiveClients", "TaskStore"]
-
 
 class TaskStore(Protocol):
     """Where follow tasks are stored."""

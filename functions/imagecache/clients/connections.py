@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from .function_compute import TaskConnections
     from .oci_registry import RegistryConnections
 
-__all__ = ["Connections"]
-
 
 class Connections:
     """Each kind is made when it is first used."""

@@ -45,8 +45,6 @@ from .aliyun_sdk import EciConnections
 from .eci_error_codes import ATTEMPTS, classify
 from .eci_gateway import Accepted
 
-__all__ = ["SdkGateway", "flatten"]
-
 CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 10.0
 SHORTEST_CALL_SECONDS = 1.0

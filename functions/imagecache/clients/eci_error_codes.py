@@ -21,8 +21,6 @@ from ..base.errors import (
 )
 from ..base.reasons import Reason
 
-__all__ = ["ATTEMPTS", "ERROR_TABLE", "classify"]
-
 
 class Row(NamedTuple):
     """How an error code is treated."""

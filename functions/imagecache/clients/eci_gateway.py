@@ -7,8 +7,6 @@ from typing import Any, NamedTuple, Protocol
 
 from ..model.image_cache import ImageCache
 
-__all__ = ["Accepted", "EciGateway"]
-
 
 class Accepted(NamedTuple):
     """ECI accepted an update.

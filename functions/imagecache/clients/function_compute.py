@@ -27,8 +27,6 @@ from ..base.deadline import Deadline
 from ..base.environment import is_loopback
 from ..base.errors import HandOffError
 
-__all__ = ["FcTaskStore", "TaskConnections"]
-
 API_VERSION: Final = "2023-03-30"
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 5.0

@@ -16,8 +16,6 @@ from urllib.parse import urljoin, urlsplit
 from ..base.errors import InputError, RegistryError
 from ..model.reference import check_digest, check_tag
 
-__all__ = ["error_codes", "listed_tags", "manifest_digest", "next_page", "stated_digest", "valid_tags"]
-
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?=[\s;,]|$))", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}

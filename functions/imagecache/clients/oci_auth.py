@@ -36,19 +36,6 @@ from ..model.reference import DOCKER_HUB
 from ..model.registry_identity import registry_region
 from .registry_reader import Account
 
-__all__ = [
-    "Challenge",
-    "KeptTokens",
-    "Token",
-    "TokenService",
-    "basic",
-    "fingerprint",
-    "may_get_password",
-    "read_challenges",
-    "read_token",
-    "token_service",
-]
-
 DEFAULT_SECONDS = 60
 LONGEST_SECONDS = 3600
 MARGIN_SECONDS = 10

@@ -40,8 +40,6 @@ from urllib3.exceptions import TimeoutError as UrllibTimeoutError
 from ..base.environment import is_loopback
 from ..base.errors import RegistryError
 
-__all__ = ["MOST_BODY_BYTES", "Answer", "HttpCalls", "new_session"]
-
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 5.0
 SHORTEST_CALL_SECONDS = 0.05

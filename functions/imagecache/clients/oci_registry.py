@@ -31,8 +31,6 @@ from .oci_auth import (
 from .oci_http import Answer, HttpCalls, new_session
 from .registry_reader import Account
 
-__all__ = ["OciReader", "RegistryConnections"]
-
 PAGE_SIZE = 1000
 MOST_PAGES = 200
 MOST_TAGS = 50_000

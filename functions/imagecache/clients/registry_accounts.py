@@ -16,8 +16,6 @@ from ..model.registry_identity import enterprise_host, personal_host, registry_i
 from .acr_login import AcrConnections, AcrLogin
 from .registry_reader import Account
 
-__all__ = ["RegistryAccounts"]
-
 
 class RegistryAccounts:
     """Finds accounts.

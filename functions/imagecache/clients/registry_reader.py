@@ -11,8 +11,6 @@ from typing import Protocol
 
 from ..base.errors import RegistryError
 
-__all__ = ["Account", "RegistryReader", "RememberingReader"]
-
 
 @dataclass(frozen=True)
 class Account:

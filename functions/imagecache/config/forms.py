@@ -13,18 +13,6 @@ from urllib.parse import urlsplit
 
 from ..base.environment import is_loopback
 
-__all__ = [
-    "FLAG",
-    "FUNCTION_NAME",
-    "REGIONS",
-    "TOKENS",
-    "Form",
-    "endpoint",
-    "free_text",
-    "one_of",
-    "whole_number",
-]
-
 T = TypeVar("T")
 
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)

@@ -22,8 +22,6 @@ from ..policy.rules import NO_RULES, RepositoryGlob, Rule, Rules, read_repositor
 from ..policy.tag_policy import KEY_GROUP, Policy
 from .setting_table import RULES, RULES_FILE
 
-__all__ = ["read_rules"]
-
 _TEXT, _FILE = RULES.name, RULES_FILE.name
 _FOLDER = Path(__file__).parents[2]
 _NAMES = {"vSwitchId": "VSwitchId", "domains": "Domain", "passwordEnv": "Password"}

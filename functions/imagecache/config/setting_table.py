@@ -12,8 +12,6 @@ from typing import Any, Generic, TypeVar
 from ..base.environment import Environment
 from .forms import FLAG, FUNCTION_NAME, REGIONS, TOKENS, Form, endpoint, free_text, one_of, whole_number
 
-__all__ = ["SETTINGS", "Setting"]
-
 T = TypeVar("T")
 
 

@@ -13,12 +13,6 @@ from ..base.errors import SettingsError
 from ..policy.rules import NO_RULES, Rules
 from . import setting_table as table
 
-__all__ = [
-    "FollowSettings",
-    "Settings",
-    "read_settings",
-]
-
 _PREFIX = "IMC_"
 
 

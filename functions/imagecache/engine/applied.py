@@ -11,8 +11,6 @@ from typing import Any
 from ..base.errors import EciError
 from ..planning.plan import Decision
 
-__all__ = ["Applied"]
-
 
 @dataclass(frozen=True)
 class Applied:

@@ -33,8 +33,6 @@ from .update_limits import UpdateBudget, cooldown_left
 if TYPE_CHECKING:
     from .registry_view import RegistryView
 
-__all__ = ["Applier", "settled_as"]
-
 _logger = logging.getLogger(__name__)
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)

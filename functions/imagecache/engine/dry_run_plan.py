@@ -8,8 +8,6 @@ from typing import Any
 from ..base.reasons import Reason, Result
 from ..model.image_cache import UPDATABLE
 
-__all__ = ["plan_of"]
-
 _HELD = frozenset({Reason.POLICY_HOLDS.value, Reason.PINNED_BY_DIGEST.value})
 _NO_MATCH = frozenset(
     {

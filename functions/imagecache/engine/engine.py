@@ -25,8 +25,6 @@ from .records import Recorder
 from .update_limits import UpdateBudget
 from .warm import Warm
 
-__all__ = ["Engine"]
-
 
 @dataclass(frozen=True)
 class Engine:

@@ -30,8 +30,6 @@ from .applied import Applied
 from .apply import Applier, settled_as
 from .follow_task import Progress
 
-__all__ = ["FollowLook"]
-
 _RUNNING = "Updating"
 
 

@@ -22,8 +22,6 @@ from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.selector import CacheSelector
 
-__all__ = ["Follower", "Origin", "Progress", "message_document", "read_message"]
-
 VERSION = 1
 LONGEST_DELAY_SECONDS = 3600
 """The longest delay of an asynchronous invocation (documentation of Function Compute)."""

@@ -14,8 +14,6 @@ from .applied import Applied
 from .follow_task import Follower, Origin, Progress
 from .records import Recorder, describe
 
-__all__ = ["FollowUp"]
-
 
 @dataclass(frozen=True)
 class FollowUp:

@@ -14,8 +14,6 @@ from ..clients.eci_gateway import EciGateway
 from ..config.settings import Settings
 from ..model.image_cache import ImageCache, Listing
 
-__all__ = ["LISTING_LIFETIME", "Listings"]
-
 LISTING_LIFETIME = timedelta(seconds=30)
 
 

@@ -19,16 +19,6 @@ from ..model.change import Change, Notice, PushEvent
 from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision
 
-__all__ = [
-    "DEAD_LETTERED",
-    "MAX_LINE_BYTES",
-    "RETRIED",
-    "Outcome",
-    "Recorder",
-    "answer_document",
-    "describe",
-]
-
 Outcome = dict[str, Any]
 """A record; what it may hold is said by the schema."""
 

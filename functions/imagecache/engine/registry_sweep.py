@@ -18,8 +18,6 @@ from ..planning.wanted_list import what_is_newer
 from .applied import Applied
 from .registry_view import RegistryView
 
-__all__ = ["sweep_registries"]
-
 _SHARE = 0.5
 
 

@@ -18,8 +18,6 @@ from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import Rules
 from ..policy.tag_slots import bring_up_to_date, governed
 
-__all__ = ["RegistryView"]
-
 _logger = logging.getLogger(__name__)
 
 

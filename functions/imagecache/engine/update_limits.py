@@ -18,8 +18,6 @@ from ..planning.plan import Decision
 from ..planning.update_memory import last_update
 from .listings import Listings
 
-__all__ = ["RecentUpdates", "UpdateBudget", "cooldown_left"]
-
 _HOUR = timedelta(hours=1)
 _logger = logging.getLogger(__name__)
 

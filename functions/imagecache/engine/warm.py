@@ -6,8 +6,6 @@ from ..clients.connections import Connections
 from ..model.image_cache import Listing
 from .update_limits import RecentUpdates
 
-__all__ = ["Warm"]
-
 
 class Warm:
     """Kept by the process, never by an invocation.

@@ -16,8 +16,6 @@ from ..base.json_input import fingerprint
 from ..base.reasons import Reason, Result
 from .selector import CacheSelector
 
-__all__ = ["MANUAL", "CacheRequest", "Change", "Item", "Notice", "PushEvent"]
-
 MANUAL = "manual"
 """The source of what a person asks for."""
 

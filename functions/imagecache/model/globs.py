@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["glob_matches"]
-
 _PART = re.compile(r"\*\*|.", re.DOTALL)
 
 

@@ -15,18 +15,6 @@ from .registry_identity import registry_identity
 MOST_IMAGES = 20
 """The longest image list that a cache takes."""
 
-__all__ = [
-    "MOST_IMAGES",
-    "READY",
-    "UPDATABLE",
-    "UPDATE_FAILED",
-    "ImageCache",
-    "Listing",
-    "cache_entries",
-    "list_of",
-    "text_of",
-]
-
 UPDATABLE = frozenset({"Ready", "UpdateFailed"})
 """The states in which ECI takes an update (vendor documentation of UpdateImageCache)."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["IMAGE_MEDIA_TYPES"]
-
 IMAGE_MEDIA_TYPES = frozenset(
     {
         "application/vnd.docker.distribution.manifest.v1+json",

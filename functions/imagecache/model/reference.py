@@ -13,16 +13,6 @@ from functools import lru_cache
 from ..base.errors import InputError
 from ..base.reasons import Reason
 
-__all__ = [
-    "DEFAULT_TAG",
-    "DOCKER_HUB",
-    "ImageRef",
-    "check_host",
-    "check_repository",
-    "check_tag",
-    "parse_reference",
-]
-
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
 

@@ -15,8 +15,6 @@ from functools import lru_cache
 
 from .reference import DOCKER_HUB, check_host
 
-__all__ = ["enterprise_host", "personal_host", "registry_identity", "registry_region", "shared_host"]
-
 _REGION = r"(?P<region>[a-z]{2,}(?:-[a-z0-9]+)+)"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _SHARED = re.compile(rf"registry(?:-vpc|-internal)?\.{_REGION}\.aliyuncs\.com")

@@ -9,8 +9,6 @@ from typing import Any
 from .globs import glob_matches
 from .image_cache import ImageCache
 
-__all__ = ["ALL_CACHES", "CacheSelector", "read_selector"]
-
 
 @dataclass(frozen=True)
 class CacheSelector:

@@ -19,17 +19,6 @@ from datetime import datetime, timedelta, timezone
 
 from ..model.image_cache import ImageCache
 
-__all__ = [
-    "DIGESTS_TAG",
-    "NO_NOTES",
-    "PUSHED_TAG",
-    "Notes",
-    "had_digest",
-    "note_tags",
-    "promoted_at",
-    "remembers_digests",
-]
-
 DIGESTS_TAG = "imc-refresh-digests"
 PUSHED_TAG = "imc-refresh-pushed"
 

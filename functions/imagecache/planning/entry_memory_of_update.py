@@ -16,8 +16,6 @@ from ..policy.rules import Rules
 from .entry_memory import Notes
 from .plan import Decision
 
-__all__ = ["notes_of"]
-
 
 def notes_of(
     wanted: Sequence[Decision],

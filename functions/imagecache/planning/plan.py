@@ -19,8 +19,6 @@ from ..policy.rules import NO_RULES, Rule, Rules
 from .entry_memory import had_digest, promoted_at
 from .update_memory import LastUpdate, covering_update, last_update
 
-__all__ = ["Decision", "decide", "plan"]
-
 
 @dataclass(frozen=True)
 class Decision:

@@ -21,17 +21,6 @@ from ..model.image_cache import UPDATE_FAILED, ImageCache, cache_entries
 from ..policy.rules import NO_RULES, Rules
 from .entry_memory import DIGESTS_TAG, NO_NOTES, PUSHED_TAG, Notes, note_tags
 
-__all__ = [
-    "MEMORY_TAG",
-    "OWN_TAGS",
-    "LastUpdate",
-    "carries",
-    "covering_update",
-    "has_wanted_list",
-    "last_update",
-    "with_memory",
-]
-
 MEMORY_TAG = "imc-refresh"
 OWN_TAGS = frozenset({MEMORY_TAG, DIGESTS_TAG, PUSHED_TAG})
 """The keys of the ECI tags that this application writes."""

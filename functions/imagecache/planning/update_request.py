@@ -19,8 +19,6 @@ from ..model.image_cache import MOST_IMAGES, ImageCache
 from .entry_memory import NO_NOTES, Notes
 from .update_memory import MEMORY_TAG, MOST_TAGS, with_memory
 
-__all__ = ["MASK", "build_update", "client_token", "masked"]
-
 MASK = "***"
 _SMALLEST_GIB, _LARGEST_GIB = 20, 32768
 

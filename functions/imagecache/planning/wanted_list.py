@@ -14,8 +14,6 @@ from .entry_memory import had_digest, remembers_digests
 from .plan import Decision
 from .update_memory import MOST_TAGS, OWN_TAGS, last_update
 
-__all__ = ["AsksRegistries", "Current", "parameters_of", "wanted_now", "what_is_newer"]
-
 
 class Current(NamedTuple):
     """What is wanted of a cache now.

@@ -11,8 +11,6 @@ from ..model.reference import ImageRef, parse_reference
 from ..model.registry_identity import registry_identity
 from .rules import Rules
 
-__all__ = ["Entry", "entries_of"]
-
 
 class Entry(NamedTuple):
     """One entry of an image list that is a reference.

@@ -18,8 +18,6 @@ from ..model.registry_identity import registry_identity
 from ..model.selector import ALL_CACHES, CacheSelector
 from .tag_policy import EXACT, Policy
 
-__all__ = ["NO_RULES", "RepositoryGlob", "Rule", "Rules", "read_repository_glob", "update_parameters"]
-
 
 @dataclass(frozen=True)
 class RepositoryGlob:

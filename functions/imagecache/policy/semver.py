@@ -11,8 +11,6 @@ from typing import Any
 
 from semantic_version import NpmSpec, Version
 
-__all__ = ["check_range", "version_rank"]
-
 _PART = r"(?:0|[1-9][0-9]*)"
 _VERSION = re.compile(
     rf"v?(?P<numbers>{_PART}(?:\.{_PART}){{0,2}})(?:-(?P<suffix>[0-9A-Za-z._-]+))?", re.ASCII

@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["EXACT", "KEY_GROUP", "Policy", "Rank", "newest_first"]
-
 KEY_GROUP = "key"
 """The group of a policy's pattern that holds what is compared."""
 

@@ -17,8 +17,6 @@ from .list_entries import Entry, entries_of
 from .rules import Rule, Rules
 from .tag_policy import newest_first
 
-__all__ = ["Slots", "bring_up_to_date", "governed", "place", "promote"]
-
 _SHRINK_FIRST = (False, True)
 """Whether slots grow that are filled now: what the others leave is room for these, in a list of any order."""
 

@@ -13,8 +13,6 @@ from ..base.reasons import Reason, Result
 from ..model.change import Item, Notice
 from .sources import Delivery, cloudevents, read_source
 
-__all__ = ["read_event_bus"]
-
 _HARBOR, _HARBOR_PUSH = "harbor", "harbor.artifact.pushed"
 
 

@@ -14,8 +14,6 @@ from ..base.json_schema import validate
 from ..base.reasons import Reason, Result
 from ..engine.records import RETRIED, Outcome, answer_document
 
-__all__ = ["HttpRequest", "http_answer", "is_http_event", "read_http_event"]
-
 _STATUS_OF_REJECTION = {
     Reason.UNAUTHORIZED: 401,
     Reason.NO_TOKEN_CONFIGURED: 401,

@@ -37,8 +37,6 @@ from ..engine.warm import Warm
 from ..model.change import Item, Notice
 from ..policy.rules import NO_RULES, Rules
 
-__all__ = ["Invocation", "event_answer", "run", "run_follow"]
-
 _MOST_NAMED = 10
 
 _logger = logging.getLogger(__name__)

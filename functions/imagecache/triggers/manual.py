@@ -14,8 +14,6 @@ from ..model.registry_identity import registry_identity
 from ..model.selector import CacheSelector, read_selector
 from .invocation import Invocation
 
-__all__ = ["read_manual"]
-
 
 def read_manual(document: Any, invocation: Invocation) -> list[Item]:
     """The change that a manual request asks for.

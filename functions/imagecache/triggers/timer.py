@@ -16,8 +16,6 @@ from ..model.image_cache import UPDATE_FAILED
 from ..model.selector import CacheSelector, read_selector
 from .invocation import Invocation
 
-__all__ = ["read_timer"]
-
 SOURCE = "timer"
 
 

@@ -16,8 +16,6 @@ from .http import HttpRequest
 from .invocation import Invocation
 from .sources import WEBHOOK_SOURCES, Access, Delivery, read_source, source_in_path
 
-__all__ = ["check_signature", "check_token", "read_webhook"]
-
 _SIGNATURE = "X-Hub-Signature-256"
 _BEARER = "bearer "
 

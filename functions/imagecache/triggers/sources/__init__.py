@@ -14,8 +14,6 @@ from typing import Any
 from ...model.change import Item
 from .delivery import Delivery
 
-__all__ = ["WEBHOOK_SOURCES", "Access", "Delivery", "read_source", "source_in_path"]
-
 _PREFIX = "/webhooks/"
 
 

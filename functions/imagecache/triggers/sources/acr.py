@@ -18,8 +18,6 @@ from ...model.registry_identity import registry_identity, registry_region, share
 from .delivery import Delivery
 from .push import image_push
 
-__all__ = ["read"]
-
 SOURCE = "acr"
 
 

@@ -12,8 +12,6 @@ from .delivery import Delivery
 from .hosts import registry_host
 from .push import ignored, image_push
 
-__all__ = ["read"]
-
 SOURCE = "azure"
 
 

@@ -18,8 +18,6 @@ from ...model.registry_identity import enterprise_host, personal_host
 from .delivery import Delivery
 from .push import image_push
 
-__all__ = ["SOURCE", "read"]
-
 SOURCE = "acs.cr"
 
 _PUSH_TYPES = frozenset({"cr:Artifact:PushCompleted", "cr:Artifact:BuildCompleted"})

@@ -18,8 +18,6 @@ from ...model.media_types import IMAGE_MEDIA_TYPES
 from .delivery import Delivery
 from .push import image_push
 
-__all__ = ["read"]
-
 SOURCE = "distribution"
 
 

@@ -15,8 +15,6 @@ from .delivery import Delivery
 from .push import image_push, push_id
 from .unix_time import rfc3339
 
-__all__ = ["read"]
-
 SOURCE = "dockerhub"
 
 

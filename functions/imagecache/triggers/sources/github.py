@@ -19,8 +19,6 @@ from .delivery import Delivery
 from .hosts import split_host
 from .push import ignored, image_push, push_id
 
-__all__ = ["read"]
-
 SOURCE = "github"
 
 _HOST = "ghcr.io"

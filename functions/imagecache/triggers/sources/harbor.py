@@ -17,8 +17,6 @@ from .hosts import registry_host, split_host
 from .push import ignored, image_push, push_id
 from .unix_time import rfc3339
 
-__all__ = ["read"]
-
 SOURCE = "harbor"
 
 _MEMBER = {"PUSH_ARTIFACT": "event_data", "harbor.artifact.pushed": "data"}

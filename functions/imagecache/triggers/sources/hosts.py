@@ -8,8 +8,6 @@ from ...base.errors import InputError
 from ...base.reasons import Reason
 from .delivery import Delivery
 
-__all__ = ["registry_host", "split_host"]
-
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
 

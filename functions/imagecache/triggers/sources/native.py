@@ -13,8 +13,6 @@ from ...model.reference import parse_reference
 from .delivery import Delivery
 from .push import image_push
 
-__all__ = ["read"]
-
 SOURCE = "native"
 
 

@@ -13,8 +13,6 @@ from ...model.reference import check_digest, check_repository, check_tag
 from ...model.registry_identity import registry_identity
 from .delivery import Delivery
 
-__all__ = ["ignored", "image_push", "push_id"]
-
 _ATTACHED = re.compile(r"sha256-.*|.*\.(?:sig|att|sbom)", re.DOTALL)
 _ZONE = re.compile(r".*(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
 

@@ -16,8 +16,6 @@ from .delivery import Delivery
 from .hosts import registry_host, split_host
 from .push import ignored, image_push, push_id
 
-__all__ = ["read"]
-
 SOURCE = "quay"
 
 _TAGS = "updated_tags"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-__all__ = ["rfc3339"]
-
 
 def rfc3339(seconds: float | None) -> str | None:
     """Write a Unix time as RFC 3339 with exactly the digits that it has, so that none is taken for known.

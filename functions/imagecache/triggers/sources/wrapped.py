@@ -28,8 +28,6 @@ from ...model.reference import check_host
 from . import WEBHOOK_SOURCES, read_source, source_in_path
 from .delivery import Delivery
 
-__all__ = ["read", "wrapped_source"]
-
 _HTTP_EVENT = "eventbridge:Events:HTTPEvent"
 _SOURCE_PREFIX, _TYPE_PREFIX = "imc-refresh.", "imc-refresh:"
 
