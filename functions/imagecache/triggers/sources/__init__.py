@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from ...model.change import Item
-from .delivery import Delivery
+from .delivery import Delivery as Delivery
 
 _PREFIX = "/webhooks/"
 
