@@ -178,9 +178,18 @@ def test_there_is_something_to_check() -> None:
     assert {path.parent.name for path in PURE_MODULES} == set(PURE_ROOMS)
 
 
-@pytest.mark.parametrize("room", sorted(path.name for path in LIBRARY.iterdir() if path.is_dir()))
-def test_a_room_says_what_it_is_for_and_what_it_must_not_know(room: str) -> None:
-    text = ast.get_docstring(parsed(LIBRARY / room / "__init__.py")) or ""
+@pytest.mark.parametrize(
+    "room",
+    [
+        path
+        for parent in (LIBRARY, ROOT / "local")
+        for path in sorted(parent.iterdir())
+        if path.is_dir() and path.name != "__pycache__"
+    ],
+    ids=lambda path: f"{path.parent.name}.{path.name}",
+)
+def test_a_room_says_what_it_is_for_and_what_it_must_not_know(room: Path) -> None:
+    text = ast.get_docstring(parsed(room / "__init__.py")) or ""
     assert len(text) > 60
     assert "not" in text.split()
 
