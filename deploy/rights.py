@@ -47,14 +47,17 @@ _ECI = (
     Right("eci:DescribeImageCaches", "acs:eci:*:{account}:imagecache/*"),
     Right("eci:UpdateImageCache", "acs:eci:*:{account}:imagecache/*"),
 )
+# What the look that finds a cache Ready learnt is written into a tag of the cache.
+_REMEMBER = (Right("eci:TagResources", "acs:eci:*:{account}:imagecache/*"),)
 # A follow task; with and without a version or alias behind the function's name.
 _FOLLOW = (
     Right("fc:InvokeFunction", "acs:fc:{region}:{account}:functions/{prefix}-on-follow"),
     Right("fc:InvokeFunction", "acs:fc:{region}:{account}:functions/{prefix}-on-follow/*"),
 )
-_CALLS: Mapping[str, tuple[Right, ...]] = dict.fromkeys(
-    ("on_push", "on_webhook", "on_manual", "on_timer", "on_follow"), _ECI + _FOLLOW
-)
+_CALLS: Mapping[str, tuple[Right, ...]] = {
+    **dict.fromkeys(("on_push", "on_webhook", "on_manual", "on_timer"), _ECI + _FOLLOW),
+    "on_follow": _ECI + _REMEMBER + _FOLLOW,
+}
 
 # Reading registries: every function plans or applies, so a rule may have any of them do it. Container
 # Registry is not among the local servers, which is why these are not held against calls.

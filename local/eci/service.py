@@ -20,6 +20,7 @@ from .errors import ApiError, invalid, missing
 from .parameters import decode
 from .requests import read_describe, read_update
 from .signature import NONCE_MEMORY_SECONDS, authenticate
+from .tagging import read_tagging, tagged
 
 __all__ = ["VERSION", "Answer", "Service"]
 
@@ -153,6 +154,9 @@ class Service:
             return {"RequestId": request_id, **self._describe(parameters, principal)}
         if parameters["Action"] == "UpdateImageCache":
             return {"RequestId": self._update(parameters, principal, request_id)}
+        if parameters["Action"] == "TagResources" and store.load_settings(self.connection).tag_resources:
+            self._tag(parameters, principal)
+            return {"RequestId": request_id}
         raise ApiError("InvalidAction.NotFound")
 
     def _require(self, principal: str | None, action: str, region_id: str, image_cache: str) -> None:
@@ -199,6 +203,18 @@ class Service:
         if token is not None:
             store.remember_answer(self.connection, token, request.fingerprint, request_id, now)
         return request_id
+
+    def _tag(self, parameters: Mapping[str, str], principal: str | None) -> None:
+        request, now = read_tagging(parameters), self.clock()
+        caches = []
+        for image_cache_id in request.image_cache_ids:
+            self._require(principal, "TagResources", request.region_id, image_cache_id)
+            cache = store.load_cache(self.connection, image_cache_id)
+            if cache is None or cache.region_id != request.region_id:
+                raise ApiError("InvalidParameter.NotFound")
+            caches.append(tagged(machine.observe(cache, now), request.tags))
+        for cache in caches:
+            store.save_cache(self.connection, cache)
 
 
 def _refusal(error: ApiError, request_id: str, host: str) -> dict[str, Any]:

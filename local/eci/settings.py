@@ -29,6 +29,7 @@ class Settings:
         tags_mode: whether tags sent are added to the old ones, or are the new ones.
         omitted_mode: whether a parameter that is left out keeps its value, or gets its default again.
         no_need_update: whether an update that sends the list that the cache has is refused as NoNeedUpdate.
+        tag_resources: whether TagResources is served; if not, it is refused as an action that is not known.
         largest_limit: the largest Limit that DescribeImageCaches takes.
     """
 
@@ -39,6 +40,7 @@ class Settings:
     tags_mode: str = "merge"
     omitted_mode: str = "keep"
     no_need_update: bool = False
+    tag_resources: bool = True
     largest_limit: int = 50
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:

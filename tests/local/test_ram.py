@@ -157,6 +157,18 @@ def test_a_deny_protects_one_cache(cloud: Cloud) -> None:
     assert code(update(cloud.eci_url, key, "imc-kept")) == (403, "NoPermission")
 
 
+def test_tags_are_set_by_who_may(cloud: Cloud) -> None:
+    asked = {"ResourceType": "ImageCache", "ResourceId.1": "imc-kept", "Tag.1.Key": "k", "Tag.1.Value": "v"}
+    answers = [
+        code(ask(cloud.eci_url, key_of(cloud, name), "TagResources", **asked)) for name in (READER, WRITER)
+    ]
+    assert answers == [(403, "NoPermission"), (200, None)]
+    resource = f"acs:eci:{REGION}:{ACCOUNT}:imagecache/imc-kept"
+    assert last_calls(cloud, WRITER)[-1] == Call(
+        WRITER, "Ofwriter", "eci:TagResources", resource, allowed=True
+    )
+
+
 def test_a_refusal_comes_before_the_cache_is_looked_for(cloud: Cloud) -> None:
     assert code(update(cloud.eci_url, key_of(cloud, READER), "imc-none")) == (403, "NoPermission")
     assert code(update(cloud.eci_url, key_of(cloud, WRITER), "imc-none")) == (
