@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+from imagecache.base.deadline import Deadline
 from imagecache.base.errors import DoorError, InputError
 from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
 from imagecache.clients.eci_gateway import Accepted
@@ -18,6 +19,7 @@ from imagecache.config.settings import Settings
 from imagecache.engine.engine import Engine
 from imagecache.engine.records import Outcome, Recorder
 from imagecache.engine.warm import Warm
+from imagecache.engine.work import Work
 from imagecache.model.change import Item, Notice
 from imagecache.model.image_cache import ImageCache
 from imagecache.triggers.event_bus import read_event_bus
@@ -37,7 +39,8 @@ ARRIVED = datetime(2026, 3, 2, 2, 20, tzinfo=timezone.utc)
 """Always the same, so that a case is answered alike whenever it is played."""
 
 _ENVIRONMENT = {"IMC_REGIONS": REGION, "IMC_WEBHOOK_TOKENS": TOKEN, "FC_REGION": REGION}
-_SETTINGS = Settings(regions=(REGION,), most_per_run=10_000)
+_SETTINGS = Settings(regions=(REGION,), most_per_run=10_000, concurrency=1)
+_SECONDS = 60.0
 
 
 @dataclass
@@ -80,6 +83,9 @@ class _Gateway:
         self._answer.updates[request["ImageCacheId"]] = list(request["Image"])
         return Accepted("request", 1)
 
+    def tag_image_cache(self, _: str, image_cache_id: str, key: str, value: str) -> None:
+        raise AssertionError(f"{image_cache_id}: without follow tasks nothing is learnt, {key}={value}")
+
 
 @cache
 def _described() -> tuple[ImageCache, ...]:
@@ -103,7 +109,7 @@ def _by_id() -> Mapping[str, ImageCache]:
 @cache
 def _warm() -> Warm:
     # All cases arrive at one time, so they share the listing and its index.
-    return Warm()
+    return Warm(clock=lambda: ARRIVED)
 
 
 @cache
@@ -127,8 +133,8 @@ def play(case: Case) -> Answer:
     try:
         items = _read(case)
         clients = FakeClients(_Gateway(answer))
-        engine = Engine(_SETTINGS, clients, recorder, ARRIVED, _warm())
-        engine.process(items)
+        work = Work(_SETTINGS, clients, Deadline(_SECONDS), "fuzz", _warm())
+        Engine(work, recorder).process(items)
         if case.door == "on_webhook":
             answer.status = http_answer(recorder.outcomes)["statusCode"]
         else:

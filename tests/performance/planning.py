@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from statistics import median
 from typing import Any
 
+from imagecache.base.timestamps import Moment
 from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache, Listing
 from imagecache.planning.plan import plan
@@ -50,12 +51,12 @@ def _measure(number: int) -> dict[str, float]:
     caches = tuple(_cache(index, chance) for index in range(number))
     now = datetime.now(timezone.utc)
     push = PushEvent("bench", "event", HOST, "team/service-1", "v1.9.0", pushed_at=now)
-    kept = Listing(REGION, caches, now)
-    decisions = plan([kept], push, SKEW, RULES)
+    kept, at = Listing(REGION, caches, now), Moment(now, SKEW)
+    decisions = plan([kept], push, at, RULES)
     return {
-        "kept_ms": median(_times(lambda: plan([kept], push, SKEW, RULES), ROUNDS)),
+        "kept_ms": median(_times(lambda: plan([kept], push, at, RULES), ROUNDS)),
         "fresh_ms": median(
-            _times(lambda: plan([Listing(REGION, caches, now)], push, SKEW, RULES), FRESH_ROUNDS)
+            _times(lambda: plan([Listing(REGION, caches, now)], push, at, RULES), FRESH_ROUNDS)
         ),
         "matched": len([decision for decision in decisions if decision.cache is not None]),
     }

@@ -12,6 +12,7 @@ from functools import partial
 from statistics import median, quantiles
 from typing import Any
 
+from imagecache.base.deadline import Deadline
 from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
 from imagecache.base.json_schema import schema_folder
 from imagecache.clients.eci_gateway import Accepted
@@ -19,6 +20,7 @@ from imagecache.config.settings import Settings
 from imagecache.engine.engine import Engine
 from imagecache.engine.records import Recorder
 from imagecache.engine.warm import Warm
+from imagecache.engine.work import Work
 from imagecache.model.image_cache import ImageCache
 from imagecache.triggers.event_bus import read_event_bus
 from imagecache.triggers.sources import Delivery
@@ -48,6 +50,9 @@ class _InMemoryGateway:
 
     def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
         return Accepted("request", 1)
+
+    def tag_image_cache(self, region_id: str, image_cache_id: str, key: str, value: str) -> None:
+        return None
 
 
 def described_caches(caches: int = CACHES, images: int = IMAGES) -> list[dict[str, Any]]:
@@ -103,7 +108,8 @@ def measure() -> dict[str, dict[str, float]]:
         recorder = Recorder("on_push", "bench")
         document = read_json(event, limit=MAX_EVENT_BYTES, what="event")
         items = read_event_bus(document, Delivery(arrived, "bench"))
-        Engine(settings, clients, recorder, arrived, warm).process(items)
+        work = Work(settings, clients, Deadline(60), "bench", warm)
+        Engine(work, recorder).process(items)
 
     def theirs(event: bytes) -> None:
         naive.handle(event, schema, raw)

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 ROOMS = sorted(path.name for path in (ROOT / "functions" / "imagecache").iterdir() if path.is_dir())
+PACKAGES = sorted(path.parent.name for path in (ROOT / "local").glob("*/__init__.py"))
 TERMS = re.findall(r"`([^`\n]+)`", PAGE)
 PATHS = sorted({term for term in TERMS if "/" in term or term.endswith((".md", ".yml", ".py"))})
 NAMED = re.findall(r"`([^`\n]+\.py)`: ((?:`\w+`(?:, (?=`\w+`))?)+)(?!: )", PAGE)
@@ -44,7 +45,9 @@ def test_every_room_is_in_the_figure(room: str) -> None:
     assert re.search(rf"\b{room}\b", figure)
 
 
-@pytest.mark.parametrize("name", sorted({term for term in TERMS if re.fullmatch(r"\w+", term)} - set(ROOMS)))
+@pytest.mark.parametrize(
+    "name", sorted({term for term in TERMS if re.fullmatch(r"\w+", term)} - set(ROOMS + PACKAGES))
+)
 def test_a_name_without_a_path_is_one_of_the_library(name: str) -> None:
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "functions").rglob("*.py")]
     form = re.compile(rf"^(?: *(?:def|class) )?{name}\b(?:\(|:| = )", re.MULTILINE)

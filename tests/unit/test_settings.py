@@ -38,10 +38,12 @@ def test_the_region_of_the_function_is_enough() -> None:
             endpoint="https://.cn-hangzhou.fc.aliyuncs.com",
             base_seconds=30,
             max_seconds=900,
+            backoff_seconds=300,
             give_up_seconds=21600,
             rebuilds=3,
         ),
         clock_skew_seconds=2,
+        concurrency=8,
         dry_run=False,
         log_level="INFO",
     )
@@ -56,6 +58,7 @@ def test_every_setting_is_read() -> None:
         "IMC_FC_ENDPOINT": "https://{account}.{region}-internal.fc.aliyuncs.com/",
         "IMC_FOLLOW_BASE_SECONDS": "60",
         "IMC_FOLLOW_MAX_SECONDS": "600",
+        "IMC_FOLLOW_BACKOFF_SECONDS": "120",
         "IMC_FOLLOW_GIVE_UP_SECONDS": "7200",
         "IMC_FOLLOW_REBUILDS": "5",
         "IMC_CLOCK_SKEW_SECONDS": "10",
@@ -65,6 +68,7 @@ def test_every_setting_is_read() -> None:
         "IMC_CR_ENDPOINT": "https://cr-vpc.{region}.aliyuncs.com/",
         "IMC_MAX_UPDATES_PER_RUN": "7",
         "IMC_MAX_UPDATES_PER_HOUR": "70",
+        "IMC_CONCURRENCY": "4",
         "IMC_DRY_RUN": "true",
         "IMC_LOG_LEVEL": "debug",
     }
@@ -91,10 +95,12 @@ def test_every_setting_is_read() -> None:
             endpoint="https://1234567890123456.cn-beijing-internal.fc.aliyuncs.com",
             base_seconds=60,
             max_seconds=600,
+            backoff_seconds=120,
             give_up_seconds=7200,
             rebuilds=5,
         ),
         clock_skew_seconds=10,
+        concurrency=4,
         dry_run=True,
         log_level="DEBUG",
     )
@@ -386,7 +392,7 @@ def test_what_is_no_whole_number_in_the_range_is_a_problem_that_tells_the_range(
 @pytest.mark.parametrize(("name", "bounds"), NUMBERS.items(), ids=NUMBERS)
 def test_a_range_ends_where_it_says(name: str, bounds: tuple[int, int]) -> None:
     # The longest delay goes with the first, which may not be more.
-    others = {"FC_REGION": "r", "IMC_FOLLOW_BASE_SECONDS": "1", "IMC_FOLLOW_MAX_SECONDS": "3600"}
+    others = {"FC_REGION": "r", "IMC_FOLLOW_BASE_SECONDS": "1", "IMC_FOLLOW_MAX_SECONDS": "3599"}
     smallest, largest = bounds
     assert read_settings({**others, name: str(smallest)}) != read_settings({**others, name: str(largest)})
     for outside in (smallest - 1, largest + 1):
