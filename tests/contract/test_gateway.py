@@ -1,9 +1,10 @@
-"""The gateway's three calls: pages, odd pages, attempts and their token, and the deadline."""
+"""The gateway's calls: pages, odd pages, attempts and their token, and the deadline."""
 
 from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -48,6 +49,8 @@ def update(cache_id: str, **others: Any) -> dict[str, Any]:
 def perform(gateway: Any, action: str, cache_id: str) -> Any:
     if action == "UpdateImageCache":
         return gateway.update_image_cache(update(cache_id))
+    if action == "TagResources":
+        return gateway.tag_image_cache(REGION, cache_id, "memory", "new")
     return gateway.describe_image_cache(REGION, cache_id)
 
 
@@ -95,6 +98,28 @@ def test_an_accepted_update_tells_its_request_id(eci: Any, gateway: Any) -> None
     (history,) = eci.control.history()
     assert accepted == Accepted(history["request_id"], 1)
     assert (history["kind"], history["client_token"]) == ("rebuild", "token-1")
+
+
+@pytest.mark.parametrize("status", ["Ready", "Updating", "UpdateFailed"])
+def test_one_tag_is_set_and_all_else_stays(eci: Any, gateway: Any, status: str) -> None:
+    cache_id = eci.cache(tags={"team": "shop", "memory": "old"}, status=status)
+    before = gateway.describe_image_cache(REGION, cache_id)
+    gateway.tag_image_cache(REGION, cache_id, "memory", "a+b & c=%2F")
+    after = gateway.describe_image_cache(REGION, cache_id)
+    assert after == replace(before, tags=(("team", "shop"), ("memory", "a+b & c=%2F")))
+    assert eci.control.history() == []
+
+
+def test_a_server_that_does_not_know_tags_is_a_permanent_refusal_after_one_call(
+    eci: Any, gateway: Any
+) -> None:
+    cache_id = eci.cache(tags={"memory": "old"})
+    eci.control.settings(tag_resources=False)
+    with pytest.raises(PermanentError) as raised:
+        gateway.tag_image_cache(REGION, cache_id, "memory", "new")
+    assert (raised.value.code, raised.value.calls) == ("InvalidAction.NotFound", 1)
+    assert len(eci.calls("TagResources")) == 1
+    assert gateway.describe_image_cache(REGION, cache_id).tags == (("memory", "old"),)
 
 
 def test_all_pages_are_read_and_each_asks_with_the_token_of_the_one_before(eci: Any, gateway: Any) -> None:
@@ -226,7 +251,7 @@ def test_the_table_of_attempts_has_every_class_that_a_call_can_end_in() -> None:
 
 
 @pytest.mark.parametrize(("code", "error"), ERRORS, ids=[code for code, _ in ERRORS])
-@pytest.mark.parametrize("action", ["DescribeImageCaches", "UpdateImageCache"])
+@pytest.mark.parametrize("action", ["DescribeImageCaches", "UpdateImageCache", "TagResources"])
 def test_a_call_is_made_as_often_as_its_class_of_error_says(
     eci: Any, gateway: Any, action: str, code: str, error: Any
 ) -> None:
@@ -308,7 +333,7 @@ def test_no_other_page_is_asked_for_when_the_time_is_over(
     assert len(server.received) == 3
 
 
-@pytest.mark.parametrize("action", ["DescribeImageCaches", "UpdateImageCache"])
+@pytest.mark.parametrize("action", ["DescribeImageCaches", "UpdateImageCache", "TagResources"])
 def test_a_slow_answer_is_waited_for_as_long_as_the_time_lasts(
     eci: Any, new_gateway: Any, credentials: Any, time_left: Any, action: str
 ) -> None:

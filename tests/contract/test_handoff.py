@@ -35,7 +35,13 @@ from fc2.auth import Auth
 from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
 from imagecache.base.errors import HandOffError
-from imagecache.clients.function_compute import MOST_PAYLOAD_BYTES, FcTaskStore, TaskConnections
+from imagecache.clients.function_compute import (
+    KNOWN_ID,
+    MOST_PAYLOAD_BYTES,
+    FcTaskStore,
+    TaskConnections,
+)
+from imagecache.clients.task_store import Stored
 from local.eci.control import EciControl
 from local.eci.server import serve_eci
 from local.permissions.credentials import CredentialStore
@@ -231,11 +237,44 @@ def test_a_lasting_key_sends_no_token_header(fc: Recorded, new_store: NewStore) 
     assert "None" not in str(dict(request.headers))
 
 
-@pytest.mark.parametrize("status", [202, 409], ids=["accepted", "known already"])
-def test_stored_is_what_is_accepted_or_known_already(fc: Recorded, new_store: NewStore, status: int) -> None:
-    fc.answers = [status]
-    new_store().store(PAYLOAD, task_id="imc-1", delay_seconds=30)
+def conflict(document: Any) -> bytes:
+    """An answer 409 with a JSON body; the connection is closed after it."""
+    body = json.dumps(document).encode()
+    return b"HTTP/1.1 409 Conflict\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+
+
+KNOWN = conflict({"Code": KNOWN_ID, "Message": "the task is known"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "stored"),
+    [
+        pytest.param(202, Stored.NOW, id="accepted"),
+        pytest.param(KNOWN, Stored.BEFORE, id="known already"),
+        pytest.param(conflict({"ErrorCode": KNOWN_ID}), Stored.BEFORE, id="known, with the other key"),
+        pytest.param(conflict({"Code": "ConcurrentUpdateError"}), Stored.REFUSED, id="another conflict"),
+        pytest.param(conflict([]), Stored.REFUSED, id="a conflict without a code"),
+        pytest.param(409, Stored.REFUSED, id="a conflict that says other things"),
+        pytest.param(b"HTTP/1.1 409 \r\nconnection: close\r\n\r\n", Stored.REFUSED, id="an empty conflict"),
+        pytest.param(
+            conflict("x" * 5000 + KNOWN_ID), Stored.REFUSED, id="a page that is longer than any answer"
+        ),
+    ],
+)
+def test_only_a_conflict_with_the_code_of_a_known_task_says_that_it_is_stored_before(
+    fc: Recorded, new_store: NewStore, answer: Any, stored: Stored
+) -> None:
+    fc.answers = [answer]
+    assert new_store().store(PAYLOAD, task_id="imc-1", delay_seconds=30) is stored
     assert len(fc.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404])
+def test_the_code_of_a_known_task_counts_with_a_conflict_alone(
+    fc: Recorded, new_store: NewStore, status: int
+) -> None:
+    fc.answers = [KNOWN.replace(b"409 Conflict", b"%d Other" % status)]
+    assert str(status) in str(refusal(new_store()))
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 307, 400, 401, 403, 404, 412, 413])
@@ -272,8 +311,8 @@ def test_a_fault_that_passes_does_no_harm(fc: Recorded, new_store: NewStore, fau
 def test_a_task_that_was_stored_before_the_connection_broke_is_found_stored(
     fc: Recorded, new_store: NewStore
 ) -> None:
-    fc.answers = ["reset", 409]
-    new_store().store(PAYLOAD, task_id="imc-1", delay_seconds=30)
+    fc.answers = ["reset", KNOWN]
+    assert new_store().store(PAYLOAD, task_id="imc-1", delay_seconds=30) is Stored.BEFORE
     assert len(fc.requests) == 2
 
 
@@ -464,7 +503,8 @@ def chain(error: BaseException | None) -> Iterator[str]:
 
 SECRET_PATHS: dict[str, int | bytes | str] = {
     "stored": 202,
-    "known already": 409,
+    "known already": KNOWN,
+    "another conflict": 409,
     "forbidden": 403,
     "server fault": 500,
     "reset": "reset",

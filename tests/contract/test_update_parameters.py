@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from imagecache.model.change import PushEvent
-from imagecache.planning.update_request import build_update
+from tests.support.remembered import update_request
 
 REGION = "cn-hangzhou"
 NOW = datetime(2026, 3, 2, 2, 15, 30, tzinfo=timezone.utc)
@@ -135,7 +135,7 @@ def test_a_configured_parameter_takes_the_place_of_what_the_description_says(
 ) -> None:
     cache_id = eci.cache("nginx:1", **SEEDED)
     cache = gateway.describe_image_cache(REGION, cache_id)
-    request = build_update(cache, cache.images, [PUSH], began=NOW, extra=given)
+    request = update_request(cache, cache.images, [PUSH], began=NOW, extra=given)
     Draft202012Validator(UPDATE_SCHEMA).validate(request)
 
     gateway.update_image_cache(request)
@@ -202,7 +202,7 @@ def test_what_a_cache_is_described_as_survives_its_update(
     cache_id = eci.cache("nginx:1", "redis:7", **SEEDED)
     cache = gateway.describe_image_cache(REGION, cache_id)
 
-    gateway.update_image_cache(build_update(cache, ("nginx:2", "redis:7"), [PUSH], began=NOW))
+    gateway.update_image_cache(update_request(cache, ("nginx:2", "redis:7"), [PUSH], began=NOW))
 
     after = eci.control.cache(cache_id)
     assert after["images"] == ["nginx:2", "redis:7"]
@@ -240,7 +240,7 @@ def test_a_cache_of_which_nothing_is_described_stays_so(
     cache_id = eci.cache("nginx:1", image_cache_name="web")
     cache = gateway.describe_image_cache(REGION, cache_id)
 
-    gateway.update_image_cache(build_update(cache, cache.images, [PUSH], began=NOW))
+    gateway.update_image_cache(update_request(cache, cache.images, [PUSH], began=NOW))
 
     after = eci.control.cache(cache_id)
     assert set(after["tags"]) <= {"imc-refresh"}

@@ -330,8 +330,13 @@ class Doors:
         return Told(records, answer.get("statusCode"), error, told, _plan(answer))
 
     def _log(self) -> list[str]:
-        # The server has a thread of its own, and its log lines are no part of the function's.
-        ours = [record for record in self.caplog.records if record.thread == get_ident()]
+        # The server has a thread of its own, and its log lines are no part of the function's; the function
+        # updates caches side by side in threads that are named after them.
+        ours = [
+            record
+            for record in self.caplog.records
+            if record.thread == get_ident() or str(record.threadName).startswith("cache_")
+        ]
         return [self.caplog.handler.format(record) for record in ours]
 
 

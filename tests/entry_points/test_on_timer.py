@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.planning.update_memory import MEMORY_TAG, UpdateMemory, memory_value
 
 REPAIRED = ("refreshed", "SWEEP_REPAIR")
 REFRESHED = ("refreshed", "REFRESH_SCHEDULED")
@@ -92,14 +94,38 @@ def test_a_cache_that_was_repaired_is_not_repaired_again(deployed: Any, doors: A
     assert doors.timer(triggerTime="2026-03-02T03:00:00Z").results == [NOTHING_TO_REPAIR]
 
 
-def test_a_repair_that_fails_again_is_repaired_at_the_next_tick(deployed: Any, doors: Any) -> None:
+@pytest.mark.parametrize(
+    ("failures", "minutes", "made"),
+    [
+        (0, 0, True),
+        (1, 4, False),
+        (1, 6, True),
+        (2, 19, False),
+        (2, 21, True),
+        (4, 200, False),
+        (4, 250, True),
+    ],
+)
+def test_a_cache_that_fails_again_and_again_is_repaired_at_its_place(
+    deployed: Any, doors: Any, failures: int, minutes: int, made: bool
+) -> None:
+    began = datetime.now(timezone.utc) - timedelta(minutes=minutes)
+    memory = memory_value(UpdateMemory(began, failures=failures))
+    cache_id = deployed.cache("redis:7", status="UpdateFailed", tags={MEMORY_TAG: memory})
+    told = doors.timer()
+    assert told.results == [REPAIRED if made else ("failed", "BACKING_OFF")]
+    assert isinstance(told.error, RetryableDoorError) is not made
+    assert [update["image_cache_id"] for update in deployed.control.history()] == [cache_id] * made
+
+
+def test_a_repair_that_failed_a_moment_ago_is_not_made_again(deployed: Any, doors: Any) -> None:
     deployed.control.settings(rebuild_seconds=0)
     deployed.control.inject("update_fails")
     cache_id = deployed.cache("redis:7", status="UpdateFailed")
-    for hour in (2, 3):
-        assert doors.timer(triggerTime=f"2026-03-02T0{hour}:00:00Z").results == [REPAIRED]
-    deployed.control.wait_for(cache_id, "Ready")
-    assert [update["status"] for update in deployed.control.history(cache_id)] == ["UpdateFailed", "Ready"]
+    assert doors.timer().results == [REPAIRED]
+    told = doors.timer(triggerTime="2026-03-02T03:00:00Z")
+    assert told.results == [("failed", "BACKING_OFF")]
+    assert len(deployed.control.history(cache_id)) == 1
 
 
 def test_a_refresh_rebuilds_the_selected_caches_lists(deployed: Any, doors: Any) -> None:
