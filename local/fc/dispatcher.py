@@ -45,7 +45,8 @@ class RetryPolicy:
         first_pause_seconds: before the second attempt; each further pause is twice as long.
         longest_pause_seconds: where the doubling ends.
         max_age_seconds: an event this old is given up, whatever it waits for; None as for retries.
-        time_factor: how many seconds of pauses, delays and ages pass in one second.
+        time_factor: how many seconds of pauses and ages pass in one second. Delays pass as they are: functions
+            see by their own clock whether the time of a delayed event has come.
     """
 
     retries: int | None = None
@@ -131,7 +132,7 @@ class Dispatcher:
                 request_id=request_id,
                 task_id=task_id if self._config(function).task_mode else None,
                 accepted_at=now,
-                due_at=now + delay_seconds / self._policy.time_factor,
+                due_at=now + delay_seconds,
             )
         )
         self._wake()

@@ -108,6 +108,7 @@ def running_world(folder: Path, **parameters: str) -> Iterator[World]:
             parameters={
                 "FollowBaseSeconds": "1",
                 "FollowMaxSeconds": "2",
+                "FollowBackoffSeconds": "1",
                 "ClockSkewSeconds": "0",
                 "RefreshPayload": '{"action":"refresh","caches":{"names":["timed-*"]}}',
                 **parameters,

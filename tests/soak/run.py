@@ -80,8 +80,15 @@ def play(story: Story, seed: int, state: Path, say: Callable[[str], None]) -> Ru
     """
     config = CloudConfig(
         state,
-        # One clock here: no skew between the registries' and the functions'.
-        parameters={"Regions": ",".join(REGIONS), "ClockSkewSeconds": "0"},
+        parameters={
+            "Regions": ",".join(REGIONS),
+            # One clock here: no skew between the registries' and the functions'.
+            "ClockSkewSeconds": "0",
+            # As builds and pauses are shortened, so is what follow tasks wait for.
+            "FollowBaseSeconds": "1",
+            "FollowMaxSeconds": "15",
+            "FollowBackoffSeconds": "1",
+        },
         max_instances=INSTANCES,
         retry=RetryPolicy(time_factor=TIME_FACTOR),
     )

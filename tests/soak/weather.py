@@ -20,7 +20,7 @@ from local.cloud.cloud import Cloud
 __all__ = ["TIME_FACTOR", "Weather"]
 
 TIME_FACTOR = 60.0
-"""Builds, delays of follow tasks and pauses between attempts pass this much faster."""
+"""Builds and pauses between attempts pass this much faster."""
 UPDATE = "UpdateImageCache"
 SWEEP_SECONDS = 900 / TIME_FACTOR
 PAUSE_SECONDS = 0.25
