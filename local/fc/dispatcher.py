@@ -45,8 +45,8 @@ class RetryPolicy:
         first_pause_seconds: before the second attempt; each further pause is twice as long.
         longest_pause_seconds: where the doubling ends.
         max_age_seconds: an event this old is given up, whatever it waits for; None as for retries.
-        time_factor: how many seconds of pauses and ages pass in one second. Delays pass as they are: functions
-            see by their own clock whether the time of a delayed event has come.
+        time_factor: how many seconds of pauses and ages pass in one second. Delays pass as they are:
+            functions see by their own clock whether the time of a delayed event has come.
     """
 
     retries: int | None = None

@@ -81,6 +81,7 @@ def figures(run: Run, pushes: int) -> list[str]:
         f"updates per push   {len(run.updates) / pushes:.2f}",
         f"lost               {lost}",
         f"dead letters       {len(run.dead_letters)}",
+        f"postponed          {len(run.postponed)} caches, to a time after this run",
         f"refused senders    {refused}; missing and explained by them or by dead letters: {explained}",
         f"staleness, history {_spread(run.staleness_seconds)} pushes to caches",
         f"staleness, records {_spread(records.staleness_seconds)} pushes seen to land",

@@ -118,7 +118,8 @@ class Finding:
         image_cache_id: where.
         image: the name of the image, where it is about one.
         text: for a person.
-        explained: everything that it can come from was given up visibly, so nothing was lost in silence.
+        explained: everything that it can come from was given up visibly, or the cache has a stored task that
+            waits for a later time, so nothing was lost in silence.
     """
 
     kind: Kind
@@ -134,6 +135,7 @@ def judge(
     updates: Sequence[Update],
     claims: Iterable[Claim] = (),
     given_up: Collection[GivenUp] = (),
+    postponed: Collection[str] = (),
 ) -> list[Finding]:
     """Everything that is wrong; an empty list where every push that concerns a cache is in it.
 
@@ -143,6 +145,7 @@ def judge(
         updates: that ECI accepted, in any order.
         claims: that the records make.
         given_up: events that were given up where it can be seen.
+        postponed: ids of caches for which a task is stored that updates them after the run.
     """
     by_image: dict[str, list[Push]] = {}
     by_event: dict[str, Push] = {}
@@ -157,6 +160,9 @@ def judge(
         made = by_cache.get(cache.image_cache_id, [])
         concerned = {image: by_image[image] for image in sorted(cache.images & by_image.keys())}
         excused = {one.event_id for one in given_up if one.image_cache_id in {"", cache.image_cache_id}}
+        if cache.image_cache_id in postponed:
+            # Such a task acts for all that waits for its cache.
+            excused |= {push.event_id for pushed in concerned.values() for push in pushed}
         findings += _lists(cache, made)
         if made and not concerned:
             text = f"{len(made)} updates, and no push of {sorted(cache.images)}"

@@ -25,6 +25,9 @@ __all__ = ["Run", "play"]
 
 PROGRESS_SECONDS = 5.0
 SETTLE_SECONDS = 300.0
+SOON_SECONDS = 120.0
+"""A task that is due later waits for a time that is not shortened here: two hours in which a failing cache
+that remembers nothing is updated once."""
 WEATHER_AFTER_SECONDS = 4.0
 LEAD_SECONDS = 1.0
 """Between the answer that the caches are there and the first push."""
@@ -45,6 +48,7 @@ class Run:
         staleness_seconds: how long each cache was without each push that concerns it.
         updates: that ECI accepted.
         dead_letters: of Function Compute.
+        postponed: ids of the caches for which a task waits for a time after the run.
         deliveries: how many asynchronous invocations there are of each state.
         lag_seconds: of those that were tried once, from when they were due until their first record.
         records: of the functions.
@@ -60,6 +64,7 @@ class Run:
     staleness_seconds: Sequence[float]
     updates: Sequence[Update]
     dead_letters: Sequence[Mapping[str, Any]]
+    postponed: frozenset[str]
     deliveries: Counter[str]
     lag_seconds: Sequence[float]
     records: Records
@@ -130,7 +135,8 @@ class _Player:
         caches = self._caches(ids)
         pushes = [Push(push.event_id, push.image.name, began + push.at) for push in self._story.pushes]
         given_up = {*_dead(dead_letters), *_refused(sent)}
-        findings = judge(caches, pushes, updates, self._records.claims, given_up)
+        postponed = frozenset(_postponed(deliveries))
+        findings = judge(caches, pushes, updates, self._records.claims, given_up, postponed)
         return Run(
             findings=findings,
             settled=settled,
@@ -138,6 +144,7 @@ class _Player:
             staleness_seconds=staleness(caches, pushes, updates),
             updates=updates,
             dead_letters=dead_letters,
+            postponed=postponed,
             deliveries=Counter(delivery["state"] for delivery in deliveries),
             lag_seconds=_lags(deliveries, self._records.first_line_at),
             records=self._records,
@@ -148,12 +155,15 @@ class _Player:
         )
 
     def _create(self, caches: Iterable[Listed]) -> dict[str, Listed]:
+        # As a cache has it of its creation: by its newest event it is seen whether an update was made.
+        created = {"type": "Normal", "reason": "Ready", "message": "", "at": time.time() - 86400}
         seeds = [
             {
                 "region_id": cache.region_id,
                 "image_cache_name": cache.name,
                 "images": list(cache.images),
                 "tags": dict(cache.tags),
+                "events": [created],
             }
             for cache in caches
         ]
@@ -180,7 +190,11 @@ class _Player:
             if not senders.waiting:
                 # A task that ends may store another one, so a build is looked at before the queue is.
                 building = sum(cache["build"] is not None for cache in self._cloud.control.caches())
-                undone = sum(entry["state"] in _UNDONE for entry in self._cloud.fc.deliveries())
+                soon = time.time() + SOON_SECONDS
+                undone = sum(
+                    entry["state"] in _UNDONE and entry["due_at"] < soon
+                    for entry in self._cloud.fc.deliveries()
+                )
                 if not undone and not building:
                     return True
             self._progress("settling" if undone < 0 else f"settling: {undone} tasks left", senders)
@@ -219,6 +233,15 @@ def _update(entry: Mapping[str, Any]) -> Update:
         status=entry["status"],
         images=tuple(entry["images"]),
     )
+
+
+def _postponed(deliveries: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """The caches of the tasks that are left."""
+    for delivery in deliveries:
+        if delivery["state"] in _UNDONE:
+            document = json.loads(delivery["payload"])
+            if document.get("job") == "again":
+                yield document["imageCacheId"]
 
 
 def _dead(dead_letters: Iterable[Mapping[str, Any]]) -> Iterable[GivenUp]:

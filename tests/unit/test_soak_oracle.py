@@ -207,3 +207,18 @@ def test_a_cache_is_stale_until_the_end_of_the_first_rebuild_that_has_the_push(
     pushes: list[Push], updates: list[Update], waits: list[float]
 ) -> None:
     assert staleness([CACHE], pushes, updates) == waits
+
+
+def test_a_push_that_a_stored_task_will_bring_is_explained_for_its_cache_alone() -> None:
+    other = replace(CACHE, image_cache_id="imc-2")
+    found = judge([CACHE, other], [PUSH], [], postponed={"imc-2"})
+    assert [(one.kind, one.image_cache_id, one.explained) for one in found] == [
+        (Kind.STALE, "imc-1", False),
+        (Kind.STALE, "imc-2", True),
+    ]
+
+
+def test_a_stored_task_does_not_explain_a_list_that_was_changed() -> None:
+    changed = replace(UPDATE, images=LIST[:1])
+    (finding,) = judge([CACHE], [PUSH], [changed], postponed={"imc-1"})
+    assert (finding.kind, finding.explained) == (Kind.LIST_CHANGED, False)

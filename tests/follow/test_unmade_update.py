@@ -1,0 +1,60 @@
+"""A watch is stored before its update where the cache remembers nothing; ECI may then refuse the update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+FULL = {f"k{number}": "v" for number in range(20)}
+
+
+def cache_of(world: Any, **members: Any) -> str:
+    """A cache that remembers nothing, whose creation ended long ago."""
+    created = {"type": "Normal", "reason": "Ready", "message": "", "at": world.clock.now - 86400}
+    identifier: str = world.cache(events=[created], **members)
+    return identifier
+
+
+@pytest.mark.parametrize("tags", [{}, FULL], ids=["never updated", "no room for a memory"])
+@pytest.mark.parametrize("code", ["QuotaExceeded", "Throttling", "IncorrectStatus", "NoPermission"])
+def test_an_update_that_was_refused_does_not_land(world: Any, tags: dict[str, str], code: str) -> None:
+    cache_id = cache_of(world, tags=tags)
+    world.eci.inject("error", code=code, action="UpdateImageCache", count=3)
+
+    refused = world.push()
+    visits = world.settle()
+
+    (record,) = refused.records
+    assert record["result"] == ("failed" if code == "NoPermission" else "deferred")
+    ended = [update["ended_at"] for update in world.updates(cache_id) if update["status"] == "Ready"]
+    assert len(ended) == (record["result"] == "deferred")
+    landed = [visit for visit in visits if visit.said == [("landed", "LANDED")]]
+    assert len(landed) == len(ended)
+    assert all(visit.at >= ended[0] for visit in landed)
+
+
+def test_a_watch_whose_update_was_not_made_says_so(world: Any) -> None:
+    cache_of(world)
+    world.eci.inject("error", code="NoPermission", action="UpdateImageCache")
+    world.push()
+    (visit,) = world.settle()
+    assert visit.said == [("ignored", "SUPERSEDED")]
+    assert "is not to be seen in the cache" in visit.record["message"]
+
+
+@pytest.mark.parametrize("tags", [{}, FULL], ids=["with a memory", "by its events"])
+def test_an_update_that_was_made_lands(world: Any, tags: dict[str, str]) -> None:
+    cache_id = cache_of(world, tags=tags)
+    world.eci.settings(rebuild_seconds=0.2)
+    world.push()
+    assert [visit.said for visit in world.settle()] == [[("landed", "LANDED")]]
+    assert len(world.updates(cache_id)) == 1
+
+
+def test_an_update_lands_where_neither_memory_nor_events_say_that_it_was_made(world: Any) -> None:
+    cache_id = world.cache(tags=FULL)
+    world.push()
+    world.eci.force(cache_id, "UpdateFailed")
+    world.eci.force(cache_id, "Ready")
+    assert [visit.said for visit in world.settle()] == [[("landed", "LANDED")]]
