@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..base.reasons import Reason
 from ..clients.clients import Clients
 from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, Change, PushEvent
-from ..model.selector import CacheSelector
+from ..model.selector import CacheSelector, read_selector
 
 VERSION = 1
 LONGEST_DELAY_SECONDS = 3600
@@ -120,23 +120,18 @@ class Follower:
 
 def message_document(progress: Progress, *, attempt: int) -> dict[str, Any]:
     """The follow message of a change (schema ``follow-message``)."""
-    document: dict[str, Any] = {
-        "version": VERSION,
-        "attempt": attempt,
-        "began": progress.origin.began.isoformat(),
-        "change": _change_document(progress.change),
-    }
-    if progress.image_cache_id:
-        document["imageCacheId"] = progress.image_cache_id
-    if progress.region_id:
-        document["regionId"] = progress.region_id
-    if progress.update_began:
-        document["updateBegan"] = progress.update_began.isoformat()
-    if progress.origin.rebuilds:
-        document["rebuilds"] = progress.origin.rebuilds
-    if progress.origin.images_seen is not None:
-        document["imagesSeen"] = list(progress.origin.images_seen)
-    return document
+    origin = progress.origin
+    return _known(
+        version=VERSION,
+        attempt=attempt,
+        began=origin.began.isoformat(),
+        change=_change_document(progress.change),
+        imageCacheId=progress.image_cache_id or None,
+        regionId=progress.region_id or None,
+        updateBegan=progress.update_began and progress.update_began.isoformat(),
+        rebuilds=origin.rebuilds or None,
+        imagesSeen=None if origin.images_seen is None else list(origin.images_seen),
+    )
 
 
 def read_message(document: Any) -> Progress:
@@ -185,34 +180,25 @@ def _task_id(document: Mapping[str, Any], progress: Progress) -> str:
 
 
 def _change_document(change: Change) -> dict[str, Any]:
-    common: dict[str, Any] = {"source": change.source, "eventId": change.event_id}
-    if change.region_id:
-        common["regionId"] = change.region_id
+    common = _known(source=change.source, eventId=change.event_id, regionId=change.region_id or None)
     if isinstance(change, PushEvent):
-        push = {
-            "kind": "push",
-            "registry": change.registry,
-            "repository": change.repository,
-            "tag": change.tag,
-            "digest": change.digest,
-            "pushedAt": change.pushed_at.isoformat() if change.pushed_at else None,
-        }
-        return {
-            **common,
-            **{key: value for key, value in push.items() if value is not None},
-        }
-    request: dict[str, Any] = {
-        "kind": "request",
-        "reason": change.reason.value,
-        "selector": _selector_document(change.selector),
-        "force": change.force,
-        "single": change.single,
-    }
-    if change.images is not None:
-        request["images"] = list(change.images)
-    if change.statuses is not None:
-        request["statuses"] = sorted(change.statuses)
-    return {**common, **request}
+        return common | _known(
+            kind="push",
+            registry=change.registry,
+            repository=change.repository,
+            tag=change.tag,
+            digest=change.digest,
+            pushedAt=change.pushed_at and change.pushed_at.isoformat(),
+        )
+    return common | _known(
+        kind="request",
+        reason=change.reason.value,
+        selector=_selector_document(change.selector),
+        force=change.force,
+        single=change.single,
+        images=None if change.images is None else list(change.images),
+        statuses=None if change.statuses is None else sorted(change.statuses),
+    )
 
 
 def _read_change(document: Mapping[str, Any]) -> Change:
@@ -232,13 +218,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         source=document["source"],
         event_id=document["eventId"],
         reason=Reason(document["reason"]),
-        selector=CacheSelector(
-            ids=tuple(selector["ids"]),
-            names=tuple(selector["names"]),
-            exact_name=selector.get("exactName"),
-            tags=tuple((tag["key"], tag.get("value")) for tag in selector["tags"]),
-            regions=tuple(selector["regions"]),
-        ),
+        selector=replace(read_selector(selector), exact_name=selector.get("exactName")),
         images=tuple(document["images"]) if "images" in document else None,
         statuses=frozenset(document["statuses"]) if "statuses" in document else None,
         region_id=document.get("regionId"),
@@ -248,12 +228,14 @@ def _read_change(document: Mapping[str, Any]) -> Change:
 
 
 def _selector_document(selector: CacheSelector) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "ids": list(selector.ids),
-        "names": list(selector.names),
-        "tags": [{"key": key} | ({} if value is None else {"value": value}) for key, value in selector.tags],
-        "regions": list(selector.regions),
-    }
-    if selector.exact_name is not None:
-        document["exactName"] = selector.exact_name
-    return document
+    return _known(
+        ids=list(selector.ids),
+        names=list(selector.names),
+        tags=[_known(key=key, value=value) for key, value in selector.tags],
+        regions=list(selector.regions),
+        exactName=selector.exact_name,
+    )
+
+
+def _known(**facts: Any) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if value is not None}
