@@ -24,8 +24,6 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         PermanentDoorError: when the change failed for good; belongs in the on-failure queue.
     """
     outcomes = run_follow(
-        "on_follow",
-        context,
-        lambda _: read_message(read_json(event, limit=MAX_BODY_BYTES, what="message")),
+        "on_follow", context, lambda _: read_message(read_json(event, limit=MAX_BODY_BYTES, what="message"))
     )
     return event_answer(outcomes, refuse_rejected=True)

@@ -25,11 +25,7 @@ class Deadline:
     """
 
     def __init__(
-        self,
-        seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        reserve_seconds: float = 0.0,
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, *, reserve_seconds: float = 0.0
     ) -> None:
         self._clock = clock
         self._within: Deadline | None = None

@@ -62,13 +62,7 @@ class InputError(ImageCacheError):
     """
 
     def __init__(
-        self,
-        reason: Reason,
-        message: str,
-        *,
-        where: str = "",
-        rule: str = "",
-        found: str = "",
+        self, reason: Reason, message: str, *, where: str = "", rule: str = "", found: str = ""
     ) -> None:
         super().__init__(message)
         self.reason = reason

@@ -121,9 +121,7 @@ class SdkGateway:
     def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
         """Send the request; every attempt carries the same ClientToken."""
         # Most events update nothing, and need not pay for this import at a cold start.
-        from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import (  # noqa: PLC0415
-            UpdateImageCacheRequest,
-        )
+        from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCacheRequest  # noqa: PLC0415
 
         passwords = tuple(credential["Password"] for credential in request.get("ImageRegistryCredential", ()))
         call = _Call(UpdateImageCacheRequest, flatten(request), passwords)

@@ -121,10 +121,7 @@ class FcTaskStore:
             )
         except (requests.RequestException, OSError, ValueError) as error:
             return None, f"the follow task could not be sent: {type(error).__name__}"
-        return (
-            answer.status_code,
-            f"Function Compute answered {answer.status_code} to the follow task",
-        )
+        return (answer.status_code, f"Function Compute answered {answer.status_code} to the follow task")
 
     def _headers(self, task_id: str, delay_seconds: int) -> dict[str, str]:
         headers = {

@@ -20,14 +20,7 @@ from ..base.errors import InputError, RegistryError
 from ..model.media_types import IMAGE_MEDIA_TYPES
 from ..model.reference import DOCKER_HUB, check_host, check_repository, check_tag
 from .oci_answers import error_codes, listed_tags, manifest_digest, next_page, stated_digest, valid_tags
-from .oci_auth import (
-    KeptTokens,
-    basic,
-    fingerprint,
-    read_challenges,
-    read_token,
-    token_service,
-)
+from .oci_auth import KeptTokens, basic, fingerprint, read_challenges, read_token, token_service
 from .oci_http import Answer, HttpCalls, new_session
 from .registry_reader import Account
 

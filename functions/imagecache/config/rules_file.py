@@ -104,11 +104,7 @@ def _aliases(document: Mapping[str, str], problems: list[str]) -> Mapping[str, s
 
 
 def _rule(
-    document: Mapping[str, Any],
-    where: str,
-    aliases: Mapping[str, str],
-    env: Environment,
-    problems: list[str],
+    document: Mapping[str, Any], where: str, aliases: Mapping[str, str], env: Environment, problems: list[str]
 ) -> Rule:
     images = document.get("images", {})
     return Rule(
@@ -135,10 +131,7 @@ def _globs(
 
 def _policy(document: Mapping[str, Any], where: str, problems: list[str]) -> Policy:
     policy = Policy(
-        document["type"],
-        int(document.get("keep", 1)),
-        document.get("range", "*"),
-        document.get("pattern"),
+        document["type"], int(document.get("keep", 1)), document.get("range", "*"), document.get("pattern")
     )
     if policy.pattern is not None:
         try:

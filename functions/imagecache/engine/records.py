@@ -86,17 +86,10 @@ class Recorder:
 
     def notice(self, notice: Notice) -> Outcome:
         """Record an event or request that ended where it was read."""
-        facts: dict[str, Any] = {
-            "source": notice.source,
-            "event_id": notice.event_id,
-            "image": notice.image,
-        }
+        facts: dict[str, Any] = {"source": notice.source, "event_id": notice.event_id, "image": notice.image}
         if notice.result is Result.REJECTED:
             facts["error"] = _present(
-                **{"class": ErrorClass.INPUT.value},
-                where=notice.where,
-                rule=notice.rule,
-                found=notice.found,
+                **{"class": ErrorClass.INPUT.value}, where=notice.where, rule=notice.rule, found=notice.found
             )
         return self.record(notice.result, notice.reason, notice.message, facts)
 
@@ -131,9 +124,7 @@ class Recorder:
                 **facts,
                 "eci_request_id": error.request_id or facts.get("eci_request_id"),
                 "error": _present(
-                    **{"class": error.error_class.value},
-                    code=error.code,
-                    http_status=error.http_status,
+                    **{"class": error.error_class.value}, code=error.code, http_status=error.http_status
                 ),
                 "fate": None if deferred else fate,
             },

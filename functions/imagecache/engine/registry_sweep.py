@@ -22,10 +22,7 @@ _SHARE = 0.5
 
 
 def sweep_registries(
-    listings: Sequence[Listing],
-    sweep: CacheRequest,
-    decisions: Sequence[Decision],
-    view: RegistryView,
+    listings: Sequence[Listing], sweep: CacheRequest, decisions: Sequence[Decision], view: RegistryView
 ) -> list[Applied]:
     """The decisions of a sweep, with one more for each cache that registries have newer images for.
 

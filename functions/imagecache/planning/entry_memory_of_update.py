@@ -18,11 +18,7 @@ from .plan import Decision
 
 
 def notes_of(
-    wanted: Sequence[Decision],
-    asked: Mapping[str, str],
-    began: datetime,
-    skew: timedelta,
-    rules: Rules,
+    wanted: Sequence[Decision], asked: Mapping[str, str], began: datetime, skew: timedelta, rules: Rules
 ) -> Notes:
     """The notes of an update.
 

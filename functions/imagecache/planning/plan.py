@@ -71,11 +71,7 @@ def plan(
         ids = ", ".join(decision.cache.image_cache_id for decision in decisions if decision.cache)
         return [
             Decision(
-                change,
-                None,
-                Result.REJECTED,
-                Reason.AMBIGUOUS_NAME,
-                f"{len(decisions)} caches match: {ids}",
+                change, None, Result.REJECTED, Reason.AMBIGUOUS_NAME, f"{len(decisions)} caches match: {ids}"
             )
         ]
     return decisions or [_nothing(listings, change)]
@@ -187,11 +183,7 @@ def _decide_request(cache: ImageCache, request: CacheRequest) -> Decision | None
 
 
 def _update(
-    cache: ImageCache,
-    change: Change,
-    reason: Reason,
-    message: str,
-    images: tuple[str, ...],
+    cache: ImageCache, change: Change, reason: Reason, message: str, images: tuple[str, ...]
 ) -> Decision:
     return Decision(change, cache, Result.REFRESHED, reason, message, images)
 

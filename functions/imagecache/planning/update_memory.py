@@ -32,10 +32,7 @@ _LONGEST_VALUE = 128
 _SHORT_ID = 12
 _MOST_REBUILDS = 9999
 _TIME_FORM = "%Y%m%dT%H%M%S%fZ"
-_VALUE = re.compile(
-    r"(?P<began>\d{8}T\d{12}Z)\.(?P<rebuilds>\d{1,4})(?P<ids>(?:\.[0-9a-f]{12})*)",
-    re.ASCII,
-)
+_VALUE = re.compile(r"(?P<began>\d{8}T\d{12}Z)\.(?P<rebuilds>\d{1,4})(?P<ids>(?:\.[0-9a-f]{12})*)", re.ASCII)
 _CERTAIN = frozenset({"Updating", "Ready"})
 
 

@@ -24,10 +24,7 @@ _SMALLEST_GIB, _LARGEST_GIB = 20, 32768
 
 
 def client_token(
-    cache: ImageCache,
-    images: Iterable[str],
-    change_ids: Iterable[str],
-    attempt: int = 0,
+    cache: ImageCache, images: Iterable[str], change_ids: Iterable[str], attempt: int = 0
 ) -> str:
     """The idempotency token of an update: one for each (cache, image list, change).
 
@@ -37,12 +34,7 @@ def client_token(
     Returns:
         64 hexadecimal characters, the most that the API takes.
     """
-    facts = [
-        cache.region_id,
-        cache.image_cache_id,
-        list(images),
-        sorted(set(change_ids)),
-    ]
+    facts = [cache.region_id, cache.image_cache_id, list(images), sorted(set(change_ids))]
     state = [cache.status, dict(cache.tags).get(MEMORY_TAG, ""), attempt]
     return hashlib.sha256(json.dumps([*facts, *state]).encode()).hexdigest()
 

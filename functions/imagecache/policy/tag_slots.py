@@ -65,11 +65,7 @@ def governed(
 
 
 def promote(
-    cache: ImageCache,
-    images: tuple[str, ...],
-    repository: tuple[str, str],
-    tag: str,
-    rules: Rules,
+    cache: ImageCache, images: tuple[str, ...], repository: tuple[str, str], tag: str, rules: Rules
 ) -> tuple[str, ...]:
     """The list that a pushed tag leads to; the same one where no policy lets it in.
 

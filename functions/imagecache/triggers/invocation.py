@@ -139,11 +139,7 @@ def _framed(door: str, context: Any, work: Callable[[Invocation], None]) -> list
         # The stack without the exception's text, which may hold anything.
         _logger.error("unexpected %s\n%s", kind, "".join(traceback.format_tb(error.__traceback__)))  # noqa: TRY400
         recorder.failure(
-            Reason.INTERNAL_ERROR,
-            f"unexpected {kind}",
-            {},
-            error_class=ErrorClass.PERMANENT,
-            code=kind,
+            Reason.INTERNAL_ERROR, f"unexpected {kind}", {}, error_class=ErrorClass.PERMANENT, code=kind
         )
     return recorder.outcomes
 
