@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from ..base.credentials import Credentials, read_credentials
 from ..base.deadline import HAND_OFF_SECONDS, Deadline, timeout_seconds
@@ -38,6 +38,7 @@ from ..model.change import Item, Notice
 from ..policy.rules import NO_RULES, Rules
 
 _MOST_NAMED = 10
+_T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
@@ -101,37 +102,30 @@ def run(door: str, context: Any, read: Callable[[Invocation], Iterable[Item]]) -
         read: turns the event into items; may raise ``InputError``.
 
     Returns:
-        The records. A failure is among them, never raised: the entry point decides how to tell it.
+        The records. A failure is among them, never raised: the entry point decides how to report it.
     """
-
-    def work(invocation: Invocation) -> None:
-        items = _items(invocation, read)
-        invocation.engine.process(items)
-
-    return _framed(door, context, work)
+    return _framed(door, context, read, Engine.process)
 
 
 def run_follow(door: str, context: Any, read: Callable[[Invocation], Progress]) -> list[Outcome]:
     """The same for a follow task, whose message is read into a change that is under way."""
-
-    def work(invocation: Invocation) -> None:
-        engine = invocation.engine
-        try:
-            progress = read(invocation)
-        except InputError as error:
-            invocation.recorder.notice(Notice.refusal(error))
-        else:
-            engine.follow(progress)
-
-    return _framed(door, context, work)
+    return _framed(door, context, read, Engine.follow)
 
 
-def _framed(door: str, context: Any, work: Callable[[Invocation], None]) -> list[Outcome]:
+def _framed(
+    door: str, context: Any, read: Callable[[Invocation], _T], act: Callable[[Engine, _T], None]
+) -> list[Outcome]:
     request_id = str(getattr(context, "request_id", "") or "unknown")
     recorder = Recorder(door, request_id)
     invocation = Invocation(datetime.now(timezone.utc), request_id, recorder, context)
     try:
-        work(invocation)
+        engine = invocation.engine
+        try:
+            found = read(invocation)
+        except InputError as error:
+            recorder.notice(Notice.refusal(error))
+        else:
+            act(engine, found)
     except SettingsError as error:
         recorder.failure(Reason.SETTINGS_INVALID, str(error), {}, error_class=ErrorClass.PERMANENT)
     except Exception as error:  # noqa: BLE001 - the outermost frame: recorded, then raised or answered with 5xx
@@ -179,10 +173,3 @@ def _read_rules(env: Environment) -> Rules:
     from ..config.rules_file import read_rules  # noqa: PLC0415 - a cold start without rules need not pay for it
 
     return read_rules(env)
-
-
-def _items(invocation: Invocation, read: Callable[[Invocation], Iterable[Item]]) -> Iterable[Item]:
-    try:
-        return read(invocation)
-    except InputError as error:
-        return [Notice.refusal(error)]
