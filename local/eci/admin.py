@@ -47,6 +47,7 @@ def admin_routes(service: Service) -> list[Route]:
         ("DELETE", "/_local/faults", _clear_faults),
         ("GET", "/_local/journal", _journal),
         ("DELETE", "/_local/journal", _clear_journal),
+        ("DELETE", "/_local/state", _reset),
     ]
     routes = [
         Route(path, _endpoint(service, handler), methods=[method]) for method, path, handler in handlers
@@ -179,6 +180,11 @@ def _journal(service: Service, request: Request, _document: Any) -> Any:
 
 def _clear_journal(service: Service, _request: Request, _document: Any) -> Any:
     journal.clear(service.connection)
+    return {}
+
+
+def _reset(service: Service, _request: Request, _document: Any) -> Any:
+    service.reset()
     return {}
 
 

@@ -120,6 +120,13 @@ class EciControl:
         """Forget the calls."""
         self._client.ask("DELETE", "/_local/journal")
 
+    def reset(self) -> None:
+        """Let the server be like a new one: no caches, history, faults or calls, and the default settings.
+
+        Access keys stay good.
+        """
+        self._ask("DELETE", "/_local/state")
+
     def wait_for(self, image_cache_id: str, status: str, timeout_seconds: float = 10.0) -> dict[str, Any]:
         """Wait until a cache is in a status; returns it.
 

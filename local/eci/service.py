@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.database import Connection, connect, transaction
+from ..base.database import Connection, connect, empty, transaction
 from ..permissions import access
 from ..permissions.credentials import CredentialStore
 from . import faults, journal, machine, store
@@ -105,6 +105,13 @@ class Service:
                 ),
             )
         return answer
+
+    def reset(self) -> None:
+        """Be as a server on a new file: no caches, faults or calls, and the default settings.
+
+        Access keys stay: they are the ``CredentialStore``'s to revoke.
+        """
+        empty(self.connection, (*store.TABLES, "faults", "calls"))
 
     def close(self) -> None:
         """Close the database."""

@@ -17,6 +17,7 @@ from .settings import Settings
 
 __all__ = [
     "SCHEMA",
+    "TABLES",
     "add_update",
     "cut_update",
     "delete_cache",
@@ -66,6 +67,7 @@ CREATE TABLE IF NOT EXISTS nonces (
 CREATE INDEX IF NOT EXISTS nonces_by_time ON nonces (at);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+TABLES = ("caches", "updates", "answers", "nonces", "settings")
 
 
 def save_cache(connection: sqlite3.Connection, cache: Cache) -> None:

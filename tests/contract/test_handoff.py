@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,8 @@ from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
 from imagecache.base.errors import HandOffError
 from imagecache.clients.function_compute import MOST_PAYLOAD_BYTES, FcTaskStore, TaskConnections
-from local.eci.control import EciControl
-from local.eci.server import serve_eci
-from local.permissions.credentials import CredentialStore
+from tests.support.eci import LocalEci
+from tests.support.http_server import QuietHandler, serve_http
 
 ROOT = Path(__file__).parents[2]
 PATH = "/2023-03-30/functions/on-follow/invocations"
@@ -75,24 +74,17 @@ class Recorded:
 
 
 def _handler(recorded: Recorded) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 10
-
-        def do_POST(self) -> None:
+    class Handler(QuietHandler):
+        def respond(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             recorded.requests.append(Request(self.path, headers, body, self.client_address[1]))
             answer = recorded.next_answer()
             if isinstance(answer, int):
-                self.send_response(answer)
-                if 300 <= answer < 400:
-                    self.send_header("location", recorded.url + "/elsewhere")
+                elsewhere = (("location", recorded.url + "/elsewhere"),) if 300 <= answer < 400 else ()
                 # A body that repeats a secret must not come back in any text of ours.
-                told = json.dumps({"ErrorMessage": f"signed with {SECRET} and {TOKEN}"}).encode()
-                self.send_header("content-length", str(len(told)))
-                self.end_headers()
-                self.wfile.write(told)
+                told = {"ErrorMessage": f"signed with {SECRET} and {TOKEN}"}
+                self.answer(answer, json.dumps(told).encode(), *elsewhere)
                 return
             self.close_connection = True
             if answer == "reset":
@@ -103,35 +95,16 @@ def _handler(recorded: Recorded) -> type[BaseHTTPRequestHandler]:
                 assert isinstance(answer, bytes)
                 self.wfile.write(answer)
 
-        def log_message(self, *arguments: Any) -> None:
-            """Keep stderr free of access lines."""
-
     return Handler
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def shutdown_request(self, request: Any) -> None:
-        # The usual half close would send FIN before a reset.
-        self.close_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has left is what some of these tests are about."""
 
 
 @pytest.fixture
 def fc() -> Iterator[Recorded]:
     recorded = Recorded()
-    server = _Server(("127.0.0.1", 0), _handler(recorded))
-    recorded.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield recorded
-    recorded.over.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve_http(_handler(recorded)) as host:
+        recorded.url = f"http://{host}"
+        yield recorded
+        recorded.over.set()
 
 
 @pytest.fixture
@@ -553,38 +526,28 @@ IMPORTS = """
 """
 
 
-def test_fc2_is_imported_with_the_first_hand_off_and_not_before(fc: Recorded, tmp_path: Path) -> None:
-    database = tmp_path / "eci.sqlite"
-    with serve_eci(database) as served:
-        credentials = CredentialStore(database)
-        key = credentials.issue()
-        control = EciControl(served.url)
-        control.create_cache(
-            region_id="cn-hangzhou",
-            image_cache_name="web",
-            images=["acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest"],
-        )
-        ran = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(IMPORTS)],
-            env={
-                **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT / "functions"),
-                "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
-                "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
-                "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token or "",
-                "IMC_REGIONS": "cn-hangzhou",
-                "IMC_ECI_ENDPOINT": served.url,
-                "IMC_FC_ENDPOINT": fc.url,
-                "IMC_FOLLOW_FUNCTION": "on-follow",
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        control.close()
-        credentials.close()
+def test_fc2_is_imported_with_the_first_hand_off_and_not_before(fc: Recorded, eci: LocalEci) -> None:
+    key = eci.credential
+    eci.cache("acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest")
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(IMPORTS)],
+        env={
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "functions"),
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
+            "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token or "",
+            "IMC_REGIONS": "cn-hangzhou",
+            "IMC_ECI_ENDPOINT": eci.url,
+            "IMC_FC_ENDPOINT": fc.url,
+            "IMC_FOLLOW_FUNCTION": "on-follow",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr
     (line,) = [line for line in ran.stdout.splitlines() if line.startswith("steps ")]
     assert json.loads(line.removeprefix("steps ")) == {

@@ -56,7 +56,7 @@ def test_what_is_no_json_is_refused(deployed: Any, doors: Any, sender: str, text
     told = SENDERS[sender](doors, text)
     assert told.results == [("rejected", "NOT_JSON")]
     assert_refused(told, sender)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @each_sender
@@ -66,7 +66,7 @@ def test_what_has_no_known_shape_is_refused(deployed: Any, doors: Any, sender: s
     assert told.results == [("rejected", "SCHEMA_VIOLATION")]
     assert_refused(told, sender)
     assert set(told.only["error"]) == {"class", "where", "rule", "found"}
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @each_sender
@@ -84,7 +84,7 @@ def test_deep_nesting_is_refused(deployed: Any, doors: Any, sender: str, text: s
     told = SENDERS[sender](doors, text)
     assert told.results == [("rejected", "TOO_DEEP")]
     assert_refused(told, sender)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @each_sender
@@ -93,7 +93,7 @@ def test_what_is_too_large_is_refused(deployed: Any, doors: Any, sender: str) ->
     told = SENDERS[sender](doors, '{"a": "' + "a" * size + '"}')
     assert told.results == [("rejected", "TOO_LARGE")]
     assert_refused(told, sender, 413)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @pytest.mark.parametrize("encode", [False, True], ids=["text", "base64"])
@@ -132,13 +132,13 @@ def test_a_body_that_cannot_be_read_is_refused(deployed: Any, doors: Any, door: 
     event["body"], event["isBase64Encoded"] = body
     told = doors.call(door, event)
     assert (told.status, told.results) == (400, [("rejected", "NOT_JSON")])
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 def test_an_event_that_is_no_utf8_is_refused(deployed: Any, doors: Any) -> None:
     for door in ("on_push", "on_manual", "on_timer", "on_webhook"):
         assert doors.call(door, b'{"id": "\xff"}').results == [("rejected", "NOT_JSON")]
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 HOSTILE = {
@@ -204,7 +204,7 @@ def test_a_hostile_text_is_refused_wherever_it_stands(
     assert {name: {result for result, _ in results} for name, results in told.items()} == {
         name: {"rejected"} for name in HOSTILE
     }
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_hostile_cache_names_and_lists_stay_data(deployed: Any, doors: Any) -> None:

@@ -109,7 +109,7 @@ def test_without_a_key_every_change_fails(
     told = invoke(door, doors, events, credentials=credentials)
     assert_failed_for_good(told, "CREDENTIALS_MISSING", door)
     assert "attach a role" in told.only["message"]
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_without_a_key_each_push_of_an_array_has_its_record(
@@ -156,7 +156,7 @@ def test_wrong_settings_are_all_told_at_once(
 
     assert_failed_for_good(told, "SETTINGS_INVALID", door)
     assert [name for name in wrong if name not in told.only["message"]] == []
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 @each_door
@@ -195,7 +195,7 @@ def test_no_call_is_begun_that_has_no_time_to_end(fleet: Any, doors: Any, events
         assert told.status == 503
     else:
         assert type(told.error) is RetryableDoorError
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 @pytest.mark.parametrize("timeout", [None, "60", 0, -1], ids=repr)

@@ -73,7 +73,7 @@ def test_a_sample_ends_as_the_table_says(
     assert (told.status, told.results) == EXPECTED[name]
     refreshed = any(result == "refreshed" for result, _ in told.results)
     assert list(fleet.updated()) == ([WEB] if refreshed else [])
-    assert (fleet.calls() == []) is (told.status == 400)
+    assert (fleet.actions() == []) is (told.status == 400)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -91,7 +91,7 @@ def test_a_request_over_http_needs_no_webhook_token(fleet: Any, doors: Any) -> N
 def test_only_post_is_allowed_over_http(fleet: Any, doors: Any, method: str) -> None:
     told = doors.call("on_manual", doors.http("/", {"imageCacheId": WEB}, method=method))
     assert (told.status, told.results) == (405, [("rejected", "METHOD_NOT_ALLOWED")])
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_base64_body_is_read(fleet: Any, doors: Any) -> None:
@@ -152,7 +152,7 @@ def test_the_list_of_a_failed_update_is_built_without_force(deployed: Any, doors
 def test_a_list_with_something_that_is_no_reference_is_refused_whole(fleet: Any, doors: Any) -> None:
     told = doors.manual(imageCacheId=WEB, images=["nginx:1.27", "Not/A/Reference:v1"])
     assert (told.status, told.results) == (400, [NO_REFERENCE])
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 @both_ways
@@ -330,7 +330,7 @@ def test_an_unknown_key_is_refused(fleet: Any, doors: Any, typo: str) -> None:
     assert (told.status, told.results) == (400, [AGAINST_SCHEMA])
     assert told.only["error"]["rule"] == "no unknown keys"
     assert told.only["error"]["found"] == f"keys {typo}"
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_busy_cache_is_raised_by_a_plain_invocation_and_503_over_http(fleet: Any, doors: Any) -> None:

@@ -74,7 +74,7 @@ def test_a_sample_ends_as_the_table_says(fleet: Any, doors: Any, payload: Any, n
 def test_what_is_no_push_causes_no_call_to_eci(fleet: Any, doors: Any, payload: Any, name: str) -> None:
     told = doors.push(payload(f"cloudevents/{name}.json"))
     assert {outcome["result"] for outcome in told.outcomes} <= {"ignored", "rejected"}
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_record_tells_the_whole_story_of_an_update(deployed: Any, doors: Any, payload: Any) -> None:

@@ -54,7 +54,7 @@ def test_what_is_wrong_is_recorded_and_raised(fleet: Any, doors: Any, payload: A
     assert type(told.error) is PermanentDoorError
     assert told.only["reason"] in str(told.error)
     assert told.only["error"]["class"] == "input"
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_sweep_repairs_only_caches_whose_update_failed(deployed: Any, doors: Any) -> None:
@@ -145,7 +145,7 @@ def test_a_wrong_payload_touches_no_cache(fleet: Any, doors: Any, payload: Any) 
     told = doors.timer(payload)
     assert type(told.error) is PermanentDoorError
     assert told.only["result"] == "rejected"
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_busy_cache_is_tried_again(deployed: Any, doors: Any) -> None:

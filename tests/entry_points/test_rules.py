@@ -264,7 +264,7 @@ def test_wrong_rules_stop_everything_with_all_problems(
     assert isinstance(told.error, PermanentDoorError)
     for pointer in ("/rules/0", "/rules/1/policy", "/rules/2/policy/keep"):
         assert pointer in told.only["message"]
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 def test_a_push_of_the_digest_that_was_just_built_changes_nothing(

@@ -325,7 +325,7 @@ def test_what_is_no_push_is_ignored_without_a_call_to_eci(
     assert told.results == [IGNORED[name]]
     assert told.only["source"] == source
     assert told.status == (200 if way == "webhook" else None)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -336,7 +336,7 @@ def test_a_bad_payload_is_refused_with_its_place_and_the_rule(
     told = post(doors, name.partition("/")[0], payload(f"{name}.json"))
     assert (told.status, told.results) == (400, [result])
     assert (told.only["error"]["where"], told.only["error"]["rule"]) == (where, rule)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @pytest.mark.parametrize("way", ["published", "relayed"])
@@ -352,7 +352,7 @@ def test_a_bad_payload_in_an_event_is_refused_at_its_place_in_the_event(
     place = f"{inside}/{where.removeprefix('/')}".removesuffix("/")
     assert (told.only["error"]["where"], told.only["error"]["rule"]) == (place, rule)
     assert told.only["source"] == source
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -51,7 +51,7 @@ def assert_refused(told: Any, eci: Any, where: str, messages: set[str]) -> None:
     assert told.only["error"]["where"] == where
     assert told.only["message"] in messages
     assert "found" not in told.only["error"]
-    assert eci.calls() == []
+    assert eci.actions() == []
 
 
 WITH_TOKEN = [source for source, access in WEBHOOK_SOURCES.items() if access is not Access.SIGNATURE]
@@ -242,7 +242,7 @@ def test_without_a_configured_token_no_source_is_let_in(
     event["headers"]["X-Hub-Signature-256"] = signature(event["body"], key="")
     told = doors.call("on_webhook", event)
     assert (told.status, told.results) == (401, [("rejected", "NO_TOKEN_CONFIGURED")])
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @pytest.mark.parametrize("source", WEBHOOK_SOURCES)
