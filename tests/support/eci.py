@@ -24,7 +24,6 @@ from local.eci.server import serve_eci
 from local.permissions.credentials import Credential, CredentialStore
 
 from .clock import ManualClock
-from .waiting import wait_until
 
 __all__ = ["REGION", "EciServer", "LocalEci", "Update", "eci_server", "renewed", "start_new_instance"]
 
@@ -160,23 +159,19 @@ def renewed(server: EciServer, images: tuple[str, ...] = ()) -> LocalEci:
     """The server as if it had just been started, and this process as a new instance of the functions.
 
     Args:
-        server: any; its port may still refuse connections, as an earlier test ordered.
+        server: any; it is started again if it still refuses connections, as an earlier test ordered.
         images: what a cache lists if the test does not say.
     """
-    wait_until(lambda: _resets(server.control), lambda: "the server refuses connections")
+    try:
+        server.control.reset()
+    except httpx.TransportError:
+        server.restart()
+        server.control.reset()
     credential = server.only_key()
     if server.clock is not None:
         server.clock.reset()
     start_new_instance()
     return LocalEci(server.served.url, server.control, server.store, credential, server.clock, images)
-
-
-def _resets(control: EciControl) -> bool:
-    try:
-        control.reset()
-    except httpx.TransportError:
-        return False
-    return True
 
 
 def start_new_instance() -> None:
