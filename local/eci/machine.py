@@ -193,7 +193,7 @@ def update(cache: Cache, request: UpdateRequest, settings: Settings, *, now: flo
 
 
 def with_failure(cache: Cache, message: str = "") -> Cache:
-    """Let the build under way end badly, for the reason in the message.
+    """Let the build under way fail, for the reason in the message.
 
     Raises:
         ValueError: there is no build under way.

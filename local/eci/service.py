@@ -35,7 +35,7 @@ class Answer:
     Attributes:
         status: the HTTP status.
         document: the JSON body.
-        fault: None when nothing is to go wrong.
+        fault: None when nothing should go wrong.
     """
 
     status: int

@@ -55,7 +55,7 @@ class RetryPolicy:
     time_factor: float = 1.0
 
     def pause_seconds(self, failures: int) -> float:
-        """The pause after so many failures."""
+        """The pause after this number of failures, in seconds."""
         doubled: float = self.first_pause_seconds * 2.0 ** min(failures - 1, 32)
         return min(doubled, self.longest_pause_seconds) / self.time_factor
 
