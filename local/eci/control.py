@@ -125,7 +125,7 @@ class EciControl:
 
         Access keys stay good.
         """
-        self._ask("DELETE", "/_local/state")
+        self._client.ask("DELETE", "/_local/state")
 
     def wait_for(self, image_cache_id: str, status: str, timeout_seconds: float = 10.0) -> dict[str, Any]:
         """Wait until a cache is in a status; returns it.
