@@ -17,7 +17,7 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         context: the platform's context object.
 
     Returns:
-        ``{"outcomes": [...]}``.
+        ``{"outcomes": [...]}``, one record for each decision.
 
     Raises:
         RetryableDoorError: when something must be tried again.

@@ -130,8 +130,8 @@ IGNORED: dict[str, tuple[str, str]] = {
 TEXT_OR_NULL = 'type: ["string", "null"]'
 SECONDS_OR_NULL = 'type: ["number", "null"]'
 OBJECT = 'type: "object"'
-NO_REPOSITORY = "is no repository path of at most 255 characters"
-IS_NO_TAG = "is no tag of at most 128 word characters, dots and dashes"
+NO_REPOSITORY = "is not a repository path of at most 255 characters"
+IS_NO_TAG = "is not a tag of at most 128 word characters, dots and dashes"
 TELLS_HOST = "names the registry's host"
 ANY_EVENT = (
     'anyOf: [{"required": ["package"]}, {"required": ["registry_package"]}, {"required": ["sender"]}, '
@@ -212,7 +212,7 @@ REFUSED: dict[str, tuple[tuple[str, str], str, str]] = {
     "native/bad_time_without_zone": (AGAINST_SCHEMA, "/pushedAt", "pattern"),
     "native/digest_only": (NO_NAME, "image", "names a tag, as a push does, or none for latest"),
     "native/digests_differ": (NO_NAME, "image", "names the same digest as the digest beside it, or none"),
-    "native/no_reference": (NO_NAME, "registry host", "is no host name with an optional port"),
+    "native/no_reference": (NO_NAME, "registry host", "is not a host name with an optional port"),
     "native/upper_case_repository": (NO_NAME, "repository", NO_REPOSITORY),
     "quay/bad_empty_tag": (AGAINST_SCHEMA, "/updated_tags/0", "minLength: 1"),
     "quay/bad_missing_repository": (AGAINST_SCHEMA, "/", "required: repository"),
