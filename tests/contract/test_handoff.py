@@ -30,12 +30,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from fc2.auth import Auth
 
 from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
 from imagecache.base.errors import HandOffError
-from imagecache.clients.function_compute import MOST_PAYLOAD_BYTES, FcTaskStore, TaskConnections
+from imagecache.clients.function_compute import MOST_PAYLOAD_BYTES, FcTaskStore
+from imagecache.clients.http_calls import new_session
+from imagecache.config.settings import FollowSettings
 from tests.support.eci import LocalEci
 from tests.support.http_server import QuietHandler, serve_http
 
@@ -108,10 +111,10 @@ def fc() -> Iterator[Recorded]:
 
 
 @pytest.fixture
-def connections() -> Iterator[TaskConnections]:
-    shared = TaskConnections()
+def connections() -> Iterator[requests.Session]:
+    shared = new_session()
     yield shared
-    shared.session.close()
+    shared.close()
 
 
 @dataclass
@@ -133,13 +136,15 @@ def pauses() -> Pauses:
 
 
 @pytest.fixture
-def new_store(fc: Recorded, connections: TaskConnections, pauses: Pauses) -> NewStore:
+def new_store(fc: Recorded, connections: requests.Session, pauses: Pauses) -> NewStore:
     """Makes a store; its invocation has ``seconds`` left."""
 
     def make(credentials: Credentials = CREDENTIALS, *, seconds: float = 30.0, url: str = "") -> FcTaskStore:
         # A deadline keeps one second to record and answer.
         deadline = Deadline(seconds + 1.0, reserve_seconds=4.0)
-        return FcTaskStore(url or fc.url, "on-follow", credentials, deadline, connections, sleep=pauses)
+        return FcTaskStore(
+            FollowSettings("on-follow", url or fc.url), credentials, deadline, connections, sleep=pauses
+        )
 
     return make
 
@@ -265,7 +270,6 @@ GARBAGE = {
     "body shorter than announced": OK + b"content-length: 100\r\n\r\n{",
     "chunk without a size": OK + b"transfer-encoding: chunked\r\n\r\nzz\r\n",
     "chunk cut off": OK + b"transfer-encoding: chunked\r\n\r\nff\r\n{",
-    "gzip that is none": OK + b"content-encoding: gzip\r\ncontent-length: 4\r\n\r\nabcd",
 }
 
 
@@ -279,8 +283,15 @@ def test_garbage_is_tried_again_a_bounded_number_of_times_and_then_a_hand_off_er
     assert str(error).startswith("the follow task could not be sent: ")
 
 
-def test_the_length_of_a_body_is_not_believed_if_it_is_no_number(fc: Recorded, new_store: NewStore) -> None:
-    fc.answers = [OK + b"content-length: many\r\n\r\n"]
+@pytest.mark.parametrize(
+    "headers",
+    [b"content-length: many\r\n\r\n", b"content-encoding: gzip\r\ncontent-length: 4\r\n\r\nabcd"],
+    ids=["a length that is not a number", "a body that is not gzip"],
+)
+def test_what_the_body_of_an_acceptance_holds_does_not_count(
+    fc: Recorded, new_store: NewStore, headers: bytes
+) -> None:
+    fc.answers = [OK + headers]
     new_store().store(PAYLOAD, task_id="imc-1", delay_seconds=30)
     assert len(fc.requests) == 1
 
