@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from imagecache.base.errors import PermanentDoorError
+from tests.support.depth import pairs
 
 MIB = 1024 * 1024
 
@@ -50,8 +51,9 @@ NOT_JSON = {
 }
 
 
-@each_sender
-@pytest.mark.parametrize("text", NOT_JSON.values(), ids=NOT_JSON)
+@pytest.mark.parametrize(
+    ("text", "sender"), pairs({name: (text,) for name, text in NOT_JSON.items()}, list(SENDERS))
+)
 def test_what_is_no_json_is_refused(deployed: Any, doors: Any, sender: str, text: str) -> None:
     told = SENDERS[sender](doors, text)
     assert told.results == [("rejected", "NOT_JSON")]
@@ -59,8 +61,10 @@ def test_what_is_no_json_is_refused(deployed: Any, doors: Any, sender: str, text
     assert deployed.actions() == []
 
 
-@each_sender
-@pytest.mark.parametrize("text", ["null", "true", "7", '"text"', "[7]", "{}", '{"": {}}', '{"events": 7}'])
+@pytest.mark.parametrize(
+    ("text", "sender"),
+    pairs(["null", "true", "7", '"text"', "[7]", "{}", '{"": {}}', '{"events": 7}'], list(SENDERS)),
+)
 def test_what_has_no_known_shape_is_refused(deployed: Any, doors: Any, sender: str, text: str) -> None:
     told = SENDERS[sender](doors, text)
     assert told.results == [("rejected", "SCHEMA_VIOLATION")]

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import pairs
+
 TOKEN = "example-token-0123456789"
 OTHER_TAG = "other-tag"
 
@@ -284,8 +286,7 @@ def test_every_sample_is_in_one_table(samples: Any) -> None:
     assert rows == sorted(f"{source}/{name}" for source in SOURCES for name in samples(source))
 
 
-@every_way
-@pytest.mark.parametrize("name", PUSHES)
+@pytest.mark.parametrize(("name", "way"), pairs(list(PUSHES), list(WAYS)))
 def test_a_push_rebuilds_the_caches_that_list_it_and_no_other(
     deployed: Any, doors: Any, payload: Any, name: str, way: str
 ) -> None:
@@ -315,8 +316,7 @@ def test_in_a_payload_each_part_has_its_own_fate(
     assert all(place.startswith(f"{inside}/") and "//" not in place for place in places)
 
 
-@every_way
-@pytest.mark.parametrize("name", IGNORED)
+@pytest.mark.parametrize(("name", "way"), pairs(list(IGNORED), list(WAYS)))
 def test_what_is_no_push_is_ignored_without_a_call_to_eci(
     deployed: Any, doors: Any, payload: Any, name: str, way: str
 ) -> None:
@@ -339,8 +339,10 @@ def test_a_bad_payload_is_refused_with_its_place_and_the_rule(
     assert deployed.actions() == []
 
 
-@pytest.mark.parametrize("way", ["published", "relayed"])
-@pytest.mark.parametrize("name", [name for name in REFUSED if not name.endswith("not_an_object")])
+@pytest.mark.parametrize(
+    ("name", "way"),
+    pairs([name for name in REFUSED if not name.endswith("not_an_object")], ["published", "relayed"]),
+)
 def test_a_bad_payload_in_an_event_is_refused_at_its_place_in_the_event(
     deployed: Any, doors: Any, payload: Any, name: str, way: str
 ) -> None:
@@ -391,8 +393,7 @@ PUSH_TIMES = {
 """The latest moment that each time can mean."""
 
 
-@every_way
-@pytest.mark.parametrize("name", PUSH_TIMES)
+@pytest.mark.parametrize(("name", "way"), pairs(list(PUSH_TIMES), list(WAYS)))
 def test_the_time_of_a_push_is_the_payloads(
     deployed: Any, doors: Any, payload: Any, name: str, way: str
 ) -> None:
