@@ -15,7 +15,7 @@ from typing import Any
 
 __all__ = ["STATE_VERSION", "Connection", "StateVersionError", "connect", "empty", "transaction"]
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """One more with each change of a table, or of a document in one: an older state is not taken over."""
 
 BUSY_TIMEOUT_SECONDS = 10.0

@@ -172,9 +172,16 @@ class Service:
         settings = store.load_settings(self.connection)
         request = read_describe(parameters, settings.largest_limit)
         self._require(principal, "DescribeImageCaches", request.region_id, "*")
-        now = self.clock()
-        caches = store.load_caches(self.connection, request.region_id)
-        return describe([(number, machine.observe(cache, now)) for number, cache in caches], request, now)
+        one = request.image_cache_id is not None
+        lag = settings.read_lag_seconds if one else settings.listing_lag_seconds
+        at = self.clock() - lag
+        caches = (
+            store.load_caches_of(self.connection, request.region_id, at)
+            if lag
+            else store.load_caches(self.connection, request.region_id)
+        )
+        observed = [(number, machine.observe(cache, at)) for number, cache in caches]
+        return describe(observed, request, at, events=settings.show_events)
 
     def _update(self, parameters: Mapping[str, str], principal: str | None, request_id: str) -> str:
         """Returns the RequestId of the answer: a ClientToken gets that of its first answer."""
@@ -196,11 +203,11 @@ class Service:
         updated = machine.update(
             machine.observe(cache, now), request, settings, now=now, key=uuid.uuid4().hex[:20]
         )
-        if updated.build is not None:
+        if request.images is not None:
             failing = faults.take(self.connection, {faults.UPDATE_FAILS}, parameters)
             if failing is not None:
                 updated = machine.with_failure(updated, failing.message)
-        store.save_cache(self.connection, updated)
+        store.save_cache(self.connection, updated, now)
         store.add_update(self.connection, updated, at=now, client_token=token, request_id=request_id)
         # Only accepted updates are remembered: a refused one may be tried again with its token.
         if token is not None:

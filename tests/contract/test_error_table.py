@@ -239,7 +239,7 @@ def test_that_nothing_needed_an_update_is_logged_loudly(
     deployed: Any, doors: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache_id = deployed.cache()
-    deployed.control.settings(no_need_update=True)
+    deployed.control.settings(no_need_update="any")
 
     (record,) = doors.push().outcomes
 

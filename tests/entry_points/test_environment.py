@@ -217,7 +217,7 @@ def test_no_secret_is_told_at_the_finest_log_level(
 ) -> None:
     # What is told is searched for secrets after every invocation; here is as much of it as can be.
     monkeypatch.setenv("IMC_LOG_LEVEL", "DEBUG")
-    fleet.control.settings(no_need_update=True)
+    fleet.control.settings(no_need_update="any")
     fleet.control.inject("error", action="UpdateImageCache", code="SignatureDoesNotMatch", status=400)
     for door in INVOCATIONS:
         invoke(door, doors, events)

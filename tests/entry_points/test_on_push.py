@@ -242,7 +242,7 @@ def test_no_cache_is_said_to_match_before_every_region_was_seen(
 
 
 def test_eci_that_needs_no_update_is_no_failure(fleet: Any, doors: Any, events: Any) -> None:
-    fleet.control.settings(no_need_update=True)
+    fleet.control.settings(no_need_update="any")
     told = doors.push(events.cloud())
     assert told.results == [("unchanged", "NO_NEED_UPDATE")]
     assert "NoNeedUpdate for image cache imc-instances" in told.text

@@ -167,9 +167,10 @@ def test_settings_are_changed_one_by_one(eci: Any) -> None:
     ("changes", "words"),
     [
         ({"speed": 1}, "speed"),
-        ({"tags_mode": "append"}, "tags_mode: one of merge, replace"),
+        ({"tags_mode": "append"}, "tags_mode: one of merge, replace, drop"),
         ({"busy_code": "Throttling"}, "busy_code: one of"),
-        ({"no_need_update": 1}, "no_need_update: bool expected"),
+        ({"no_need_update": True}, "no_need_update: str expected"),
+        ({"show_events": 1}, "show_events: bool expected"),
         ({"rebuild_seconds": "1"}, "rebuild_seconds: float expected"),
         ({"rebuild_seconds": -1}, "0 or more"),
         ({"time_factor": 0}, "more than 0"),
