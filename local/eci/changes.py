@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .cache import DEFAULTS, Cache, Change, Tags
+from .common_parameters import MOST_TAGS
 from .errors import invalid
-from .requests import MOST_TAGS
 
 __all__ = ["begin", "check_tags", "end"]
 

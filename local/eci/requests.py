@@ -1,4 +1,4 @@
-"""The two actions' parameters, checked: what a client asks for, as values.
+"""The parameters of UpdateImageCache and DescribeImageCaches, checked: what a client asks for, as values.
 
 Names, types, ranges and counts are those of the vendor's pages of UpdateImageCache and DescribeImageCaches;
 where those give no limit, a generous one stands here. Must not know the caches.
@@ -12,49 +12,35 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import invalid
+from .common_parameters import (
+    COMMON,
+    ID,
+    ID_LENGTH,
+    NAME_LENGTH,
+    REGION,
+    read_client_token,
+    read_region,
+    read_tags,
+    refuse_duplicates,
+)
 from .parameters import Reader
 
-__all__ = [
-    "COMMON",
-    "MOST_TAGS",
-    "DescribeRequest",
-    "UpdateRequest",
-    "fingerprint",
-    "read_describe",
-    "read_update",
-]
+__all__ = ["DescribeRequest", "UpdateRequest", "fingerprint", "read_describe", "read_update"]
 
 MOST_IMAGES = 20
-MOST_TAGS = 20
 MOST_CREDENTIALS = 10
 MOST_ACR_INSTANCES = 20
 MOST_DOMAINS = 100
 DEFAULT_LIMIT = 20
 
-COMMON = frozenset(
-    {
-        *("Action", "Version", "Format", "AccessKeyId", "SecurityToken", "Timestamp"),
-        *("Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "SignatureType"),
-        # Part of every SDK's request classes, without a meaning to these actions.
-        *("OwnerId", "OwnerAccount", "ResourceOwnerId", "ResourceOwnerAccount"),
-    }
-)
-"""Parameters that every action takes."""
-
-_ID_LENGTH = 128
-_NAME_LENGTH = 128
 _IMAGE_LENGTH = 1024
 _CREDENTIAL_LENGTH = 8192
 _LARGEST_COUNT = 2**31 - 1
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _IDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(,[A-Za-z0-9][A-Za-z0-9_-]*)*")
-_ASCII = re.compile(r"[ -~]+")
 _REFERENCE = re.compile(r"(?![a-z]+://)\S+")
 _SERVER = re.compile(r"(?!https?://)[!-~]+")
 
@@ -122,13 +108,13 @@ def read_update(parameters: Mapping[str, str]) -> UpdateRequest:
     images = [
         reader.required(name, _IMAGE_LENGTH, _REFERENCE) for name in reader.members("Image", MOST_IMAGES)
     ]
-    tags = _read_tags(reader)
+    tags = read_tags(reader)
     attributes: dict[str, Any] = {
-        "SecurityGroupId": reader.text("SecurityGroupId", _ID_LENGTH, _ID),
+        "SecurityGroupId": reader.text("SecurityGroupId", ID_LENGTH, ID),
         # Several vSwitches, separated by commas, are documented for creation.
-        "VSwitchId": reader.text("VSwitchId", 2 * _ID_LENGTH, _IDS),
-        "EipInstanceId": reader.text("EipInstanceId", _ID_LENGTH, _ID),
-        "ResourceGroupId": reader.text("ResourceGroupId", _ID_LENGTH, _ID),
+        "VSwitchId": reader.text("VSwitchId", 2 * ID_LENGTH, _IDS),
+        "EipInstanceId": reader.text("EipInstanceId", ID_LENGTH, ID),
+        "ResourceGroupId": reader.text("ResourceGroupId", ID_LENGTH, ID),
         "ImageCacheSize": reader.integer("ImageCacheSize", 20, 32768),
         "RetentionDays": reader.integer("RetentionDays", 1, 65536),
         "AutoMatchImageCache": reader.boolean("AutoMatchImageCache"),
@@ -140,18 +126,17 @@ def read_update(parameters: Mapping[str, str]) -> UpdateRequest:
         "AcrRegistryInfo": _read_acr_instances(reader) or None,
     }
     request = UpdateRequest(
-        region_id=reader.required("RegionId", _ID_LENGTH, _REGION),
-        image_cache_id=reader.required("ImageCacheId", _ID_LENGTH, _ID),
-        client_token=reader.text("ClientToken", 64, _ASCII),
-        name=reader.text("ImageCacheName", _NAME_LENGTH),
+        region_id=read_region(reader),
+        image_cache_id=reader.required("ImageCacheId", ID_LENGTH, ID),
+        client_token=read_client_token(reader),
+        name=reader.text("ImageCacheName", NAME_LENGTH),
         images=tuple(images) or None,
         tags=tuple((key, value or "") for key, value in tags) or None,
         attributes={name: value for name, value in attributes.items() if value is not None},
         fingerprint=fingerprint(parameters),
     )
     reader.finish()
-    _refuse_duplicates("Image", images)
-    _refuse_duplicates("Tag", [key for key, _ in tags])
+    refuse_duplicates("Image", images)
     return request
 
 
@@ -167,20 +152,19 @@ def read_describe(parameters: Mapping[str, str], largest_limit: int) -> Describe
     """
     reader = Reader(parameters)
     reader.ignore(COMMON)
-    tags = _read_tags(reader)
+    tags = read_tags(reader)
     request = DescribeRequest(
-        region_id=reader.required("RegionId", _ID_LENGTH, _REGION),
-        image_cache_id=reader.text("ImageCacheId", _ID_LENGTH, _ID),
-        name=reader.text("ImageCacheName", _NAME_LENGTH),
-        snapshot_id=reader.text("SnapshotId", _ID_LENGTH, _ID),
-        resource_group_id=reader.text("ResourceGroupId", _ID_LENGTH, _ID),
+        region_id=read_region(reader),
+        image_cache_id=reader.text("ImageCacheId", ID_LENGTH, ID),
+        name=reader.text("ImageCacheName", NAME_LENGTH),
+        snapshot_id=reader.text("SnapshotId", ID_LENGTH, ID),
+        resource_group_id=reader.text("ResourceGroupId", ID_LENGTH, ID),
         image=reader.text("Image", _IMAGE_LENGTH),
         tags=tuple(tags),
         limit=reader.integer("Limit", 1, largest_limit) or min(DEFAULT_LIMIT, largest_limit),
         next_token=reader.text("NextToken", 1024),
     )
     reader.finish()
-    _refuse_duplicates("Tag", [key for key, _ in tags])
     return request
 
 
@@ -190,23 +174,14 @@ def fingerprint(parameters: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
-def _read_tags(reader: Reader) -> list[tuple[str, str | None]]:
-    tags: list[tuple[str, str | None]] = []
-    for name in reader.members("Tag", MOST_TAGS):
-        # The vendor's rule for tags of all resources: keys and values of up to 128 characters.
-        key = reader.required(f"{name}.Key", _NAME_LENGTH)
-        tags.append((key, reader.text(f"{name}.Value", _NAME_LENGTH, shortest=0)))
-    return tags
-
-
 def _read_credentials(reader: Reader) -> list[dict[str, str]]:
     credentials = []
     for name in reader.members("ImageRegistryCredential", MOST_CREDENTIALS):
-        server = reader.required(f"{name}.Server", _ID_LENGTH * 2, _SERVER)
+        server = reader.required(f"{name}.Server", ID_LENGTH * 2, _SERVER)
         user = reader.required(f"{name}.UserName", _CREDENTIAL_LENGTH)
         reader.required(f"{name}.Password", _CREDENTIAL_LENGTH)
         credentials.append({"Server": server, "UserName": user})
-    _refuse_duplicates("ImageRegistryCredential", [credential["Server"] for credential in credentials])
+    refuse_duplicates("ImageRegistryCredential", [credential["Server"] for credential in credentials])
     return credentials
 
 
@@ -214,20 +189,15 @@ def _read_acr_instances(reader: Reader) -> list[dict[str, Any]]:
     instances = []
     for name in reader.members("AcrRegistryInfo", MOST_ACR_INSTANCES):
         domains = [
-            reader.required(domain, _ID_LENGTH * 2, _SERVER)
+            reader.required(domain, ID_LENGTH * 2, _SERVER)
             for domain in reader.members(f"{name}.Domain", MOST_DOMAINS)
         ]
-        _refuse_duplicates(f"{name}.Domain", domains)
+        refuse_duplicates(f"{name}.Domain", domains)
         instance = {
-            "InstanceId": reader.required(f"{name}.InstanceId", _ID_LENGTH, _ID),
-            "InstanceName": reader.text(f"{name}.InstanceName", _NAME_LENGTH),
-            "RegionId": reader.text(f"{name}.RegionId", _ID_LENGTH, _REGION),
+            "InstanceId": reader.required(f"{name}.InstanceId", ID_LENGTH, ID),
+            "InstanceName": reader.text(f"{name}.InstanceName", NAME_LENGTH),
+            "RegionId": reader.text(f"{name}.RegionId", ID_LENGTH, REGION),
             "Domain": domains,
         }
         instances.append({key: value for key, value in instance.items() if value})
     return instances
-
-
-def _refuse_duplicates(name: str, values: Sequence[str]) -> None:
-    if len(set(values)) != len(values):
-        raise invalid(name, "members that differ are expected")

@@ -15,11 +15,13 @@ from ..base.database import Connection, connect, empty, transaction
 from ..permissions import access
 from ..permissions.credentials import CredentialStore
 from . import faults, journal, machine, store
+from .cache import Cache
 from .describe import describe
 from .errors import ApiError, invalid, missing
 from .parameters import decode
 from .requests import read_describe, read_update
 from .signature import NONCE_MEMORY_SECONDS, authenticate
+from .tagging import TAG_ACTIONS, read_tag_request, retagged
 
 __all__ = ["VERSION", "Answer", "Service"]
 
@@ -160,6 +162,9 @@ class Service:
             return {"RequestId": request_id, **self._describe(parameters, principal)}
         if parameters["Action"] == "UpdateImageCache":
             return {"RequestId": self._update(parameters, principal, request_id)}
+        if parameters["Action"] in TAG_ACTIONS:
+            self._tag(parameters, principal)
+            return {"RequestId": request_id}
         raise ApiError("InvalidAction.NotFound")
 
     def _require(self, principal: str | None, action: str, region_id: str, image_cache: str) -> None:
@@ -183,6 +188,28 @@ class Service:
         observed = [(number, machine.observe(cache, at)) for number, cache in caches]
         return describe(observed, request, at, events=settings.show_events)
 
+    def _tag(self, parameters: Mapping[str, str], principal: str | None) -> None:
+        mode = store.load_settings(self.connection).tag_calls
+        if mode == "unknown":
+            raise ApiError("InvalidAction.NotFound")
+        if mode == "forbid":
+            raise ApiError("Forbidden", "The action is not open to this account.", 403)
+        request = read_tag_request(parameters)
+        now = self.clock()
+        caches = []
+        for image_cache_id in request.image_cache_ids:
+            self._require(principal, parameters["Action"], request.region_id, image_cache_id)
+            caches.append(retagged(self._observed(image_cache_id, request.region_id, now), request))
+        # Written when all are known to be good: of a refused call nothing is done.
+        for cache in caches:
+            store.save_cache(self.connection, cache, now)
+
+    def _observed(self, image_cache_id: str, region_id: str, now: float) -> Cache:
+        cache = store.load_cache(self.connection, image_cache_id)
+        if cache is None or cache.region_id != region_id:
+            raise ApiError("InvalidParameter.NotFound")
+        return machine.observe(cache, now)
+
     def _update(self, parameters: Mapping[str, str], principal: str | None, request_id: str) -> str:
         """Returns the RequestId of the answer: a ClientToken gets that of its first answer."""
         request = read_update(parameters)
@@ -196,13 +223,9 @@ class Service:
                 if first_fingerprint != request.fingerprint:
                     raise ApiError("IdempotentParameterMismatch")
                 return first_request_id
-        cache = store.load_cache(self.connection, request.image_cache_id)
-        if cache is None or cache.region_id != request.region_id:
-            raise ApiError("InvalidParameter.NotFound")
+        cache = self._observed(request.image_cache_id, request.region_id, now)
         settings = store.load_settings(self.connection)
-        updated = machine.update(
-            machine.observe(cache, now), request, settings, now=now, key=uuid.uuid4().hex[:20]
-        )
+        updated = machine.update(cache, request, settings, now=now, key=uuid.uuid4().hex[:20])
         if request.images is not None:
             failing = faults.take(self.connection, {faults.UPDATE_FAILS}, parameters)
             if failing is not None:
