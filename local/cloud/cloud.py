@@ -99,7 +99,7 @@ class Cloud:
             max_instances=config.max_instances,
             fresh=config.fresh_process,
         )
-        options = Options(config.retry, config.key_lifetime_seconds, config.timers)
+        options = Options(config.retry, config.key_lifetime_seconds, config.timers, config.fc_settings)
         compute = FunctionCompute(database, self._deployment, host, options, "IMC_FC_ENDPOINT", next_port)
         stack.callback(compute.close)
         bus = serve(
@@ -121,6 +121,7 @@ class Cloud:
         self.auth: httpx.Auth = Signer(key, trigger=True)
         self.control = EciControl(eci.url)
         stack.callback(self.control.close)
+        self.control.settings(**config.eci_switches)
         self.fc = FcControl(compute.url, Signer(key, trigger=False))
         stack.callback(self.fc.close)
 

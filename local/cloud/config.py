@@ -6,8 +6,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..fc.dispatcher import RetryPolicy
+from ..fc.settings import Settings
 from ..permissions.access import ACCOUNT_ID
 
 __all__ = ["ROOT", "CloudConfig"]
@@ -35,6 +37,8 @@ class CloudConfig:
         timers: whether the schedules of the timer triggers are followed; without, they fire on request only.
         retry: of asynchronous invocations.
         key_lifetime_seconds: of the functions' access keys.
+        eci_switches: settings of ECI to begin with, over those that the state has; see ``eci.settings``.
+        fc_settings: the switches of Function Compute to begin with.
         port_base: the first of the ports; None for any free ones.
     """
 
@@ -51,4 +55,6 @@ class CloudConfig:
     timers: bool = False
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     key_lifetime_seconds: float = 3600.0
+    eci_switches: Mapping[str, Any] = field(default_factory=dict)
+    fc_settings: Settings = field(default_factory=Settings)
     port_base: int | None = None
