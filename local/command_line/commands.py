@@ -25,6 +25,7 @@ from ..base.database import StateVersionError
 from ..base.loopback import LOOPBACK
 from ..base.state_folder import NothingServedError, StateInUseError, read_endpoints
 from ..cloud.cloud import Cloud, CloudConfig
+from ..cloud.config import Switches
 from ..cloud.package_code import CodeError
 from ..demo.story import run_demo
 from ..eci.control import ControlError, EciControl
@@ -70,6 +71,7 @@ def _up(options: argparse.Namespace) -> None:
         parameters["Runtime"] = options.runtime
     config = CloudConfig(
         state=options.state,
+        switches=_switches(options),
         parameters=parameters,
         template=options.template,
         code=options.code,
@@ -105,7 +107,11 @@ def _show_urls(cloud: Cloud) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    return run_demo(Console(), options.code, options.python, options.runtime)
+    return run_demo(Console(), options.code, options.python, options.runtime, _switches(options))
+
+
+def _switches(options: argparse.Namespace) -> Switches:
+    return Switches(eci=dict(options.eci_switches), fc=dict(options.fc_switches))
 
 
 def _caches(options: argparse.Namespace) -> None:

@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS nonces (
 CREATE INDEX IF NOT EXISTS nonces_by_time ON nonces (at);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-TABLES = ("caches", "updates", "answers", "nonces", "settings")
+TABLES = ("caches", "versions", "updates", "answers", "nonces", "settings")
 
 
 def save_cache(connection: sqlite3.Connection, cache: Cache, now: float) -> None:

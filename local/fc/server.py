@@ -57,6 +57,7 @@ class FunctionCompute:
         url: the invocation API and the administration.
         http_urls: base URLs by the names of the HTTP triggers.
         logs: what the functions wrote.
+        switches: how asynchronous invocation behaves.
 
     Args:
         database_path: the SQLite file; it goes on where the last one on the same file stopped.
@@ -102,9 +103,9 @@ class FunctionCompute:
             triggers = TriggerHost(
                 functions, credentials.lookup, self._permitted, host.region, host.account_id
             )
-            switches = Switchboard(options.settings)
+            self.switches = Switchboard(options.settings)
             admin = AdminParts(
-                switches=switches,
+                switches=self.switches,
                 triggers=triggers,
                 http_triggers=deployment.http_triggers,
                 dispatcher=self._dispatcher,
@@ -121,7 +122,7 @@ class FunctionCompute:
                 return served.url
 
             self.url = serve_on_next_port(
-                api_app(triggers, self._dispatcher, switches, admin_routes(admin)), "Function Compute"
+                api_app(triggers, self._dispatcher, self.switches, admin_routes(admin)), "Function Compute"
             )
             # Only known now; no process was started yet, as nothing was accepted so far.
             functions.default_environment = {endpoint_variable: self.url}

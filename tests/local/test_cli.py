@@ -18,6 +18,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,9 @@ import pytest
 from local.base.loopback import LOOPBACK
 from local.cloud.cloud import ROOT
 from local.command_line.commands import main
+from local.eci.settings import Settings as EciSettings
 from local.fc.queues import QueueStore
+from local.fc.settings import Settings as FcSettings
 from tests.support.waiting import wait_until
 
 SECONDS = 30.0
@@ -382,6 +385,43 @@ def test_an_unknown_timer_is_told(up: Up, tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [[], ["up", "--set", "x"], ["up", "--runtime", "go"]], ids=str)
 def test_a_wrong_command_line_is_refused(tmp_path: Path, arguments: list[str]) -> None:
     assert run(*arguments).returncode == 2
+
+
+def test_the_servers_begin_with_the_switches_of_the_command_line(tmp_path: Path) -> None:
+    switches = ("--eci-switch", "tags_mode=drop", "--eci-switch", "listing_lag_seconds=2")
+    up = Up(tmp_path / "state", *switches, "--fc-switch", "task_copies=2")
+    try:
+        eci = httpx.get(f"{up.urls['ECI']}/_local/settings", **LOOPBACK).json()
+        fc = httpx.get(f"{up.urls['Function Compute']}/_local/settings", **LOOPBACK).json()
+    finally:
+        assert up.stop() == 0
+    assert (eci["tags_mode"], eci["listing_lag_seconds"], fc["task_copies"]) == ("drop", 2.0, 2)
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_the_help_names_every_switch_with_its_values(command: str) -> None:
+    shown = run(command, "--help").stdout
+    for settings in (EciSettings(), FcSettings()):
+        for name in asdict(settings):
+            assert f"\n  {name}=" in shown
+    assert "\n  tags_mode=merge|replace|drop (merge)\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("switch", "words"),
+    [
+        (("--eci-switch", "speed=1"), "no setting has the name 'speed'"),
+        (("--eci-switch", "tags_mode"), "NAME=VALUE is expected"),
+        (("--eci-switch", "tags_mode=no"), "tags_mode: one of merge, replace, drop expected"),
+        (("--eci-switch", "show_events=yes"), "show_events: bool expected"),
+        (("--fc-switch", "task_copies=two"), "task_copies: int expected"),
+        (("--fc-switch", "conflict_share=nan"), "conflict_share: 0 or more expected"),
+    ],
+    ids=str,
+)
+def test_a_wrong_switch_is_refused(switch: tuple[str, str], words: str) -> None:
+    refused = run("demo", *switch)
+    assert (refused.returncode, words in refused.stderr) == (2, True)
 
 
 def test_the_runtime_can_be_chosen(tmp_path: Path) -> None:

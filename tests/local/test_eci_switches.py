@@ -230,13 +230,13 @@ def test_the_switches_can_be_reset(eci: Any) -> None:
     assert eci.control.reset_settings() == defaults == eci.control.settings()
 
 
-def test_what_waits_survives_a_restart(eci: Any) -> None:
-    cache_id = eci.cache(*OLD)
-    eci.control.settings(busy_mode="queue", images_after_failure="restore", rebuild_seconds=10)
-    eci.control.builds(cache_id, failing_builds=-1)
-    update(eci, cache_id)
-    update(eci, cache_id, ["third:1"], **SENT)
-    eci.restart()
-    eci.clock.advance(20)
-    cache = eci.sdk.describe_one(cache_id)
-    assert (cache["Status"], cache["Images"], tags(eci, cache_id)) == ("UpdateFailed", OLD, SENT)
+def test_what_waits_survives_a_restart(own_eci: Any) -> None:
+    cache_id = own_eci.cache(*OLD)
+    own_eci.control.settings(busy_mode="queue", images_after_failure="restore", rebuild_seconds=10)
+    own_eci.control.builds(cache_id, failing_builds=-1)
+    update(own_eci, cache_id)
+    update(own_eci, cache_id, ["third:1"], **SENT)
+    own_eci.server.restart()
+    own_eci.clock.advance(20)
+    cache = own_eci.sdk.describe_one(cache_id)
+    assert (cache["Status"], cache["Images"], tags(own_eci, cache_id)) == ("UpdateFailed", OLD, SENT)

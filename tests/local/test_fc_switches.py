@@ -14,6 +14,7 @@ import pytest
 
 from local.base.loopback import LOOPBACK
 from local.cloud.cloud import Cloud, CloudConfig
+from local.cloud.config import Switches
 from local.fc.control import FcControlError
 from local.fc.settings import Settings, Switchboard
 
@@ -177,8 +178,7 @@ def test_a_cloud_begins_with_the_switches_of_its_configuration(tmp_path: Path) -
         tmp_path / "state",
         template,
         tmp_path,
-        eci_switches={"tags_mode": "drop"},
-        fc_settings=Settings(async_delay="ignore"),
+        switches=Switches(eci={"tags_mode": "drop"}, fc={"async_delay": "ignore"}),
     )
     with Cloud(config) as cloud:
         assert cloud.control.settings()["tags_mode"] == "drop"
