@@ -42,7 +42,7 @@ docs: env ## Make the tables of README.md and docs/ anew from the code
 
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 # The tests of functions/. Measuring doubles the CPU of a test, so those of other folders are not measured.
-MEASURED := $(addprefix tests/,contract entry_points follow matrix unit)
+MEASURED := $(addprefix tests/,contract entry_points follow unit)
 
 .PHONY: test
 test: env ## Run the quick tests; functions/ must be covered to 100 %, branches included
