@@ -20,8 +20,8 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         ``{"outcomes": [...]}``, one record for each decision.
 
     Raises:
-        RetryableDoorError: when the next look could not be stored.
-        PermanentDoorError: when the change failed for good; belongs in the on-failure queue.
+        RetryableEntryPointError: when the next look could not be stored.
+        PermanentEntryPointError: when the change failed for good; belongs in the on-failure queue.
     """
     outcomes = run_follow(
         "on_follow", context, lambda _: read_message(read_json(event, limit=MAX_BODY_BYTES, what="message"))

@@ -20,7 +20,7 @@ import on_push
 import on_webhook
 from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
-from imagecache.base.errors import DoorError
+from imagecache.base.errors import EntryPointError
 from imagecache.clients.aliyun_sdk import EciConnections
 from imagecache.clients.eci import SdkGateway
 from local.permissions.credentials import Credential
@@ -104,7 +104,7 @@ class Told:
 
     outcomes: list[dict[str, Any]]
     answer: Any = None
-    error: DoorError | None = None
+    error: EntryPointError | None = None
 
 
 class Doors:
@@ -141,7 +141,7 @@ class Doors:
         self.read()
         try:
             answer = handler(json.dumps(event).encode(), context)
-        except DoorError as error:
+        except EntryPointError as error:
             return Told(read_records(self.read()), error=error)
         records = read_records(self.read())
         told = json.loads(answer["body"]) if "body" in answer else answer

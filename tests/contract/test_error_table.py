@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 from tests.support.depth import pairs
 
 
@@ -21,11 +21,11 @@ class Treatment(NamedTuple):
 
 
 TREATMENTS = {
-    "busy": Treatment(3, "retried", 503, RetryableDoorError),
-    "transient": Treatment(3, "retried", 503, RetryableDoorError),
-    "capacity": Treatment(1, "retried", 503, RetryableDoorError),
+    "busy": Treatment(3, "retried", 503, RetryableEntryPointError),
+    "transient": Treatment(3, "retried", 503, RetryableEntryPointError),
+    "capacity": Treatment(1, "retried", 503, RetryableEntryPointError),
     "benign": Treatment(1, None, 200, None),
-    "permanent": Treatment(1, "dead_lettered", 500, PermanentDoorError),
+    "permanent": Treatment(1, "dead_lettered", 500, PermanentEntryPointError),
 }
 
 UPDATE_CODES = [
@@ -217,7 +217,7 @@ def test_one_cache_that_is_refused_does_not_keep_the_others_from_their_update(
         refused: "failed",
         good: "refreshed",
     }
-    assert type(told.error) is RetryableDoorError
+    assert type(told.error) is RetryableEntryPointError
     assert [update["image_cache_id"] for update in deployed.control.history()] == [good]
 
 

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 import pytest
 
-from imagecache.base.errors import DoorError
+from imagecache.base.errors import EntryPointError
 from tests.support.eci import REGION, EciServer, LocalEci, renewed
 from tests.support.outcomes import read_records
 from tests.support.payloads import read_sample, sample_names
@@ -120,7 +120,7 @@ class Told:
 
     outcomes: list[dict[str, Any]]
     status: int | None
-    error: DoorError | None
+    error: EntryPointError | None
     text: str
     plan: dict[str, list[dict[str, Any]]]
 
@@ -204,10 +204,10 @@ class Doors:
         """Call an entry point with exactly this event and context."""
         self.capsys.readouterr()
         answer: dict[str, Any] = {}
-        error: DoorError | None = None
+        error: EntryPointError | None = None
         try:
             answer = import_module(door).handler(event, context)
-        except DoorError as raised:
+        except EntryPointError as raised:
             error = raised
         captured = self.capsys.readouterr()
         records = read_records(captured.out)

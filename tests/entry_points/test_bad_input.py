@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError
+from imagecache.base.errors import PermanentEntryPointError
 from tests.support.depth import pairs
 
 MIB = 1024 * 1024
@@ -31,7 +31,7 @@ each_sender = pytest.mark.parametrize("sender", SENDERS)
 def assert_refused(told: Any, sender: str, status: int = 400) -> None:
     """Recorded as rejected, and told in the way of the entry point."""
     assert {result for result, _ in told.results} == {"rejected"}
-    assert type(told.error) is (PermanentDoorError if sender == "timer" else type(None))
+    assert type(told.error) is (PermanentEntryPointError if sender == "timer" else type(None))
     assert told.status == (None if sender in {"push", "timer"} else status)
 
 
@@ -230,7 +230,7 @@ def test_an_event_that_is_no_bytes_is_a_defect_that_is_told(
     if door == "on_webhook":
         assert (told.status, told.error) == (500, None)
     else:
-        assert type(told.error) is PermanentDoorError
+        assert type(told.error) is PermanentEntryPointError
     # The log says where it happened, the record only what.
     assert 'json_input.py", line' in told.text
     assert "Traceback" not in json.dumps(told.outcomes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 
 WEB = "imc-bp1a2b3c4d5e6f7g8h9i"
 KEY_VARIABLES = (
@@ -37,7 +37,7 @@ def assert_failed_for_good(told: Any, reason: str, door: str) -> None:
     if door == "on_webhook":
         assert (told.status, told.error) == (500, None)
     else:
-        assert type(told.error) is PermanentDoorError
+        assert type(told.error) is PermanentEntryPointError
 
 
 def in_context(credential: Any) -> SimpleNamespace:
@@ -194,7 +194,7 @@ def test_no_call_is_begun_that_has_no_time_to_end(fleet: Any, doors: Any, events
     if door == "on_webhook":
         assert told.status == 503
     else:
-        assert type(told.error) is RetryableDoorError
+        assert type(told.error) is RetryableEntryPointError
     assert fleet.actions() == []
 
 
@@ -223,4 +223,4 @@ def test_no_secret_is_told_at_the_finest_log_level(
         invoke(door, doors, events)
     fleet.control.refuse(30)
     told = invoke("on_manual", doors, events)
-    assert (type(told.error), told.results) == (RetryableDoorError, [("failed", "CONNECTION_FAILED")])
+    assert (type(told.error), told.results) == (RetryableEntryPointError, [("failed", "CONNECTION_FAILED")])

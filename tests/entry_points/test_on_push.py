@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 
 REFRESHED = ("refreshed", "TAG_REPUSHED")
 NO_PUSH = ("ignored", "UNKNOWN_EVENT_TYPE")
@@ -156,7 +156,7 @@ def test_a_busy_cache_is_tried_again(deployed: Any, doors: Any, events: Any, sta
 
     told = doors.push(events.cloud())
 
-    assert type(told.error) is RetryableDoorError
+    assert type(told.error) is RetryableEntryPointError
     assert cache_id in str(told.error)
     assert told.results == [("failed", "CACHE_BUSY")]
     assert told.only["error"] == {"class": "busy"}
@@ -199,14 +199,14 @@ def test_one_caches_failure_is_its_own(deployed: Any, doors: Any, events: Any) -
     by_cache = {outcome["image_cache_id"]: outcome["reason"] for outcome in told.outcomes}
     assert by_cache == {busy: "CACHE_BUSY", refused: "PERMISSION_DENIED", ready: "TAG_REPUSHED"}
     # What trying again can help with decides: the others are recorded, and fail again.
-    assert type(told.error) is RetryableDoorError
+    assert type(told.error) is RetryableEntryPointError
     assert [update["image_cache_id"] for update in deployed.control.history()] == [ready]
 
 
 def test_a_permanent_failure_is_raised_as_one(fleet: Any, doors: Any, events: Any) -> None:
     fleet.control.inject("error", action="UpdateImageCache", code="Account.Arrearage")
     told = doors.push(events.cloud())
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert "ACCOUNT_BLOCKED imc-instances" in str(told.error)
     assert told.results == [("failed", "ACCOUNT_BLOCKED")]
     assert told.only["fate"] == "dead_lettered"
@@ -226,7 +226,7 @@ def test_a_region_that_cannot_be_listed_does_not_hold_up_the_other(
         ("failed", "PERMISSION_DENIED", "cn-beijing"),
         ("refreshed", "TAG_REPUSHED", "cn-hangzhou"),
     ]
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert list(deployed.updated()) == [cache_id]
 
 
@@ -267,5 +267,5 @@ def test_a_refusal_that_cannot_be_looked_into_is_a_failure(deployed: Any, doors:
 
     told = doors.push(events.cloud())
 
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert told.results == [("failed", "NOT_FOUND")]

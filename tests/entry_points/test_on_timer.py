@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 
 REPAIRED = ("refreshed", "SWEEP_REPAIR")
 REFRESHED = ("refreshed", "REFRESH_SCHEDULED")
@@ -51,7 +51,7 @@ def test_a_sample_ends_as_the_table_says(fleet: Any, doors: Any, payload: Any, n
 @pytest.mark.parametrize("name", [name for name, (rows, _) in EXPECTED.items() if rows[0][0] == "rejected"])
 def test_what_is_wrong_is_recorded_and_raised(fleet: Any, doors: Any, payload: Any, name: str) -> None:
     told = doors.call("on_timer", payload(f"timer/{name}.json"))
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert told.only["reason"] in str(told.error)
     assert told.only["error"]["class"] == "input"
     assert fleet.actions() == []
@@ -143,7 +143,7 @@ def test_a_refresh_that_selects_nothing_says_so(deployed: Any, doors: Any) -> No
 )
 def test_a_wrong_payload_touches_no_cache(fleet: Any, doors: Any, payload: Any) -> None:
     told = doors.timer(payload)
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert told.only["result"] == "rejected"
     assert fleet.actions() == []
 
@@ -151,7 +151,7 @@ def test_a_wrong_payload_touches_no_cache(fleet: Any, doors: Any, payload: Any) 
 def test_a_busy_cache_is_tried_again(deployed: Any, doors: Any) -> None:
     ready, busy = deployed.cache("a:1"), deployed.cache("b:1", status="Updating")
     told = doors.timer({"action": "refresh", "caches": {"names": ["web"]}})
-    assert type(told.error) is RetryableDoorError
+    assert type(told.error) is RetryableEntryPointError
     assert busy in str(told.error)
     assert sorted(told.results) == [("failed", "CACHE_BUSY"), REFRESHED]
     assert list(deployed.updated()) == [ready]
@@ -160,7 +160,7 @@ def test_a_busy_cache_is_tried_again(deployed: Any, doors: Any) -> None:
 def test_a_permanent_failure_is_raised_as_one(fleet: Any, doors: Any) -> None:
     fleet.control.inject("error", action="UpdateImageCache", code="ServiceNotEnabled")
     told = doors.timer()
-    assert (type(told.error), told.results) == (PermanentDoorError, [("failed", "ACCOUNT_BLOCKED")])
+    assert (type(told.error), told.results) == (PermanentEntryPointError, [("failed", "ACCOUNT_BLOCKED")])
 
 
 def test_a_dry_run_repairs_nothing(fleet: Any, doors: Any, monkeypatch: pytest.MonkeyPatch) -> None:

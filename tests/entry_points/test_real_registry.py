@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import RetryableDoorError
+from imagecache.base.errors import RetryableEntryPointError
 from local.registry.docker_registry import LocalRegistry, missing_tools
 from tests.support.http_server import QuietHandler, serve_http
 
@@ -223,7 +223,7 @@ def test_a_sweep_that_could_not_ask_is_tried_again(
     broken = deployed.cache("redis:7", status="UpdateFailed")
     told = sweep(doors)
     assert sorted(told.results) == [("failed", "REGISTRY_UNREADABLE"), ("refreshed", "SWEEP_REPAIR")]
-    assert isinstance(told.error, RetryableDoorError)
+    assert isinstance(told.error, RetryableEntryPointError)
     assert list(deployed.updated()) == [broken]
 
 

@@ -25,7 +25,7 @@ import on_manual
 import on_push
 import on_timer
 import on_webhook
-from imagecache.base.errors import DoorError
+from imagecache.base.errors import EntryPointError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason, Result
 from local.eci.control import EciControl
@@ -112,7 +112,7 @@ class Visit:
 
     records: list[dict[str, Any]]
     answer: Any
-    error: DoorError | None
+    error: EntryPointError | None
     at: float
 
     @property
@@ -235,7 +235,7 @@ class World:
         with redirect_stdout(io.StringIO()) as stdout:
             try:
                 answer = handler(raw, context)
-            except DoorError as raised:
+            except EntryPointError as raised:
                 error = raised
         records = [json.loads(line) for line in stdout.getvalue().splitlines()]
         for record in records:

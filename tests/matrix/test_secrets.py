@@ -28,7 +28,7 @@ import on_manual
 import on_push
 import on_timer
 import on_webhook
-from imagecache.base.errors import DoorError
+from imagecache.base.errors import EntryPointError
 from local.base.loopback import LOOPBACK
 from tests.matrix.faulty_proxy import Answer, Fault, eci_error
 from tests.matrix.world import FUNCTION_SECONDS, REGION, SETTLE_SECONDS, World, running_world
@@ -306,7 +306,7 @@ def test_marked_keys_show_nowhere(
 
     texts = " ".join(text for _, text in told)
     late = ("TIMED_OUT",) if LATE in faults else ()
-    for expected in ("HAND_OFF_FAILED", "PERMISSION_DENIED", "UNAUTHORIZED", "DoorError", *late):
+    for expected in ("HAND_OFF_FAILED", "PERMISSION_DENIED", "UNAUTHORIZED", "EntryPointError", *late):
         assert expected in texts
     assert KEY_ID not in texts
     secrets = (KEY_SECRET, SECURITY_TOKEN, WEBHOOK_TOKEN, WRONG_TOKEN)
@@ -361,7 +361,7 @@ def call(door: str, cache_id: str) -> list[tuple[str, str]]:
     )
     try:
         answer = HANDLERS[door](json.dumps(events[door]).encode(), context)
-    except DoorError as error:
+    except EntryPointError as error:
         return [(f"exception of {door}", f"{error!r} {''.join(traceback.format_exception(error))}")]
     return [(f"answer of {door}", json.dumps(answer, ensure_ascii=False))]
 

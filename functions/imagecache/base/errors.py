@@ -15,9 +15,9 @@
     │   ├── HeldBackError       a cooldown or a cap of ours: not now
     │   ├── BenignError         an error code that means that there is nothing to do
     │   └── PermanentError      account, permission, configuration
-    └── DoorError               what an entry point raises, so that the sender or the platform acts
-        ├── RetryableDoorError    trying again can help
-        └── PermanentDoorError    it cannot: for the on-failure queue and a person
+    └── EntryPointError               what an entry point raises, so that the sender or the platform acts
+        ├── RetryableEntryPointError    trying again can help
+        └── PermanentEntryPointError    it cannot: for the on-failure queue and a person
 
 No error's text holds a secret: what comes from outside is bounded and cleaned before it gets here.
 """
@@ -169,13 +169,13 @@ class PermanentError(EciError):
     error_class = ErrorClass.PERMANENT
 
 
-class DoorError(ImageCacheError):
+class EntryPointError(ImageCacheError):
     """Base of what an entry point raises."""
 
 
-class RetryableDoorError(DoorError):
+class RetryableEntryPointError(EntryPointError):
     """Raised when at least one change is not done and trying again can help."""
 
 
-class PermanentDoorError(DoorError):
+class PermanentEntryPointError(EntryPointError):
     """Raised when a change is not done and trying again cannot help."""

@@ -20,11 +20,11 @@ from ..base.deadline import HAND_OFF_SECONDS, Deadline, timeout_seconds
 from ..base.environment import Environment
 from ..base.errors import (
     CredentialsError,
-    DoorError,
+    EntryPointError,
     ErrorClass,
     InputError,
-    PermanentDoorError,
-    RetryableDoorError,
+    PermanentEntryPointError,
+    RetryableEntryPointError,
     SettingsError,
 )
 from ..base.reasons import Reason, Result
@@ -146,8 +146,8 @@ def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) 
         refuse_rejected: whether rejected input is an error of configuration.
 
     Raises:
-        RetryableDoorError: when something is to be tried again.
-        PermanentDoorError: when something failed for good.
+        RetryableEntryPointError: when something is to be tried again.
+        PermanentEntryPointError: when something failed for good.
     """
     failed = [outcome for outcome in outcomes if outcome["result"] == Result.FAILED.value]
     if refuse_rejected:
@@ -157,14 +157,14 @@ def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) 
     return answer_document(outcomes)
 
 
-def _failure(failed: Sequence[Outcome], total: int) -> DoorError:
+def _failure(failed: Sequence[Outcome], total: int) -> EntryPointError:
     named = [
         f"{outcome['reason']} {outcome.get('image_cache_id', '')} ({outcome['message']})"
         for outcome in failed[:_MOST_NAMED]
     ]
     message = f"{len(failed)} of {total} outcomes failed: " + "; ".join(named)
     retried = any(outcome.get("fate") == RETRIED for outcome in failed)
-    return RetryableDoorError(message) if retried else PermanentDoorError(message)
+    return RetryableEntryPointError(message) if retried else PermanentEntryPointError(message)
 
 
 def _read_rules(env: Environment) -> Rules:
