@@ -354,5 +354,6 @@ def test_a_permanent_failure_is_raised_by_a_plain_invocation_and_500_over_http(
 def test_a_list_that_no_update_takes_is_not_sent(deployed: Any, doors: Any) -> None:
     cache_id = deployed.cache(*(f"app-{n}:v1" for n in range(21)))
     told = doors.manual(imageCacheId=cache_id)
-    assert (type(told.error), told.results) == (PermanentEntryPointError, [("failed", "INVALID_UPDATE_REQUEST")])
+    assert type(told.error) is PermanentEntryPointError
+    assert told.results == [("failed", "INVALID_UPDATE_REQUEST")]
     assert deployed.updates() == []

@@ -202,7 +202,7 @@ class Applier:
             return False
 
     def _gone(self, decision: Decision) -> Decision:
-        """The decision for a cache that is no more; a requester is told, a follow task ends quietly."""
+        """The decision for a cache that is no more; a requester gets an error, a follow task ends quietly."""
         change = decision.change
         requested = isinstance(change, CacheRequest) and change.single and not self.attempt
         return Decision(

@@ -116,7 +116,7 @@ class FollowLook:
         return Applied(decision, facts=facts, started=started)
 
     def _failed_for_good(self, cache: ImageCache, started: float) -> Applied:
-        last = cache.last_warning or "the cache tells no reason"
+        last = cache.last_warning or "the cache gives no reason"
         message = f"UpdateFailed after {self._most_rebuilds} repetitions: {last}"[:1000]
         decision = Decision(self.progress.change, cache, Result.FAILED, Reason.UPDATE_FAILED, message)
         return Applied(decision, PermanentError(Reason.UPDATE_FAILED, message), started=started)

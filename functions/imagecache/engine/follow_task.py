@@ -162,7 +162,7 @@ def _moment(text: str, where: str) -> datetime:
     except ValueError:
         rule = "a time that exists"
         raise InputError(
-            Reason.SCHEMA_VIOLATION, f"at {where}: {text} is no time", where=where, rule=rule, found=text
+            Reason.SCHEMA_VIOLATION, f"at {where}: {text} is not a time", where=where, rule=rule, found=text
         ) from None
 
 

@@ -72,7 +72,7 @@ class UpdateBudget:
     recent: RecentUpdates
     made: int = 0
     _counted: dict[str, int] | None = field(default=None, repr=False)
-    _told: bool = field(default=False, repr=False)
+    _logged: bool = field(default=False, repr=False)
 
     def capped(self, now: datetime) -> HeldBackError | None:
         """``UPDATE_CAP`` when one more update may not be made now.
@@ -106,7 +106,7 @@ class UpdateBudget:
         return sum(max(self._counted.get(each, 0), own.get(each, 0)) for each in {*self._counted, *own})
 
     def _capped(self, message: str, delay_seconds: float | None) -> HeldBackError:
-        if not self._told:
+        if not self._logged:
             _logger.error("update cap reached: %s", message)
-            self._told = True
+            self._logged = True
         return HeldBackError(Reason.UPDATE_CAP, message, delay_seconds=delay_seconds)

@@ -24,12 +24,12 @@ def notes_of(
 
     Args:
         wanted: the decisions that it serves; each has the list that is sent.
-        asked: entry -> digest, as registries told after ``began``.
+        asked: entry -> digest, as registries answered after ``began``.
         began: the update's start.
         skew: how far the registries' clocks may be off.
         rules: the rules.
     """
-    told: dict[tuple[str, str, str], set[str | None]] = {}
+    reported: dict[tuple[str, str, str], set[str | None]] = {}
     pushed: dict[tuple[str, str], datetime] = {}
     for decision in wanted:
         push = decision.change
@@ -37,12 +37,12 @@ def notes_of(
             continue
         registry = rules.identity(push.registry)
         young = push.dated and push.pushed_at is not None and began <= push.pushed_at + skew
-        digests = told.setdefault((registry, push.repository, push.tag), set())
+        digests = reported.setdefault((registry, push.repository, push.tag), set())
         digests.add(push.digest if young else None)
         if decision.rule is not None and decision.rule.policy.type == "any" and push.pushed_at is not None:
             key = (registry, push.repository)
             pushed[key] = max(push.pushed_at, pushed.get(key, push.pushed_at))
-    certain = {key: digests for key, digests in told.items() if len(digests) == 1 and None not in digests}
+    certain = {key: digests for key, digests in reported.items() if len(digests) == 1 and None not in digests}
     noted = dict(asked)
     for entry in entries_of(wanted[-1].images_after, rules):
         digests = certain.get((entry.registry, entry.repository, entry.tag), set())

@@ -1,8 +1,8 @@
 """What an image cache remembers of its last update, and what that update covers.
 
-ECI does not tell when an update began. Each update therefore writes one ECI tag on the cache with its start
+ECI does not say when an update began. Each update therefore writes one ECI tag on the cache with its start
 time and the changes that it was for, so that a burst or a duplicate delivery need not cost a rebuild. The
-memory is best effort: where it is missing, one update too many is made, never one too few.
+memory is best effort: where it is missing, one unneeded update is made, and never a needed one missed.
 
 Value: ``<start>.<rebuilds>.<change>.<change>...``: the start in UTC to the microsecond, how many updates in a
 row began from UpdateFailed, and short change ids, the newest first, as many as the 128 characters that a tag
@@ -52,7 +52,7 @@ class LastUpdate:
 
 
 def last_update(cache: ImageCache) -> LastUpdate | None:
-    """The last update that the cache's tag tells of, or None where there is no readable tag."""
+    """The last update that the cache's tag describes, or None where there is no readable tag."""
     match = _VALUE.fullmatch(dict(cache.tags).get(MEMORY_TAG, ""))
     if match is None:
         return None
@@ -75,7 +75,7 @@ def covering_update(
         cache: the cache as described.
         change: the change.
         skew: how far the clocks of the registry and of this function may be apart.
-        rules: tell which hosts are one registry.
+        rules: say which hosts are one registry.
     """
     last = last_update(cache)
     if last is None or cache.status not in _CERTAIN or not has_wanted_list(cache, change, rules):
