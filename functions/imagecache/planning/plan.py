@@ -158,7 +158,7 @@ def _why_held(tag: str, rule: Rule | None, later: datetime | None) -> str:
 
 
 def _has_digest(cache: ImageCache, push: PushEvent, rules: Rules) -> bool:
-    """Whether the cache certainly has the pushed digest already; a person who asks gets the rebuild anyway."""
+    """Whether the cache certainly has the pushed digest. A person who asks gets the rebuild in any case."""
     last = last_update(cache)
     if push.digest is None or push.source == MANUAL or last is None or cache.status != READY:
         return False
