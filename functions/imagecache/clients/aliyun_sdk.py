@@ -173,13 +173,14 @@ class SdkCalls:
 
 def _silence_sdk_loggers() -> None:
     """One of the SDK's loggers brings its own handler and level, so each is silenced for itself."""
-    for name in ("aliyunsdkcore", *logging.Logger.manager.loggerDict):
-        if name.split(".")[0] == "aliyunsdkcore":
+    first = logging.getLogger("aliyunsdkcore")
+    for name in list(logging.Logger.manager.loggerDict):
+        if name.split(".")[0] == first.name:
             logger = logging.getLogger(name)
             logger.handlers.clear()
             logger.setLevel(logging.CRITICAL + 1)
-            logger.propagate = False
-    logging.getLogger("aliyunsdkcore").addHandler(logging.NullHandler())
+    first.propagate = False
+    first.addHandler(logging.NullHandler())
 
 
 _silence_sdk_loggers()
