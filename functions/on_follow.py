@@ -1,4 +1,4 @@
-"""Entry point for follow tasks: take the next look at a change that is under way."""
+"""Entry point for follow tasks: look again at a change that is not done yet."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from imagecache.triggers.invocation import event_answer, run_follow
 
 
 def handler(event: bytes, context: Any) -> dict[str, Any]:
-    """See a change through: done again if it has to be, until its cache is Ready.
+    """Follow a change, and make it again if needed, until its cache is Ready.
 
     Args:
         event: a follow message (schema ``follow-message``).
         context: the platform's context object.
 
     Returns:
-        ``{"outcomes": [...]}``.
+        ``{"outcomes": [...]}``, one record for each decision.
 
     Raises:
-        RetryableDoorError: when the next look could not be stored.
-        PermanentDoorError: when the change failed for good; belongs in the on-failure queue.
+        RetryableEntryPointError: when the next look could not be stored.
+        PermanentEntryPointError: when the change failed for good; belongs in the on-failure queue.
     """
     outcomes = run_follow(
-        "on_follow",
-        context,
-        lambda _: read_message(read_json(event, limit=MAX_BODY_BYTES, what="message")),
+        "on_follow", context, lambda _: read_message(read_json(event, limit=MAX_BODY_BYTES, what="message"))
     )
     return event_answer(outcomes, refuse_rejected=True)

@@ -25,8 +25,8 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         ``{"statusCode": ..., "outcomes": [...]}``.
 
     Raises:
-        DoorError: from a plain invocation, where the status would be 5xx, so that an asynchronous one is
-            tried again and ends in the on-failure queue.
+        EntryPointError: from a plain invocation, where the status would be 5xx, so that an asynchronous one
+            is tried again and ends in the on-failure queue.
     """
     over_http = False
 

@@ -21,8 +21,8 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         ``{"outcomes": [...]}``, one record for each decision.
 
     Raises:
-        RetryableDoorError: when something must be tried again.
-        PermanentDoorError: when something failed for good; belongs in the on-failure queue.
+        RetryableEntryPointError: when something must be tried again.
+        PermanentEntryPointError: when something failed for good; belongs in the on-failure queue.
     """
     outcomes = run(
         "on_push",

@@ -17,11 +17,11 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         context: the platform's context object.
 
     Returns:
-        ``{"outcomes": [...]}``.
+        ``{"outcomes": [...]}``, one record for each decision.
 
     Raises:
-        RetryableDoorError: when something must be tried again.
-        PermanentDoorError: when something failed for good, or the payload is wrong.
+        RetryableEntryPointError: when something must be tried again.
+        PermanentEntryPointError: when something failed for good, or the payload is wrong.
     """
     outcomes = run(
         "on_timer",

@@ -52,7 +52,7 @@ UNUSED = {
     "charset_normalizer/cd.cpython": "compiled for speed, and nothing is guessed here: cd.py does the same",
     "charset_normalizer/cli/": "a command",
     "charset_normalizer/md.cpython": "compiled for speed, and nothing is guessed here: md.py does the same",
-    "cryptography/": "for credentials that a function never has: imagecache/clients/without_rsa.py",
+    "cryptography/": "for credentials that a function never has: imagecache/clients/aliyun_sdk.py",
     "idna/cli.py": "a command",
     "idna/uts46data.py": "for host names beyond ASCII, which the settings refuse",
     "jsonschema/cli.py": "a command",

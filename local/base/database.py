@@ -8,14 +8,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["STATE_VERSION", "Connection", "StateVersionError", "connect", "transaction"]
+__all__ = ["STATE_VERSION", "Connection", "StateVersionError", "connect", "empty", "transaction"]
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """One more with each change of a table, or of a document in one: an older state is not taken over."""
 
 BUSY_TIMEOUT_SECONDS = 10.0
@@ -109,6 +109,19 @@ def _check_version(connection: Connection, path: Path | str) -> None:
                 f"{path} was written by another version of this program (its state has version {version}; "
                 f"this program reads {STATE_VERSION}): delete the file to start with an empty state"
             )
+
+
+def empty(connection: Connection, tables: Iterable[str]) -> None:
+    """Delete all rows of tables; what they number begins at 1 again.
+
+    Args:
+        connection: to the file.
+        tables: ours, each numbered by the database (``AUTOINCREMENT``) or not at all.
+    """
+    with transaction(connection):
+        for table in tables:
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name from our own code
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
 
 
 def _write_ahead(connection: Connection) -> None:

@@ -20,12 +20,14 @@ import httpx
 
 from ..base.serving import serve
 from ..base.state_folder import locked, published
+from ..base.switches import changed
 from ..eci.control import EciControl
 from ..eci.server import serve_eci
 from ..eventbridge.bus import bus_app
 from ..fc.control import FcControl
 from ..fc.functions import Host, Invocation
 from ..fc.server import FunctionCompute, Options
+from ..fc.settings import Settings
 from ..fc.signature import Signer
 from ..fc.specs import FunctionSpec
 from ..permissions.access import Call
@@ -62,6 +64,8 @@ class Cloud:
     Raises:
         StateInUseError: another process serves the state folder.
         StateVersionError: another version of this program wrote the state.
+        SwitchError: a switch of Function Compute is unknown, or has a wrong value.
+        ControlError: the same of ECI.
         TemplateError: the template or its parameters are wrong.
         CodeError: the package cannot be run.
         OSError: a port is in use, or the folder cannot be used.
@@ -99,7 +103,12 @@ class Cloud:
             max_instances=config.max_instances,
             fresh=config.fresh_process,
         )
-        options = Options(config.retry, config.key_lifetime_seconds, config.timers)
+        options = Options(
+            config.retry,
+            config.key_lifetime_seconds,
+            config.timers,
+            changed(Settings(), config.switches.fc),
+        )
         compute = FunctionCompute(database, self._deployment, host, options, "IMC_FC_ENDPOINT", next_port)
         stack.callback(compute.close)
         bus = serve(
@@ -121,6 +130,7 @@ class Cloud:
         self.auth: httpx.Auth = Signer(key, trigger=True)
         self.control = EciControl(eci.url)
         stack.callback(self.control.close)
+        self.control.settings(**config.switches.eci)
         self.fc = FcControl(compute.url, Signer(key, trigger=False))
         stack.callback(self.fc.close)
 

@@ -6,13 +6,27 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..fc.dispatcher import RetryPolicy
 from ..permissions.access import ACCOUNT_ID
 
-__all__ = ["ROOT", "CloudConfig"]
+__all__ = ["ROOT", "CloudConfig", "Switches"]
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Settings to begin with; those that are not named are as the state or the tables say.
+
+    Attributes:
+        eci: by the names of ``eci.settings``; kept in the state.
+        fc: by the names of ``fc.settings``; they last until the servers end.
+    """
+
+    eci: Mapping[str, Any] = field(default_factory=dict)
+    fc: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,7 @@ class CloudConfig:
         timers: whether the schedules of the timer triggers are followed; without, they fire on request only.
         retry: of asynchronous invocations.
         key_lifetime_seconds: of the functions' access keys.
+        switches: how the servers behave where nobody knows what the cloud does.
         port_base: the first of the ports; None for any free ones.
     """
 
@@ -51,4 +66,5 @@ class CloudConfig:
     timers: bool = False
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     key_lifetime_seconds: float = 3600.0
+    switches: Switches = field(default_factory=Switches)
     port_base: int | None = None

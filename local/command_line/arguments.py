@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from ..base.switches import SwitchError, parse, table
 from ..cloud.config import ROOT
+from ..eci.settings import Settings as EciSettings
+from ..fc.settings import Settings as FcSettings
 from ..fc.specs import RUNTIMES
 
-__all__ = ["assignment", "parser"]
+__all__ = ["assignment", "parser", "switch_value"]
 
 DEFAULT_STATE = Path(".local")
 
@@ -27,11 +32,26 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
 
-    def add(name: str, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text, description=text, parents=parents)
+    def add(
+        name: str, text: str, *parents: argparse.ArgumentParser, after: str | None = None
+    ) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            parents=parents,
+            epilog=after,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
 
-    add("demo", "Play the main job and check its story.", _code())
-    up = add("up", "Serve ECI, Function Compute and EventBridge until Ctrl-C.", state, _code())
+    tables = (
+        "Switches: what nobody knows of the cloud is one way or the other.\n\n"
+        f"ECI (--eci-switch), with the defaults:\n{table(EciSettings())}\n\n"
+        f"Function Compute (--fc-switch), with the defaults:\n{table(FcSettings())}"
+    )
+    add("demo", "Play the main job and check its story.", _code(), _switches(), after=tables)
+    serving = "Serve ECI, Function Compute and EventBridge until Ctrl-C."
+    up = add("up", serving, state, _code(), _switches(), after=tables)
     up.add_argument("--port-base", type=int, metavar="N", help="use the ports from N on (any free ones)")
     up.add_argument(
         "--template", type=Path, default=ROOT / "template.yml", metavar="FILE", help="the ROS template"
@@ -86,6 +106,34 @@ def _code() -> argparse.ArgumentParser:
     )
     options.add_argument("--runtime", choices=RUNTIMES, help="the functions' runtime (the template's)")
     return options
+
+
+def _switches() -> argparse.ArgumentParser:
+    """How the servers behave."""
+    options = argparse.ArgumentParser(add_help=False)
+    for name, defaults in (("eci", EciSettings()), ("fc", FcSettings())):
+        options.add_argument(
+            f"--{name}-switch",
+            action="append",
+            default=[],
+            type=partial(switch_value, defaults),
+            dest=f"{name}_switches",
+            metavar="NAME=VALUE",
+            help="how the server behaves; see below",
+        )
+    return options
+
+
+def switch_value(defaults: EciSettings | FcSettings, text: str) -> tuple[str, Any]:
+    """A switch as it is given on a command line: its name, and the value in its type.
+
+    Raises:
+        argparse.ArgumentTypeError: it has another form, an unknown name, or a value that it cannot have.
+    """
+    try:
+        return parse(defaults, text)
+    except SwitchError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def assignment(text: str) -> tuple[str, str]:

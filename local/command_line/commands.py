@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ..base.database import StateVersionError
 from ..base.loopback import LOOPBACK
 from ..base.state_folder import NothingServedError, StateInUseError, read_endpoints
 from ..cloud.cloud import Cloud, CloudConfig
+from ..cloud.config import Switches
 from ..cloud.package_code import CodeError
 from ..demo.story import run_demo
 from ..eci.control import ControlError, EciControl
@@ -69,6 +71,7 @@ def _up(options: argparse.Namespace) -> None:
         parameters["Runtime"] = options.runtime
     config = CloudConfig(
         state=options.state,
+        switches=_switches(options),
         parameters=parameters,
         template=options.template,
         code=options.code,
@@ -104,11 +107,16 @@ def _show_urls(cloud: Cloud) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    return run_demo(Console(), options.code, options.python, options.runtime)
+    return run_demo(Console(), options.code, options.python, options.runtime, _switches(options))
+
+
+def _switches(options: argparse.Namespace) -> Switches:
+    return Switches(eci=dict(options.eci_switches), fc=dict(options.fc_switches))
 
 
 def _caches(options: argparse.Namespace) -> None:
-    caches = _eci(options).caches()
+    with _eci(options) as eci:
+        caches = eci.caches()
     rows = (
         (
             one["region_id"],
@@ -125,12 +133,14 @@ def _caches(options: argparse.Namespace) -> None:
 
 def _seed(options: argparse.Namespace) -> None:
     document = _read_json(options.file)
-    for image_cache_id in _eci(options).create_caches(document if isinstance(document, list) else [document]):
-        print(image_cache_id)
+    with _eci(options) as eci:
+        for image_cache_id in eci.create_caches(document if isinstance(document, list) else [document]):
+            print(image_cache_id)
 
 
 def _fire(options: argparse.Namespace) -> None:
-    print(_fc(options).fire_timer(options.trigger))
+    with _fc(options) as fc:
+        print(fc.fire_timer(options.trigger))
 
 
 def _send_event(options: argparse.Namespace) -> None:
@@ -143,22 +153,23 @@ def _send_event(options: argparse.Namespace) -> None:
 
 
 def _logs(options: argparse.Namespace) -> None:
-    control = _fc(options)
     after: int = options.after
     stop = threading.Event()
     if options.follow:
         signal.signal(signal.SIGINT, lambda *_: stop.set())
-    while True:
-        for line in control.logs(after=after):
-            moment = datetime.fromtimestamp(line["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
-            print(f"{moment} {line['function']} {line['request_id']} {line['line']}", flush=True)
-            after = line["number"]
-        if not options.follow or stop.wait(_FOLLOW_SECONDS):
-            return
+    with _fc(options) as fc:
+        while True:
+            for line in fc.logs(after=after):
+                moment = datetime.fromtimestamp(line["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
+                print(f"{moment} {line['function']} {line['request_id']} {line['line']}", flush=True)
+                after = line["number"]
+            if not options.follow or stop.wait(_FOLLOW_SECONDS):
+                return
 
 
 def _dead_letters(options: argparse.Namespace) -> None:
-    letters = _fc(options).dead_letters()
+    with _fc(options) as fc:
+        letters = fc.dead_letters()
     if options.json:
         print(json.dumps(letters, indent=2))
         return
@@ -170,34 +181,34 @@ def _dead_letters(options: argparse.Namespace) -> None:
 
 
 def _queues(options: argparse.Namespace) -> None:
-    control = _fc(options)
-    shown = {name: control.queue_messages(name) for name in _queue_names(options, control)}
+    with _fc(options) as fc:
+        shown = {name: fc.queue_messages(name) for name in _queue_names(options, fc)}
     print(json.dumps(shown, indent=2))
 
 
 def _redrive(options: argparse.Namespace) -> None:
-    control = _fc(options)
     kept = []
-    for name in _queue_names(options, control):
-        for one in control.redrive(name):
-            if one["error"] is None:
-                print(f"{one['message_id']} {one['function']} {one['request_id']}")
-            else:
-                kept.append(f"{one['message_id']} of {name}: {one['error']}")
+    with _fc(options) as fc:
+        for name in _queue_names(options, fc):
+            for one in fc.redrive(name):
+                if one["error"] is None:
+                    print(f"{one['message_id']} {one['function']} {one['request_id']}")
+                else:
+                    kept.append(f"{one['message_id']} of {name}: {one['error']}")
     if kept:
         raise CommandError(f"still in its queue: {'; '.join(kept)}")
 
 
-def _queue_names(options: argparse.Namespace, control: FcControl) -> list[str]:
-    return list(control.queues()) if options.queue is None else [options.queue]
+def _queue_names(options: argparse.Namespace, fc: FcControl) -> list[str]:
+    return list(fc.queues()) if options.queue is None else [options.queue]
 
 
-def _eci(options: argparse.Namespace) -> EciControl:
-    return EciControl(read_endpoints(options.state)["eci"])
+def _eci(options: argparse.Namespace) -> closing[EciControl]:
+    return closing(EciControl(read_endpoints(options.state)["eci"]))
 
 
-def _fc(options: argparse.Namespace) -> FcControl:
-    return FcControl(read_endpoints(options.state)["fc"])
+def _fc(options: argparse.Namespace) -> closing[FcControl]:
+    return closing(FcControl(read_endpoints(options.state)["fc"]))
 
 
 def _read_json(path: Path) -> Any:

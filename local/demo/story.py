@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..cloud.cloud import Cloud, CloudConfig
+from ..cloud.config import Switches
 from ..fc.dispatcher import RetryPolicy
 from ..registry.docker_registry import LocalRegistry, missing_tools
 from ..registry.notification import play_notification
@@ -112,7 +113,6 @@ class Demo:
         self._pushes += 1
 
     def _create(self, story: Story) -> dict[str, str]:
-        self._cloud.control.settings(rebuild_seconds=REBUILD_SECONDS)
         return {
             name: self._cloud.control.create_cache(
                 region_id=REGION, image_cache_name=name, images=images, tags={"team": "shop"}
@@ -179,7 +179,7 @@ class Demo:
         self._console.print(f"{seconds:6.2f} s  {text}", highlight=False, soft_wrap=True)
 
 
-def run_demo(console: Console, code: Path, interpreter: Path, runtime: str | None) -> int:
+def run_demo(console: Console, code: Path, interpreter: Path, runtime: str | None, switches: Switches) -> int:
     """Play the demonstration.
 
     Args:
@@ -187,6 +187,7 @@ def run_demo(console: Console, code: Path, interpreter: Path, runtime: str | Non
         code: the folder, or the package, that is deployed.
         interpreter: the Python of the functions.
         runtime: of the functions; None for the template's default.
+        switches: how the servers behave.
 
     Returns:
         0 if every sentence of the story held, else 1.
@@ -206,6 +207,8 @@ def run_demo(console: Console, code: Path, interpreter: Path, runtime: str | Non
                 **({} if runtime is None else {"Runtime": runtime}),
             },
             retry=RetryPolicy(time_factor=TIME_FACTOR),
+            # A rebuild takes the story's time unless somebody chose another.
+            switches=replace(switches, eci={"rebuild_seconds": REBUILD_SECONDS, **switches.eci}),
         )
         cloud = stack.enter_context(Cloud(config))
         url = cloud.webhook_url("distribution", TOKEN)

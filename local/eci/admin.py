@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,9 +19,12 @@ from starlette.routing import Route
 
 from ..base.connections import wire_of
 from ..base.database import transaction
+from ..base.switches import SwitchError
 from . import faults, journal, machine, seeds, store
+from .cache import Cache
 from .errors import OrderError
 from .service import Service
+from .settings import Settings
 
 __all__ = ["admin_routes"]
 
@@ -39,14 +43,17 @@ def admin_routes(service: Service) -> list[Route]:
         ("GET", "/_local/caches/{id}", _get_cache),
         ("DELETE", "/_local/caches/{id}", _delete_cache),
         ("PUT", "/_local/caches/{id}/status", _force_status),
+        ("PATCH", "/_local/caches/{id}/builds", _change_builds),
         ("GET", "/_local/history", _history),
         ("GET", "/_local/settings", _get_settings),
         ("PATCH", "/_local/settings", _change_settings),
+        ("DELETE", "/_local/settings", _reset_settings),
         ("GET", "/_local/faults", _list_faults),
         ("POST", "/_local/faults", _add_fault),
         ("DELETE", "/_local/faults", _clear_faults),
         ("GET", "/_local/journal", _journal),
         ("DELETE", "/_local/journal", _clear_journal),
+        ("DELETE", "/_local/state", _reset),
     ]
     routes = [
         Route(path, _endpoint(service, handler), methods=[method]) for method, path, handler in handlers
@@ -63,7 +70,7 @@ def _endpoint(service: Service, handler: _Handler) -> Callable[[Request], Any]:
         try:
             document = await _document(request)
             return JSONResponse(await run_in_threadpool(act, document))
-        except OrderError as error:
+        except (OrderError, SwitchError) as error:
             return JSONResponse({"error": str(error)}, 400)
         except _NotFoundError as error:
             return JSONResponse({"error": str(error)}, 404)
@@ -88,7 +95,7 @@ def _object(document: Any) -> dict[str, Any]:
     return document
 
 
-def _observed(service: Service, image_cache_id: str) -> machine.Cache:
+def _observed(service: Service, image_cache_id: str) -> Cache:
     cache = store.load_cache(service.connection, image_cache_id)
     if cache is None:
         raise _NotFoundError(f"there is no image cache {image_cache_id}")
@@ -118,7 +125,7 @@ def _create_caches(service: Service, _request: Request, document: Any) -> Any:
             if members.get("status") == "Failed":
                 cache = machine.with_failure(cache)
         store.cut_update(service.connection, cache.image_cache_id, cache.status, now)
-        store.save_cache(service.connection, cache)
+        store.save_cache(service.connection, cache, now)
         created.append(cache.image_cache_id)
     return {"image_cache_ids": created}
 
@@ -128,9 +135,9 @@ def _get_cache(service: Service, request: Request, _document: Any) -> Any:
 
 
 def _delete_cache(service: Service, request: Request, _document: Any) -> Any:
-    image_cache_id = request.path_params["id"]
-    store.cut_update(service.connection, image_cache_id, "Deleted", service.clock())
-    if not store.delete_cache(service.connection, image_cache_id):
+    image_cache_id, now = request.path_params["id"], service.clock()
+    store.cut_update(service.connection, image_cache_id, "Deleted", now)
+    if not store.delete_cache(service.connection, image_cache_id, now):
         raise _NotFoundError(f"there is no image cache {image_cache_id}")
     return {}
 
@@ -142,8 +149,16 @@ def _force_status(service: Service, request: Request, document: Any) -> Any:
     message = str(members.get("message", ""))
     forced = machine.force(cache, members.get("status", ""), now=now, message=message)
     store.cut_update(service.connection, cache.image_cache_id, forced.status, now)
-    store.save_cache(service.connection, forced)
+    store.save_cache(service.connection, forced, now)
     return seeds.show(forced, now)
+
+
+def _change_builds(service: Service, request: Request, document: Any) -> Any:
+    now = service.clock()
+    cache = _observed(service, request.path_params["id"])
+    cache = replace(cache, builds=cache.builds.changed(_object(document)))
+    store.save_cache(service.connection, cache, now)
+    return seeds.show(cache, now)
 
 
 def _history(service: Service, request: Request, _document: Any) -> Any:
@@ -158,6 +173,11 @@ def _change_settings(service: Service, _request: Request, document: Any) -> Any:
     settings = store.load_settings(service.connection).changed(_object(document))
     store.save_settings(service.connection, settings)
     return settings.to_json()
+
+
+def _reset_settings(service: Service, _request: Request, _document: Any) -> Any:
+    store.save_settings(service.connection, Settings())
+    return Settings().to_json()
 
 
 def _list_faults(service: Service, _request: Request, _document: Any) -> Any:
@@ -179,6 +199,11 @@ def _journal(service: Service, request: Request, _document: Any) -> Any:
 
 def _clear_journal(service: Service, _request: Request, _document: Any) -> Any:
     journal.clear(service.connection)
+    return {}
+
+
+def _reset(service: Service, _request: Request, _document: Any) -> Any:
+    service.reset()
     return {}
 
 

@@ -76,11 +76,20 @@ class EciControl:
         order = {"status": status, "message": message}
         return dict(self._client.ask("PUT", f"/_local/caches/{image_cache_id}/status", json=order))
 
+    def builds(self, image_cache_id: str, **changes: Any) -> dict[str, Any]:
+        """Say how a cache's updates go from now on; returns the cache.
+
+        ``rebuild_seconds``: how long they take. ``failing_builds``: how many of the next fail, -1 for all.
+        ``failure_message``: why. See ``cache.Builds``.
+        """
+        return dict(self._client.ask("PATCH", f"/_local/caches/{image_cache_id}/builds", json=changes))
+
     def history(self, image_cache_id: str | None = None) -> list[dict[str, Any]]:
         """The accepted updates of one cache or of all, oldest first.
 
         Each has image_cache_id, kind (``rebuild`` or ``metadata``), started_at, ended_at and status (both
-        None while it is under way), images, client_token and request_id. Times are seconds since the epoch.
+        None while it waits or is under way), images, client_token and request_id. Times are seconds since
+        the epoch.
         """
         query = {} if image_cache_id is None else {"image_cache_id": image_cache_id}
         return list(self._client.ask("GET", "/_local/history", params=query))
@@ -90,6 +99,10 @@ class EciControl:
         if not changes:
             return dict(self._client.ask("GET", "/_local/settings"))
         return dict(self._client.ask("PATCH", "/_local/settings", json=changes))
+
+    def reset_settings(self) -> dict[str, Any]:
+        """Make all settings the defaults; returns them."""
+        return dict(self._client.ask("DELETE", "/_local/settings"))
 
     def inject(self, kind: str, **members: Any) -> int:
         """Order a fault for the next calls that match; returns its number. See ``faults.Fault``."""
@@ -119,6 +132,13 @@ class EciControl:
     def clear_journal(self) -> None:
         """Forget the calls."""
         self._client.ask("DELETE", "/_local/journal")
+
+    def reset(self) -> None:
+        """Let the server be like a new one: no caches, history, faults or calls, and the default settings.
+
+        Access keys stay good.
+        """
+        self._client.ask("DELETE", "/_local/state")
 
     def wait_for(self, image_cache_id: str, status: str, timeout_seconds: float = 10.0) -> dict[str, Any]:
         """Wait until a cache is in a status; returns it.

@@ -14,8 +14,9 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from .cache import Cache, Event
 from .errors import invalid
-from .machine import Cache, Event, progress
+from .machine import progress
 from .requests import DescribeRequest
 
 __all__ = ["describe", "iso"]
@@ -24,13 +25,16 @@ _SECONDS_A_DAY = 86400
 _FAILED_CREATION_DAYS = 1
 
 
-def describe(caches: Sequence[tuple[int, Cache]], request: DescribeRequest, now: float) -> dict[str, Any]:
+def describe(
+    caches: Sequence[tuple[int, Cache]], request: DescribeRequest, now: float, *, events: bool = True
+) -> dict[str, Any]:
     """One page of the caches that a request asks for, without the RequestId.
 
     Args:
         caches: of the region, as observed now, each with a number that rises with its creation.
         request: filters and page.
         now: the time.
+        events: whether the caches' events are shown.
 
     Raises:
         ApiError: InvalidParameter for a NextToken that is not from an answer to the same filters.
@@ -41,7 +45,7 @@ def describe(caches: Sequence[tuple[int, Cache]], request: DescribeRequest, now:
     page = rest[: request.limit]
     more = len(rest) > len(page)
     return {
-        "ImageCaches": [_shown(cache, now) for _, cache in page],
+        "ImageCaches": [_shown(cache, now, events=events) for _, cache in page],
         "NextToken": _token(request, page[-1][0]) if more else "",
         "TotalCount": len(found),
     }
@@ -64,7 +68,7 @@ def _matches(cache: Cache, request: DescribeRequest) -> bool:
     )
 
 
-def _shown(cache: Cache, now: float) -> dict[str, Any]:
+def _shown(cache: Cache, now: float, *, events: bool) -> dict[str, Any]:
     shown = {
         "ImageCacheId": cache.image_cache_id,
         "ImageCacheName": cache.name,
@@ -75,7 +79,7 @@ def _shown(cache: Cache, now: float) -> dict[str, Any]:
         "CreationTime": iso(cache.created_at),
         "ExpireDateTime": _expiry(cache),
         "LastMatchedTime": None if cache.last_matched_at is None else iso(cache.last_matched_at),
-        "Events": [_event(cache, event) for event in cache.events],
+        "Events": [_event(cache, event) for event in cache.events] if events else None,
         "ContainerGroupId": cache.container_group_id or None,
         "SnapshotId": cache.snapshot_id or None,
         "FlashSnapshotId": cache.flash_snapshot_id or None,

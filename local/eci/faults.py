@@ -54,7 +54,7 @@ class Fault:
         kind: one of ``ANSWER_KINDS``, or ``update_fails``: an accepted update ends as UpdateFailed.
         count: how many calls it happens to.
         action: only calls of this action; None for any.
-        image_cache_id: only calls with this ImageCacheId; None for any.
+        image_cache_id: only calls with this ImageCacheId, or it as the first ResourceId; None for any.
         region_id: only calls with this RegionId; None for any.
         acts: whether the call is carried out anyway.
         delay_seconds: how late the answer, or the fault, comes.
@@ -78,7 +78,7 @@ class Fault:
         """Whether it happens to a call with these parameters."""
         return (
             self.action in {None, parameters.get("Action")}
-            and self.image_cache_id in {None, parameters.get("ImageCacheId")}
+            and self.image_cache_id in {None, parameters.get("ImageCacheId"), parameters.get("ResourceId.1")}
             and self.region_id in {None, parameters.get("RegionId")}
         )
 

@@ -40,7 +40,7 @@ class Call:
         parameters: without signature, security token and passwords.
         status: the HTTP status of the answer; None where none was sent.
         code: of an error answer.
-        fault: the kind of the fault that befell it.
+        fault: the kind of the fault that happened to it.
         request_id: of the answer.
     """
 

@@ -58,13 +58,13 @@ class Reader:
         self._unread = set(parameters)
 
     def ignore(self, names: Collection[str]) -> None:
-        """Let these pass; they are somebody else's to check, or mean nothing here."""
+        """Accept these without a look: somebody else checks them, or they mean nothing here."""
         self._unread.difference_update(names)
 
     def text(
         self, name: str, longest: int, pattern: re.Pattern[str] | None = None, *, shortest: int = 1
     ) -> str | None:
-        """A text of so many characters, none of them a control character, that matches ``pattern`` whole."""
+        """A text of a bounded length, without control characters, all of which matches ``pattern``."""
         value = self._read(name)
         if value is None:
             return None

@@ -1,4 +1,4 @@
-"""The parameters of the two actions on image caches, checked: what a client asks for, as values.
+"""The parameters of UpdateImageCache and DescribeImageCaches, checked: what a client asks for, as values.
 
 Names, types, ranges and counts are those of the vendor's pages of UpdateImageCache and DescribeImageCaches;
 where those give no limit, a generous one stands here. Must not know the caches.
@@ -12,54 +12,35 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import invalid
+from .common_parameters import (
+    COMMON,
+    ID,
+    ID_LENGTH,
+    NAME_LENGTH,
+    REGION,
+    read_client_token,
+    read_region,
+    read_tags,
+    refuse_duplicates,
+)
 from .parameters import Reader
 
-__all__ = [
-    "COMMON",
-    "ID",
-    "ID_LENGTH",
-    "MOST_TAGS",
-    "REGION",
-    "DescribeRequest",
-    "UpdateRequest",
-    "fingerprint",
-    "read_describe",
-    "read_tags",
-    "read_update",
-    "refuse_duplicates",
-]
+__all__ = ["DescribeRequest", "UpdateRequest", "fingerprint", "read_describe", "read_update"]
 
 MOST_IMAGES = 20
-MOST_TAGS = 20
 MOST_CREDENTIALS = 10
 MOST_ACR_INSTANCES = 20
 MOST_DOMAINS = 100
 DEFAULT_LIMIT = 20
 
-COMMON = frozenset(
-    {
-        *("Action", "Version", "Format", "AccessKeyId", "SecurityToken", "Timestamp"),
-        *("Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "SignatureType"),
-        # Part of every SDK's request classes, without a meaning to these actions.
-        *("OwnerId", "OwnerAccount", "ResourceOwnerId", "ResourceOwnerAccount"),
-    }
-)
-"""Parameters that every action takes."""
-
-ID_LENGTH = 128
-_NAME_LENGTH = 128
 _IMAGE_LENGTH = 1024
 _CREDENTIAL_LENGTH = 8192
 _LARGEST_COUNT = 2**31 - 1
-REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _IDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(,[A-Za-z0-9][A-Za-z0-9_-]*)*")
-_ASCII = re.compile(r"[ -~]+")
 _REFERENCE = re.compile(r"(?![a-z]+://)\S+")
 _SERVER = re.compile(r"(?!https?://)[!-~]+")
 
@@ -145,10 +126,10 @@ def read_update(parameters: Mapping[str, str]) -> UpdateRequest:
         "AcrRegistryInfo": _read_acr_instances(reader) or None,
     }
     request = UpdateRequest(
-        region_id=reader.required("RegionId", ID_LENGTH, REGION),
+        region_id=read_region(reader),
         image_cache_id=reader.required("ImageCacheId", ID_LENGTH, ID),
-        client_token=reader.text("ClientToken", 64, _ASCII),
-        name=reader.text("ImageCacheName", _NAME_LENGTH),
+        client_token=read_client_token(reader),
+        name=reader.text("ImageCacheName", NAME_LENGTH),
         images=tuple(images) or None,
         tags=tuple((key, value or "") for key, value in tags) or None,
         attributes={name: value for name, value in attributes.items() if value is not None},
@@ -156,7 +137,6 @@ def read_update(parameters: Mapping[str, str]) -> UpdateRequest:
     )
     reader.finish()
     refuse_duplicates("Image", images)
-    refuse_duplicates("Tag", [key for key, _ in tags])
     return request
 
 
@@ -174,9 +154,9 @@ def read_describe(parameters: Mapping[str, str], largest_limit: int) -> Describe
     reader.ignore(COMMON)
     tags = read_tags(reader)
     request = DescribeRequest(
-        region_id=reader.required("RegionId", ID_LENGTH, REGION),
+        region_id=read_region(reader),
         image_cache_id=reader.text("ImageCacheId", ID_LENGTH, ID),
-        name=reader.text("ImageCacheName", _NAME_LENGTH),
+        name=reader.text("ImageCacheName", NAME_LENGTH),
         snapshot_id=reader.text("SnapshotId", ID_LENGTH, ID),
         resource_group_id=reader.text("ResourceGroupId", ID_LENGTH, ID),
         image=reader.text("Image", _IMAGE_LENGTH),
@@ -185,7 +165,6 @@ def read_describe(parameters: Mapping[str, str], largest_limit: int) -> Describe
         next_token=reader.text("NextToken", 1024),
     )
     reader.finish()
-    refuse_duplicates("Tag", [key for key, _ in tags])
     return request
 
 
@@ -193,16 +172,6 @@ def fingerprint(parameters: Mapping[str, str]) -> str:
     """A digest of what a call asks for, without who asks and when."""
     asked = sorted((name, value) for name, value in parameters.items() if name not in COMMON - {"Action"})
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-
-
-def read_tags(reader: Reader) -> list[tuple[str, str | None]]:
-    """The pairs of key and value that a call gives; a value of None was left out."""
-    tags: list[tuple[str, str | None]] = []
-    for name in reader.members("Tag", MOST_TAGS):
-        # The vendor's rule for tags of all resources: keys and values of up to 128 characters.
-        key = reader.required(f"{name}.Key", _NAME_LENGTH)
-        tags.append((key, reader.text(f"{name}.Value", _NAME_LENGTH, shortest=0)))
-    return tags
 
 
 def _read_credentials(reader: Reader) -> list[dict[str, str]]:
@@ -226,15 +195,9 @@ def _read_acr_instances(reader: Reader) -> list[dict[str, Any]]:
         refuse_duplicates(f"{name}.Domain", domains)
         instance = {
             "InstanceId": reader.required(f"{name}.InstanceId", ID_LENGTH, ID),
-            "InstanceName": reader.text(f"{name}.InstanceName", _NAME_LENGTH),
+            "InstanceName": reader.text(f"{name}.InstanceName", NAME_LENGTH),
             "RegionId": reader.text(f"{name}.RegionId", ID_LENGTH, REGION),
             "Domain": domains,
         }
         instances.append({key: value for key, value in instance.items() if value})
     return instances
-
-
-def refuse_duplicates(name: str, values: Sequence[str]) -> None:
-    """Refuse members of which two are equal."""
-    if len(set(values)) != len(values):
-        raise invalid(name, "members that differ are expected")

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from .cache import DEFAULTS, Builds, Cache, Event
 from .errors import OrderError
-from .machine import STATUSES, Cache, Event, progress
+from .machine import STATUSES, progress
 
 __all__ = ["ATTRIBUTES", "read_seed", "show"]
 
@@ -32,8 +33,6 @@ ATTRIBUTES = {
 }
 """What a seed calls the parameters of an update."""
 
-_DEFAULTS = {"ImageCacheSize": 20}
-
 
 def read_seed(document: Mapping[str, Any], *, now: float, key: str) -> Cache:
     """A cache as a seed describes it: in the status given, where it stays.
@@ -41,12 +40,14 @@ def read_seed(document: Mapping[str, Any], *, now: float, key: str) -> Cache:
     Args:
         document: ``region_id``, ``image_cache_name`` and ``images``, and optionally ``image_cache_id``,
             ``status`` (Ready), ``tags`` (an object), ``created_at`` and ``last_matched_at`` (seconds since
-            the epoch), ``events`` (objects with type, reason, message, at), and those of ``ATTRIBUTES``.
+            the epoch), ``events`` (objects with type, reason, message, at), ``builds`` (an object: see
+            ``cache.Builds``), and those of ``ATTRIBUTES``.
         now: the time.
         key: new; makes the ids that the seed leaves out.
 
     Raises:
         OrderError: a member is missing, unknown, or not of its type.
+        SwitchError: the same of ``builds``.
     """
     members = dict(document)
     status = members.pop("status", "Ready")
@@ -63,10 +64,11 @@ def read_seed(document: Mapping[str, Any], *, now: float, key: str) -> Cache:
         created_at=float(_take(members, "created_at", (int, float), now)),
         last_matched_at=members.pop("last_matched_at", None),
         events=tuple(_event(event) for event in _take(members, "events", list, [])),
-        attributes={**_DEFAULTS, **{ATTRIBUTES[n]: members.pop(n) for n in list(members) if n in ATTRIBUTES}},
+        attributes={**DEFAULTS, **{ATTRIBUTES[n]: members.pop(n) for n in list(members) if n in ATTRIBUTES}},
         snapshot_id=f"s-{key}" if built else "",
         flash_snapshot_id=f"s-f{key}" if built and document.get("flash") else "",
         container_group_id=f"eci-{key}",
+        builds=Builds().changed(_take(members, "builds", dict, {})),
     )
     if members:
         raise OrderError(f"a seed has no member of the name {min(members)!r}")
@@ -74,10 +76,13 @@ def read_seed(document: Mapping[str, Any], *, now: float, key: str) -> Cache:
 
 
 def show(cache: Cache, now: float) -> dict[str, Any]:
-    """A cache with all that the server knows of it, as observed now."""
+    """A cache with what the server knows of it, as observed now; of the updates that wait, their number."""
     names = {api: name for name, api in ATTRIBUTES.items()}
     shown = asdict(cache)
     shown["image_cache_name"] = shown.pop("name")
+    shown["queue"] = len(cache.queue)
+    if cache.build is not None:
+        shown["build"].pop("change")
     shown["images"] = list(cache.images)
     shown["tags"] = dict(cache.tags)
     shown["events"] = [asdict(event) for event in cache.events]

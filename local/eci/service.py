@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.database import Connection, connect, transaction
+from ..base.database import Connection, connect, empty, transaction
 from ..permissions import access
 from ..permissions.credentials import CredentialStore
 from . import faults, journal, machine, store
+from .cache import Cache
 from .describe import describe
 from .errors import ApiError, invalid, missing
 from .parameters import decode
 from .requests import read_describe, read_update
 from .signature import NONCE_MEMORY_SECONDS, authenticate
-from .tagging import read_tagging, tagged
+from .tagging import TAG_ACTIONS, read_tag_request, retagged
 
 __all__ = ["VERSION", "Answer", "Service"]
 
@@ -36,7 +37,7 @@ class Answer:
     Attributes:
         status: the HTTP status.
         document: the JSON body.
-        fault: None when nothing is to go wrong.
+        fault: None when nothing should go wrong.
     """
 
     status: int
@@ -107,6 +108,13 @@ class Service:
             )
         return answer
 
+    def reset(self) -> None:
+        """Be as a server on a new file: no caches, faults or calls, and the default settings.
+
+        Access keys stay: they are the ``CredentialStore``'s to revoke.
+        """
+        empty(self.connection, (*store.TABLES, "faults", "calls"))
+
     def close(self) -> None:
         """Close the database."""
         self._credentials.close()
@@ -154,7 +162,7 @@ class Service:
             return {"RequestId": request_id, **self._describe(parameters, principal)}
         if parameters["Action"] == "UpdateImageCache":
             return {"RequestId": self._update(parameters, principal, request_id)}
-        if parameters["Action"] == "TagResources" and store.load_settings(self.connection).tag_resources:
+        if parameters["Action"] in TAG_ACTIONS:
             self._tag(parameters, principal)
             return {"RequestId": request_id}
         raise ApiError("InvalidAction.NotFound")
@@ -169,9 +177,38 @@ class Service:
         settings = store.load_settings(self.connection)
         request = read_describe(parameters, settings.largest_limit)
         self._require(principal, "DescribeImageCaches", request.region_id, "*")
+        one = request.image_cache_id is not None
+        lag = settings.read_lag_seconds if one else settings.listing_lag_seconds
+        at = self.clock() - lag
+        caches = (
+            store.load_caches_of(self.connection, request.region_id, at)
+            if lag
+            else store.load_caches(self.connection, request.region_id)
+        )
+        observed = [(number, machine.observe(cache, at)) for number, cache in caches]
+        return describe(observed, request, at, events=settings.show_events)
+
+    def _tag(self, parameters: Mapping[str, str], principal: str | None) -> None:
+        mode = store.load_settings(self.connection).tag_calls
+        if mode == "unknown":
+            raise ApiError("InvalidAction.NotFound")
+        if mode == "forbid":
+            raise ApiError("Forbidden", "The action is not open to this account.", 403)
+        request = read_tag_request(parameters)
         now = self.clock()
-        caches = store.load_caches(self.connection, request.region_id)
-        return describe([(number, machine.observe(cache, now)) for number, cache in caches], request, now)
+        caches = []
+        for image_cache_id in request.image_cache_ids:
+            self._require(principal, parameters["Action"], request.region_id, image_cache_id)
+            caches.append(retagged(self._observed(image_cache_id, request.region_id, now), request))
+        # Written when all are known to be good: of a refused call nothing is done.
+        for cache in caches:
+            store.save_cache(self.connection, cache, now)
+
+    def _observed(self, image_cache_id: str, region_id: str, now: float) -> Cache:
+        cache = store.load_cache(self.connection, image_cache_id)
+        if cache is None or cache.region_id != region_id:
+            raise ApiError("InvalidParameter.NotFound")
+        return machine.observe(cache, now)
 
     def _update(self, parameters: Mapping[str, str], principal: str | None, request_id: str) -> str:
         """Returns the RequestId of the answer: a ClientToken gets that of its first answer."""
@@ -186,35 +223,19 @@ class Service:
                 if first_fingerprint != request.fingerprint:
                     raise ApiError("IdempotentParameterMismatch")
                 return first_request_id
-        cache = store.load_cache(self.connection, request.image_cache_id)
-        if cache is None or cache.region_id != request.region_id:
-            raise ApiError("InvalidParameter.NotFound")
+        cache = self._observed(request.image_cache_id, request.region_id, now)
         settings = store.load_settings(self.connection)
-        updated = machine.update(
-            machine.observe(cache, now), request, settings, now=now, key=uuid.uuid4().hex[:20]
-        )
-        if updated.build is not None:
+        updated = machine.update(cache, request, settings, now=now, key=uuid.uuid4().hex[:20])
+        if request.images is not None:
             failing = faults.take(self.connection, {faults.UPDATE_FAILS}, parameters)
             if failing is not None:
                 updated = machine.with_failure(updated, failing.message)
-        store.save_cache(self.connection, updated)
+        store.save_cache(self.connection, updated, now)
         store.add_update(self.connection, updated, at=now, client_token=token, request_id=request_id)
         # Only accepted updates are remembered: a refused one may be tried again with its token.
         if token is not None:
             store.remember_answer(self.connection, token, request.fingerprint, request_id, now)
         return request_id
-
-    def _tag(self, parameters: Mapping[str, str], principal: str | None) -> None:
-        request, now = read_tagging(parameters), self.clock()
-        caches = []
-        for image_cache_id in request.image_cache_ids:
-            self._require(principal, "TagResources", request.region_id, image_cache_id)
-            cache = store.load_cache(self.connection, image_cache_id)
-            if cache is None or cache.region_id != request.region_id:
-                raise ApiError("InvalidParameter.NotFound")
-            caches.append(tagged(machine.observe(cache, now), request.tags))
-        for cache in caches:
-            store.save_cache(self.connection, cache)
 
 
 def _refusal(error: ApiError, request_id: str, host: str) -> dict[str, Any]:

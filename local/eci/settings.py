@@ -1,70 +1,87 @@
-"""How this server behaves where a test wants to choose, or where nobody knows what the cloud does."""
+"""How this server behaves where a test wants to choose, or where nobody knows what the cloud does.
+
+This is the one table of its switches: name, values, default and meaning. A build keeps the settings that its
+update was accepted with.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from .errors import OrderError
+from ..base.switches import changed, switch
 
 __all__ = ["Settings"]
 
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "busy_code": ("IncorrectStatus", "ImageCache.IncorrectStatus", "OperationConflict"),
-    "tags_mode": ("merge", "replace"),
-    "omitted_mode": ("keep", "reset"),
-}
+_KEPT = ("keep", "restore")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The choices.
+    """The choices; ``switch`` says what each means."""
 
-    Attributes:
-        creation_seconds: how long a cache that is being created takes to be Ready or Failed.
-        rebuild_seconds: how long an update with images takes.
-        time_factor: how many seconds of those pass in one second; a build keeps the one that it began with.
-        busy_code: the answer to an update in a status that takes none; the documents name three codes.
-        tags_mode: whether tags sent are added to the old ones, or are the new ones.
-        omitted_mode: whether a parameter that is left out keeps its value, or gets its default again.
-        no_need_update: whether an update that sends the list that the cache has is refused as NoNeedUpdate.
-        tag_resources: whether TagResources is served; if not, it is refused as an action that is not known.
-        largest_limit: the largest Limit that DescribeImageCaches takes.
-    """
-
-    creation_seconds: float = 60.0
-    rebuild_seconds: float = 60.0
-    time_factor: float = 1.0
-    busy_code: str = "IncorrectStatus"
-    tags_mode: str = "merge"
-    omitted_mode: str = "keep"
-    no_need_update: bool = False
-    tag_resources: bool = True
-    largest_limit: int = 50
+    creation_seconds: float = switch(
+        60.0, "how long a cache that is being created takes to be Ready or Failed", least=0
+    )
+    rebuild_seconds: float = switch(
+        60.0, "how long an update with images takes; a cache may have a time of its own", least=0
+    )
+    time_factor: float = switch(1.0, "how many seconds of those pass in one second", above=0)
+    largest_limit: int = switch(50, "the largest Limit that DescribeImageCaches takes", above=0)
+    busy_code: str = switch(
+        "IncorrectStatus",
+        "the answer to an update in a status that takes none",
+        choices=("IncorrectStatus", "ImageCache.IncorrectStatus", "OperationConflict"),
+    )
+    busy_mode: str = switch(
+        "refuse",
+        "an update that arrives while another runs: refused, or begun when that ends",
+        choices=("refuse", "queue"),
+    )
+    no_need_update: str = switch(
+        "never",
+        "when an update with an unchanged list is refused as NoNeedUpdate; any: in UpdateFailed too",
+        choices=("never", "ready", "any"),
+    )
+    tags_mode: str = switch(
+        "merge",
+        "an update's tags are added to the old ones, are the new ones, or are ignored",
+        choices=("merge", "replace", "drop"),
+    )
+    tags_applied: str = switch("start", "when an update's tags are applied", choices=("start", "end"))
+    tags_after_failure: str = switch(
+        "keep", "the tags that a failed update carried: kept, or put back to those before", choices=_KEPT
+    )
+    images_after_failure: str = switch(
+        "keep", "the list of a failed update: kept, or put back to the one before", choices=_KEPT
+    )
+    omitted_mode: str = switch(
+        "keep",
+        "a parameter that an update leaves out keeps its value, or gets its default again",
+        choices=("keep", "reset"),
+    )
+    tag_calls: str = switch(
+        "serve",
+        "TagResources and UntagResources: served, 403 Forbidden, or an unknown action",
+        choices=("serve", "forbid", "unknown"),
+    )
+    listing_lag_seconds: float = switch(
+        0.0, "how old what DescribeImageCaches shows is, where no ImageCacheId is asked for", least=0
+    )
+    read_lag_seconds: float = switch(0.0, "the same where an ImageCacheId is asked for", least=0)
+    show_events: bool = switch(default=True, text="whether DescribeImageCaches shows events")
+    failing_images: str = switch(
+        "", "a glob: an update with an image that matches it fails; several with commas between"
+    )
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with some changed.
 
         Raises:
-            OrderError: an unknown name, or a value that it cannot have.
+            SwitchError: an unknown name, or a value that it cannot have.
         """
-        known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
-        values: dict[str, Any] = {}
-        for name, value in changes.items():
-            if name not in known:
-                raise OrderError(f"no setting has the name {name!r}; there are {', '.join(known)}")
-            values[name] = float(value) if known[name] is float and type(value) is int else value
-            if type(values[name]) is not known[name]:
-                raise OrderError(f"{name}: {known[name].__name__} expected, {value!r} found")
-            if name in _CHOICES and value not in _CHOICES[name]:
-                raise OrderError(f"{name}: one of {', '.join(_CHOICES[name])} expected, {value!r} found")
-        settings = replace(self, **values)
-        if not (settings.creation_seconds >= 0 and settings.rebuild_seconds >= 0):
-            raise OrderError("creation_seconds and rebuild_seconds: 0 or more expected")
-        if not (settings.time_factor > 0 and settings.largest_limit > 0):
-            raise OrderError("time_factor and largest_limit: more than 0 expected")
-        return settings
+        return changed(self, changes)
 
     def to_json(self) -> dict[str, Any]:
         """By the names of the attributes."""

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from .machine import Build, Cache, Event
+from .cache import Cache, read_cache
 from .settings import Settings
 
 __all__ = [
     "SCHEMA",
+    "TABLES",
     "add_update",
     "cut_update",
     "delete_cache",
     "load_cache",
     "load_caches",
+    "load_caches_of",
     "load_settings",
     "recall_answer",
     "remember_answer",
@@ -39,6 +40,15 @@ CREATE TABLE IF NOT EXISTS caches (
     document TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS caches_by_region ON caches (region_id, number);
+CREATE TABLE IF NOT EXISTS versions (
+    version INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER NOT NULL,
+    image_cache_id TEXT NOT NULL,
+    region_id TEXT NOT NULL,
+    at REAL NOT NULL,
+    document TEXT
+);
+CREATE INDEX IF NOT EXISTS versions_by_cache ON versions (image_cache_id, at);
 CREATE TABLE IF NOT EXISTS updates (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     image_cache_id TEXT NOT NULL,
@@ -66,15 +76,21 @@ CREATE TABLE IF NOT EXISTS nonces (
 CREATE INDEX IF NOT EXISTS nonces_by_time ON nonces (at);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+TABLES = ("caches", "versions", "updates", "answers", "nonces", "settings")
 
 
-def save_cache(connection: sqlite3.Connection, cache: Cache) -> None:
-    """Write a cache, new or known."""
+def save_cache(connection: sqlite3.Connection, cache: Cache, now: float) -> None:
+    """Write a cache, new or known; what it was before stays as a version."""
     connection.execute(
         "INSERT INTO caches (image_cache_id, region_id, document) VALUES (?, ?, ?)"
         " ON CONFLICT (image_cache_id)"
         " DO UPDATE SET region_id = excluded.region_id, document = excluded.document",
         (cache.image_cache_id, cache.region_id, json.dumps(asdict(cache))),
+    )
+    connection.execute(
+        "INSERT INTO versions (number, image_cache_id, region_id, at, document)"
+        " SELECT number, image_cache_id, region_id, ?, document FROM caches WHERE image_cache_id = ?",
+        (now, cache.image_cache_id),
     )
 
 
@@ -95,27 +111,45 @@ def load_caches(connection: sqlite3.Connection, region_id: str | None = None) ->
     return [(row["number"], _cache(row["document"])) for row in rows]
 
 
-def delete_cache(connection: sqlite3.Connection, image_cache_id: str) -> bool:
+def load_caches_of(connection: sqlite3.Connection, region_id: str, at: float) -> list[tuple[int, Cache]]:
+    """The caches of a region as they were written at a time in the past, each with its number."""
+    rows = connection.execute(
+        "SELECT number, document FROM versions AS one WHERE region_id = ? AND document IS NOT NULL"
+        " AND version = (SELECT max(version) FROM versions"
+        " WHERE image_cache_id = one.image_cache_id AND at <= ?)"
+        " ORDER BY number",
+        (region_id, at),
+    )
+    return [(row["number"], _cache(row["document"])) for row in rows]
+
+
+def delete_cache(connection: sqlite3.Connection, image_cache_id: str, now: float) -> bool:
     """Delete a cache, its history stays; False when no cache has this id."""
+    connection.execute(
+        "INSERT INTO versions (number, image_cache_id, region_id, at, document)"
+        " SELECT number, image_cache_id, region_id, ?, NULL FROM caches WHERE image_cache_id = ?",
+        (now, image_cache_id),
+    )
     return connection.execute("DELETE FROM caches WHERE image_cache_id = ?", (image_cache_id,)).rowcount == 1
 
 
 def add_update(
     connection: sqlite3.Connection, cache: Cache, *, at: float, client_token: str | None, request_id: str
 ) -> None:
-    """Remember an accepted update: a rebuild where the cache has a build under way, else of metadata only."""
-    build = cache.build
+    """Remember an update that the cache has just accepted: its last build, or one of metadata only."""
+    build = cache.last_build
+    rebuilds = build is not None and build.change is not None and build.change.images is not None
     connection.execute(
         "INSERT INTO updates"
         " (image_cache_id, kind, started_at, ends_at, ends_as, images, client_token, request_id)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             cache.image_cache_id,
-            "metadata" if build is None else "rebuild",
-            at,
+            "rebuild" if rebuilds else "metadata",
+            at if build is None else build.started_at,
             at if build is None else build.ends_at,
             cache.status if build is None else build.ends_as,
-            json.dumps(cache.images),
+            json.dumps(cache.coming_images),
             client_token,
             request_id,
         ),
@@ -123,10 +157,11 @@ def add_update(
 
 
 def cut_update(connection: sqlite3.Connection, image_cache_id: str, status: str, now: float) -> None:
-    """Let the rebuild that is under way, if any, end now with this status."""
+    """Let the rebuild that is under way, if any, and those that wait for it end now with this status."""
     connection.execute(
-        "UPDATE updates SET ends_at = ?, ends_as = ? WHERE image_cache_id = ? AND ends_at > ?",
-        (now, status, image_cache_id, now),
+        "UPDATE updates SET started_at = min(started_at, ?), ends_at = ?, ends_as = ?"
+        " WHERE image_cache_id = ? AND ends_at > ?",
+        (now, now, status, image_cache_id, now),
     )
 
 
@@ -193,14 +228,4 @@ def load_settings(connection: sqlite3.Connection) -> Settings:
 
 
 def _cache(text: str) -> Cache:
-    document: Mapping[str, Any] = json.loads(text)
-    build = document["build"]
-    return Cache(
-        **{
-            **document,
-            "images": tuple(document["images"]),
-            "tags": tuple((key, value) for key, value in document["tags"]),
-            "events": tuple(Event(**event) for event in document["events"]),
-            "build": None if build is None else Build(**build),
-        }
-    )
+    return read_cache(json.loads(text))

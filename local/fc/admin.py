@@ -6,6 +6,7 @@ send. Must not know how anything is run.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..base.switches import SwitchError
 from .deliveries import DEAD, DeliveryStore
 from .dispatcher import Dispatcher
 from .functions import UnknownFunctionError
@@ -22,6 +24,7 @@ from .logs import LogStore
 from .on_failure import redrive
 from .queues import QueueStore, UnknownQueueError
 from .role import RoleKeys
+from .settings import Switchboard
 from .specs import HttpTrigger
 from .timers import Timers, UnknownTriggerError
 from .trigger_app import TriggerHost, trigger_endpoint
@@ -33,6 +36,7 @@ __all__ = ["AdminParts", "admin_routes"]
 class AdminParts:
     """What is looked at and ordered."""
 
+    switches: Switchboard
     triggers: TriggerHost
     http_triggers: tuple[HttpTrigger, ...]
     dispatcher: Dispatcher
@@ -66,6 +70,7 @@ def admin_routes(parts: AdminParts) -> list[Route]:
         Route("/_local/queues", _admin(_list_queues(parts)), methods=["GET"]),
         Route("/_local/queues/{name}", _admin(_messages(parts)), methods=["GET"]),
         Route("/_local/queues/{name}/redrive", _admin(_redrive(parts)), methods=["POST"]),
+        Route("/_local/settings", _admin(_settings(parts)), methods=["GET", "PATCH", "DELETE"]),
         Route("/_local/role-key/rotate", _admin(_rotate(parts)), methods=["POST"]),
     ]
 
@@ -83,7 +88,7 @@ def _admin(endpoint: Callable[[Request], Any]) -> Callable[[Request], object]:
             response: Response = await endpoint(request)
         except (UnknownFunctionError, UnknownTriggerError, UnknownQueueError) as error:
             return JSONResponse({"error": str(error)}, 404)
-        except _BadRequestError as error:
+        except (_BadRequestError, SwitchError) as error:
             return JSONResponse({"error": str(error)}, 400)
         return response
 
@@ -166,6 +171,27 @@ def _redrive(parts: AdminParts) -> Callable[[Request], Any]:
         return JSONResponse([asdict(one) for one in redriven])
 
     return endpoint
+
+
+def _settings(parts: AdminParts) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        if request.method == "DELETE":
+            return JSONResponse(asdict(parts.switches.reset()))
+        if request.method == "PATCH":
+            return JSONResponse(asdict(parts.switches.change(await _object(request))))
+        return JSONResponse(asdict(parts.switches.settings))
+
+    return endpoint
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    try:
+        document = json.loads(await request.body())
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise _BadRequestError("a JSON object is expected")
+    return document
 
 
 def _rotate(parts: AdminParts) -> Callable[[Request], Any]:

@@ -1,8 +1,9 @@
 """The server of the invocation API.
 
 ``POST /2023-03-30/functions/<name>/invocations``, signed (vendor page "InvokeFunction"). With
-``x-fc-invocation-type: Async`` the event is stored and the answer is 202; ``x-fc-async-delay`` (1 to 3600
-seconds) and ``x-fc-async-task-id`` go with it. The key's owner needs ``fc:InvokeFunction``.
+``x-fc-invocation-type: Async`` the event is stored and the answer is 202; ``x-fc-async-delay`` (in seconds)
+and ``x-fc-async-task-id`` go with it; ``settings`` says what becomes of them. The key's owner needs
+``fc:InvokeFunction``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .answers import access_denied, failed_function, platform_error, request_hea
 from .deliveries import DuplicateTaskError
 from .dispatcher import Dispatcher
 from .functions import Functions, ThrottledError, UnknownFunctionError, new_request_id
+from .settings import Switchboard
 from .signature import SignatureError, check_signature, resource_of_api
 from .trigger_app import TriggerHost
 
@@ -29,19 +31,23 @@ __all__ = ["api_app"]
 
 MAX_SYNC_BYTES = 32 * 1024 * 1024
 _TASK_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
-_LONGEST_DELAY_SECONDS = 3600
 
 
-def api_app(triggers: TriggerHost, dispatcher: Dispatcher, admin: Sequence[Route]) -> Starlette:
+def api_app(
+    triggers: TriggerHost, dispatcher: Dispatcher, switches: Switchboard, admin: Sequence[Route]
+) -> Starlette:
     """The ASGI application.
 
     Args:
         triggers: the functions, the access keys and their rights.
         dispatcher: takes events for later.
+        switches: how asynchronous invocation behaves.
         admin: the routes of the administration.
     """
     invocations = Route(
-        "/2023-03-30/functions/{name}/invocations", _invocations(triggers, dispatcher), methods=["POST"]
+        "/2023-03-30/functions/{name}/invocations",
+        _invocations(triggers, dispatcher, switches),
+        methods=["POST"],
     )
     return Starlette(routes=[invocations, *admin])
 
@@ -50,7 +56,9 @@ class _BadRequestError(ValueError):
     """Raised when a header is not what the API takes."""
 
 
-def _invocations(triggers: TriggerHost, dispatcher: Dispatcher) -> Callable[[Request], object]:
+def _invocations(
+    triggers: TriggerHost, dispatcher: Dispatcher, switches: Switchboard
+) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
         request_id = new_request_id()
         try:
@@ -68,7 +76,7 @@ def _invocations(triggers: TriggerHost, dispatcher: Dispatcher) -> Callable[[Req
         if kind == "Sync":
             return await run_in_threadpool(_sync, triggers.functions, name, payload, request_id)
         if kind == "Async":
-            return await run_in_threadpool(_async, dispatcher, name, payload, request)
+            return await run_in_threadpool(_async, dispatcher, switches, name, payload, request)
         return platform_error(
             400,
             "InvalidArgument",
@@ -94,32 +102,41 @@ def _sync(functions: Functions, name: str, payload: bytes, request_id: str) -> R
     )
 
 
-def _async(dispatcher: Dispatcher, name: str, payload: bytes, request: Request) -> Response:
+def _async(
+    dispatcher: Dispatcher, switches: Switchboard, name: str, payload: bytes, request: Request
+) -> Response:
     request_id = new_request_id()
+    refusal = switches.refusal()
+    if refusal is not None:
+        return platform_error(refusal.status, refusal.code, "the call is refused for now", request_id)
+    settings = switches.settings
     try:
+        delay_seconds = _delay(request.headers.get("x-fc-async-delay"), settings.longest_delay_seconds)
+        task_id = _task_id(request.headers.get("x-fc-async-task-id"))
         request_id = dispatcher.deliver(
             name,
             payload,
             source="api",
-            delay_seconds=_delay(request.headers.get("x-fc-async-delay")),
-            task_id=_task_id(request.headers.get("x-fc-async-task-id")),
+            delay_seconds=delay_seconds if settings.async_delay == "honour" else 0.0,
+            task_id=task_id if settings.task_ids == "deduplicate" else None,
+            copies_after=[number * settings.copy_pause_seconds for number in range(1, settings.task_copies)],
         )
     except _BadRequestError as error:
         return platform_error(400, "InvalidArgument", str(error), request_id)
     except UnknownFunctionError as error:
         return platform_error(404, "FunctionNotFound", str(error), request_id)
     except DuplicateTaskError as error:
-        return platform_error(409, "StatefulAsyncInvocationAlreadyExists", str(error), request_id)
+        return platform_error(409, settings.duplicate_code, str(error), request_id)
     except PayloadTooLargeError as error:
         return platform_error(413, "RequestTooLarge", str(error), request_id)
     return Response(status_code=202, headers=request_headers(request_id))
 
 
-def _delay(text: str | None) -> float:
+def _delay(text: str | None, longest_seconds: int) -> float:
     if text is None:
         return 0.0
-    if not text.isdecimal() or not 1 <= int(text) <= _LONGEST_DELAY_SECONDS:
-        raise _BadRequestError(f"x-fc-async-delay: 1 to {_LONGEST_DELAY_SECONDS} is expected, {text!r} found")
+    if not text.isdecimal() or not 1 <= int(text) <= longest_seconds:
+        raise _BadRequestError(f"x-fc-async-delay: 1 to {longest_seconds} is expected, {text!r} found")
     return float(text)
 
 

@@ -53,7 +53,7 @@ class AsyncConfig:
 
 
 def queue_of(resource: str) -> str | None:
-    """The name of the queue that a destination's resource is about; None when it is about none."""
+    """The name of the queue that a destination's resource is about; None when it is not about a queue."""
     match = _QUEUE.fullmatch(resource)
     return None if match is None else match["queue"]
 

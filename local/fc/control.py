@@ -97,6 +97,16 @@ class FcControl:
         """
         return list(self._client.ask("POST", f"/_local/queues/{name}/redrive"))
 
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Change switches, if any are given; returns all of them. See ``settings.Settings``."""
+        if not changes:
+            return dict(self._client.ask("GET", "/_local/settings"))
+        return dict(self._client.ask("PATCH", "/_local/settings", json=changes))
+
+    def reset_settings(self) -> dict[str, Any]:
+        """Make all switches the defaults; returns them."""
+        return dict(self._client.ask("DELETE", "/_local/settings"))
+
     def rotate_role_keys(self) -> dict[str, str]:
         """Revoke the functions' access keys and issue others; returns their ids by the functions' names."""
         return dict(self._client.ask("POST", "/_local/role-key/rotate"))

@@ -124,7 +124,7 @@ class DeliveryStore:
             )
 
     def take_due(self, now: float) -> Delivery | None:
-        """The delivery that is due for longest, marked as running; None when none is due."""
+        """The delivery that has been due for the longest time, marked as running; None when none is due."""
         with transaction(self._connection) as connection:
             row = connection.execute(
                 "SELECT * FROM deliveries WHERE state = ? AND due_at <= ? ORDER BY due_at, number LIMIT 1",

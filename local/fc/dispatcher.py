@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..base.delivery import MAX_PAYLOAD_BYTES, PayloadTooLargeError
@@ -56,7 +56,7 @@ class RetryPolicy:
     time_factor: float = 1.0
 
     def pause_seconds(self, failures: int) -> float:
-        """The pause after so many failures."""
+        """The pause after this number of failures, in seconds."""
         doubled: float = self.first_pause_seconds * 2.0 ** min(failures - 1, 32)
         return min(doubled, self.longest_pause_seconds) / self.time_factor
 
@@ -95,7 +95,7 @@ class Dispatcher:
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="delivery")
         self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
 
-    def deliver(
+    def deliver(  # noqa: PLR0913 - what is delivered, when, and how often
         self,
         function: str,
         payload: bytes,
@@ -103,6 +103,7 @@ class Dispatcher:
         source: str,
         delay_seconds: float = 0.0,
         task_id: str | None = None,
+        copies_after: Sequence[float] = (),
     ) -> str:
         """Accept an event for a function; returns the request id once it is stored.
 
@@ -112,6 +113,8 @@ class Dispatcher:
             source: who wants it: ``api``, or a trigger's name.
             delay_seconds: how long to wait before the first attempt.
             task_id: refused when the function had it before; ignored for a function without task mode.
+            copies_after: for each time that the function is given the event once more, how many seconds
+                after the first that is due: the platform promises at least once.
 
         Raises:
             UnknownFunctionError: there is no such function.
@@ -124,17 +127,18 @@ class Dispatcher:
             raise PayloadTooLargeError(f"the event has {len(payload)} bytes, more than {MAX_PAYLOAD_BYTES}")
         request_id = new_request_id()
         now = self._clock()
-        self._store.add(
-            NewDelivery(
-                function=function,
-                payload=payload,
-                source=source,
-                request_id=request_id,
-                task_id=task_id if self._config(function).task_mode else None,
-                accepted_at=now,
-                due_at=now + delay_seconds,
-            )
+        first = NewDelivery(
+            function=function,
+            payload=payload,
+            source=source,
+            request_id=request_id,
+            task_id=task_id if self._config(function).task_mode else None,
+            accepted_at=now,
+            due_at=now + delay_seconds,
         )
+        self._store.add(first)
+        for seconds in copies_after:
+            self._store.add(replace(first, task_id=None, due_at=first.due_at + seconds))
         self._wake()
         return request_id
 

@@ -25,6 +25,7 @@ from .logs import LogStore
 from .on_failure import OnFailure
 from .queues import QueueStore
 from .role import RoleKeys
+from .settings import Settings, Switchboard
 from .specs import Deployment
 from .timers import Timers
 from .trigger_app import TriggerHost, trigger_app
@@ -40,11 +41,13 @@ class Options:
         retry: of asynchronous invocations.
         key_lifetime_seconds: of the functions' access keys.
         timers: whether the schedules of the timer triggers are followed; without, they fire on request only.
+        settings: the switches at the start.
     """
 
     retry: RetryPolicy
     key_lifetime_seconds: float
     timers: bool
+    settings: Settings
 
 
 class FunctionCompute:
@@ -54,6 +57,7 @@ class FunctionCompute:
         url: the invocation API and the administration.
         http_urls: base URLs by the names of the HTTP triggers.
         logs: what the functions wrote.
+        switches: how asynchronous invocation behaves.
 
     Args:
         database_path: the SQLite file; it goes on where the last one on the same file stopped.
@@ -99,7 +103,9 @@ class FunctionCompute:
             triggers = TriggerHost(
                 functions, credentials.lookup, self._permitted, host.region, host.account_id
             )
+            self.switches = Switchboard(options.settings)
             admin = AdminParts(
+                switches=self.switches,
                 triggers=triggers,
                 http_triggers=deployment.http_triggers,
                 dispatcher=self._dispatcher,
@@ -116,7 +122,7 @@ class FunctionCompute:
                 return served.url
 
             self.url = serve_on_next_port(
-                api_app(triggers, self._dispatcher, admin_routes(admin)), "Function Compute"
+                api_app(triggers, self._dispatcher, self.switches, admin_routes(admin)), "Function Compute"
             )
             # Only known now; no process was started yet, as nothing was accepted so far.
             functions.default_environment = {endpoint_variable: self.url}

@@ -42,7 +42,7 @@ def write_message(stream: BinaryIO, header: Mapping[str, Any], payload: bytes) -
 
 
 def read_message(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
-    """Read one message; None when the stream ends, be it in the middle of one."""
+    """Read one message; None when the stream ends, even in the middle of one."""
     lengths = stream.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:
         return None

@@ -104,6 +104,11 @@ class CredentialStore:
         with transaction(self._connection) as connection:
             connection.execute("DELETE FROM credentials WHERE access_key_id = ?", (access_key_id,))
 
+    def revoke_others(self, access_key_id: str) -> None:
+        """Forget every key but one at once."""
+        with transaction(self._connection) as connection:
+            connection.execute("DELETE FROM credentials WHERE access_key_id != ?", (access_key_id,))
+
     def close(self) -> None:
         """Close the database."""
         self._connection.close()

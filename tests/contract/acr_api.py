@@ -11,18 +11,16 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from local.eci.errors import ApiError
 from local.eci.signature import authenticate
 from local.permissions.credentials import Credential
+from tests.support.http_server import QuietHandler, serve_http
 
 __all__ = ["AcrApi", "Call", "acr_api"]
 
@@ -94,32 +92,11 @@ def acr_api(credential: Credential, now_milliseconds: Callable[[], int]) -> Iter
     """A running server."""
     api = AcrApi(credential, now_milliseconds)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 10
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def respond(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status, body = api.answer(self.command, self.path, headers)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(*api.answer(self.command, self.path, headers))
 
-        do_POST = do_GET  # noqa: N815 - the base class's name
-
-        def log_message(self, *arguments: Any) -> None:
-            """Keep stderr free of access lines."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    api.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serve_http(Handler) as host:
+        api.url = f"http://{host}"
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

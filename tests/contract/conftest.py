@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 import on_manual
 import on_push
 import on_webhook
 from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
-from imagecache.base.errors import DoorError
+from imagecache.base.errors import EntryPointError
 from imagecache.clients.aliyun_sdk import EciConnections
 from imagecache.clients.eci import SdkGateway
-from local.eci.control import EciControl
-from local.eci.server import serve_eci
-from local.permissions.credentials import Credential, CredentialStore
+from local.permissions.credentials import Credential
+from tests.support.eci import EciServer, LocalEci, renewed
+from tests.support.outcomes import read_records
+from tests.support.payloads import read_sample
 
-REGION = "cn-hangzhou"
 WEBHOOK_TOKEN = "webhook-token-0123456789"
 IMAGES = (
     "registry-vpc.cn-hangzhou.aliyuncs.com/prod/web:latest",
@@ -39,50 +36,18 @@ IMAGES = (
 )
 """What the caches of these tests list: both pushes of ``Doors`` concern it."""
 
-_TESTS = Path(__file__).parents[1]
-_SCHEMA = _TESTS.parent / "schemas" / "outcome.schema.json"
-_LONGEST_LINE = 32 * 1024
 _PATIENCE_SECONDS = 10
-_OURS = ("IMC_", "ALIYUN_", "ALIBABA_CLOUD_", "FC_")
-_THEIRS = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "netrc", "debug"}
 
 
 @pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable that this application or the SDK reads, but what a test sets."""
-    for name in list(os.environ):
-        if name.startswith(_OURS) or name.lower() in _THEIRS:
-            monkeypatch.delenv(name)
-
-
-@dataclass
-class LocalEci:
-    """A running ECI server."""
-
-    url: str
-    control: EciControl
-    store: CredentialStore
-    credential: Credential
-
-    def cache(self, *images: str, **members: Any) -> str:
-        """A new image cache; its id."""
-        members = {"region_id": REGION, "image_cache_name": "web", **members}
-        return self.control.create_cache(images=images or IMAGES, **members)
-
-    def calls(self, action: str) -> list[dict[str, Any]]:
-        """The parameters of the calls of an action, oldest first."""
-        return [call["parameters"] for call in self.control.journal(action)]
+def _bare(bare_environment: None) -> None:
+    """No test here sees the variables of the machine."""
 
 
 @pytest.fixture
-def eci(tmp_path: Path) -> Iterator[LocalEci]:
-    database_path = tmp_path / "eci.sqlite"
-    with serve_eci(database_path) as served:
-        control = EciControl(served.url)
-        store = CredentialStore(database_path)
-        yield LocalEci(served.url, control, store, store.issue())
-        store.close()
-        control.close()
+def eci(shared_eci: EciServer) -> LocalEci:
+    """A server that is like a new one."""
+    return renewed(shared_eci, IMAGES)
 
 
 @pytest.fixture
@@ -139,7 +104,7 @@ class Told:
 
     outcomes: list[dict[str, Any]]
     answer: Any = None
-    error: DoorError | None = None
+    error: EntryPointError | None = None
 
 
 class Doors:
@@ -151,17 +116,16 @@ class Doors:
     def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
         self.streams: list[str] = []
         self._capfd = capfd
-        self._validator = Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
 
     def push(self) -> Told:
-        event = _payload("cloudevents/push_completed.json")
+        event = read_sample("cloudevents/push_completed.json")
         event["time"] = datetime.now(timezone.utc).isoformat()
         return self._call(on_push.handler, event)
 
     def webhook(self, token: str = WEBHOOK_TOKEN) -> Told:
-        event = _payload("http/webhook_acr.json")
+        event = read_sample("http/webhook_acr.json")
         event["queryParameters"] = {"token": token}
-        body = _payload("acr/push_latest.json")
+        body = read_sample("acr/push_latest.json")
         body["push_data"]["pushed_at"] = datetime.now(timezone.utc).isoformat()
         event["body"] = json.dumps(body)
         return self._call(on_webhook.handler, event)
@@ -169,7 +133,7 @@ class Doors:
     def manual(self, request: Any, *, over_http: bool = False) -> Told:
         event = request
         if over_http:
-            event = {**_payload("http/manual_by_id.json"), "body": json.dumps(request)}
+            event = {**read_sample("http/manual_by_id.json"), "body": json.dumps(request)}
         return self._call(on_manual.handler, event)
 
     def _call(self, handler: Any, event: Any) -> Told:
@@ -177,9 +141,9 @@ class Doors:
         self.read()
         try:
             answer = handler(json.dumps(event).encode(), context)
-        except DoorError as error:
-            return Told(self._records(), error=error)
-        records = self._records()
+        except EntryPointError as error:
+            return Told(read_records(self.read()), error=error)
+        records = read_records(self.read())
         told = json.loads(answer["body"]) if "body" in answer else answer
         assert told["outcomes"] == records
         return Told(records, answer=answer)
@@ -190,15 +154,6 @@ class Doors:
         self.streams += out, err
         return out
 
-    def _records(self) -> list[dict[str, Any]]:
-        lines = self.read().splitlines()
-        records = [json.loads(line) for line in lines]
-        assert records
-        assert max(len(line.encode()) for line in lines) < _LONGEST_LINE
-        for record in records:
-            self._validator.validate(record)
-        return records
-
 
 @pytest.fixture
 def doors(capfd: pytest.CaptureFixture[str]) -> Doors:
@@ -206,25 +161,9 @@ def doors(capfd: pytest.CaptureFixture[str]) -> Doors:
 
 
 @pytest.fixture
-def use_credential(monkeypatch: pytest.MonkeyPatch) -> Callable[[Credential], None]:
-    """Puts a credential where the platform puts it."""
-
-    def use(credential: Credential) -> None:
-        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", credential.access_key_id)
-        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", credential.access_key_secret)
-        monkeypatch.setenv("ALIBABA_CLOUD_SECURITY_TOKEN", credential.security_token or "")
-
-    return use
-
-
-@pytest.fixture
-def deployed(eci: LocalEci, monkeypatch: pytest.MonkeyPatch, use_credential: Any) -> LocalEci:
+def deployed(eci: LocalEci, deploy: Callable[..., LocalEci]) -> LocalEci:
     """The environment of functions that are deployed against the local ECI server."""
-    monkeypatch.setenv("IMC_ECI_ENDPOINT", eci.url)
-    monkeypatch.setenv("IMC_REGIONS", REGION)
-    monkeypatch.setenv("IMC_WEBHOOK_TOKENS", WEBHOOK_TOKEN)
-    use_credential(eci.credential)
-    return eci
+    return deploy(eci, IMC_WEBHOOK_TOKENS=WEBHOOK_TOKEN)
 
 
 @dataclass
@@ -324,7 +263,3 @@ def respond() -> Callable[..., bytes]:
         return ("\r\n".join(head) + "\r\n\r\n" + body).encode()
 
     return make
-
-
-def _payload(path: str) -> Any:
-    return json.loads((_TESTS / "payloads" / path).read_text(encoding="utf-8"))

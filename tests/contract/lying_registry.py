@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.http_server import QuietHandler, serve_http
 
 __all__ = ["Asked", "LyingRegistry", "Said", "lying_registry", "page", "refusal"]
 
@@ -84,26 +86,16 @@ class LyingRegistry:
 def lying_registry(script: Script) -> Iterator[LyingRegistry]:
     """A running server."""
     registry = LyingRegistry(script)
-    server = _Server(("127.0.0.1", 0), _handler(registry))
-    registry.host = f"127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield registry
-    finally:
-        registry.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serve_http(_handler(registry)) as registry.host:
+        try:
+            yield registry
+        finally:
+            registry.over.set()
 
 
 def _handler(registry: LyingRegistry) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 10
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
+    class Handler(QuietHandler):
+        def respond(self) -> None:
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = Asked(
@@ -115,19 +107,7 @@ def _handler(registry: LyingRegistry) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 _misbehave(self, said, registry.over)
                 return
-            self.send_response(said.status)
-            for name, value in said.headers:
-                self.send_header(name, value)
-            if "content-length" not in {name.lower() for name, _ in said.headers}:
-                self.send_header("Content-Length", str(len(said.body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(said.body)
-
-        do_HEAD = do_GET  # noqa: N815 - the base class's name
-
-        def log_message(self, *arguments: Any) -> None:
-            """Keep stderr free of access lines."""
+            self.answer(said.status, said.body, *said.headers)
 
     return Handler
 
@@ -144,14 +124,3 @@ def _misbehave(handler: BaseHTTPRequestHandler, said: Said, over: threading.Even
                 break
     else:
         handler.wfile.write(said.raw or b"")
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def shutdown_request(self, request: Any) -> None:
-        # The usual half close would send FIN before a reset.
-        self.close_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has left is what some of these tests are about."""

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
+from tests.support.depth import pairs
 
 
 class Treatment(NamedTuple):
@@ -20,11 +21,11 @@ class Treatment(NamedTuple):
 
 
 TREATMENTS = {
-    "busy": Treatment(2, "retried", 503, RetryableDoorError),
-    "transient": Treatment(3, "retried", 503, RetryableDoorError),
-    "capacity": Treatment(1, "retried", 503, RetryableDoorError),
+    "busy": Treatment(2, "retried", 503, RetryableEntryPointError),
+    "transient": Treatment(3, "retried", 503, RetryableEntryPointError),
+    "capacity": Treatment(1, "retried", 503, RetryableEntryPointError),
     "benign": Treatment(1, None, 200, None),
-    "permanent": Treatment(1, "dead_lettered", 500, PermanentDoorError),
+    "permanent": Treatment(1, "dead_lettered", 500, PermanentEntryPointError),
 }
 
 UPDATE_CODES = [
@@ -75,13 +76,16 @@ IMAGES = ["acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest"]
 BENIGN_RESULTS = {"NO_NEED_UPDATE": "unchanged", "DRY_RUN_OPERATION": "planned"}
 SOURCES = {"on_push": "acs.cr", "on_webhook": "acr", "on_manual": "manual", "on_manual over HTTP": "manual"}
 
-each_update_code = pytest.mark.parametrize(
-    ("http_status", "code", "error_class", "reason"), UPDATE_CODES, ids=[row[1] for row in UPDATE_CODES]
+COLUMNS = ("http_status", "code", "error_class", "reason", "door")
+each_update_code_and_door = pytest.mark.parametrize(
+    COLUMNS, pairs({row[1]: row for row in UPDATE_CODES}, list(SOURCES))
 )
 each_describe_code = pytest.mark.parametrize(
-    ("http_status", "code", "error_class", "reason"), DESCRIBE_CODES, ids=[row[1] for row in DESCRIBE_CODES]
+    COLUMNS[:-1], DESCRIBE_CODES, ids=[row[1] for row in DESCRIBE_CODES]
 )
-each_door = pytest.mark.parametrize("door", list(SOURCES))
+each_describe_code_and_door = pytest.mark.parametrize(
+    COLUMNS, pairs({row[1]: row for row in DESCRIBE_CODES}, list(SOURCES))
+)
 
 
 def call(doors: Any, door: str, image_cache_id: str) -> Any:
@@ -103,8 +107,7 @@ def assert_told(told: Any, door: str, treatment: Treatment) -> None:
         assert told.outcomes[0]["reason"] in str(told.error)
 
 
-@each_door
-@each_update_code
+@each_update_code_and_door
 def test_an_error_of_the_update_has_its_treatment(
     deployed: Any, doors: Any, door: str, http_status: int, code: str, error_class: str, reason: str
 ) -> None:
@@ -131,8 +134,7 @@ def test_an_error_of_the_update_has_its_treatment(
     assert deployed.control.history() == []
 
 
-@each_door
-@each_describe_code
+@each_describe_code_and_door
 def test_an_error_of_the_listing_has_its_treatment_and_nothing_is_updated(
     deployed: Any, doors: Any, door: str, http_status: int, code: str, error_class: str, reason: str
 ) -> None:
@@ -216,7 +218,7 @@ def test_one_cache_that_is_refused_does_not_keep_the_others_from_their_update(
         refused: "failed",
         good: "refreshed",
     }
-    assert type(told.error) is RetryableDoorError
+    assert type(told.error) is RetryableEntryPointError
     assert [update["image_cache_id"] for update in deployed.control.history()] == [good]
 
 
@@ -238,7 +240,7 @@ def test_that_nothing_needed_an_update_is_logged_loudly(
     deployed: Any, doors: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache_id = deployed.cache()
-    deployed.control.settings(no_need_update=True)
+    deployed.control.settings(no_need_update="any")
 
     (record,) = doors.push().outcomes
 

@@ -383,7 +383,7 @@ def test_a_new_process_shows_nothing_on_its_own_streams(door: str) -> None:
         )
     out, err = process.stdout.decode(), process.stderr.decode()
     assert process.returncode == 1
-    assert "RetryableDoorError" in err
+    assert "RetryableEntryPointError" in err
     assert CANARY in err
     assert json.loads(out)["reason"] == "CONNECTION_FAILED"
     assert MARK not in out + err

@@ -25,26 +25,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from fc2.auth import Auth
 
 from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
 from imagecache.base.errors import HandOffError
-from imagecache.clients.function_compute import (
-    KNOWN_ID,
-    MOST_PAYLOAD_BYTES,
-    FcTaskStore,
-    TaskConnections,
-)
+from imagecache.clients.function_compute import KNOWN_ID, MOST_PAYLOAD_BYTES, FcTaskStore
+from imagecache.clients.http_calls import new_session
 from imagecache.clients.task_store import Stored
-from local.eci.control import EciControl
-from local.eci.server import serve_eci
-from local.permissions.credentials import CredentialStore
+from imagecache.config.settings import FollowSettings
+from tests.support.eci import LocalEci
+from tests.support.http_server import QuietHandler, serve_http
 
 ROOT = Path(__file__).parents[2]
 PATH = "/2023-03-30/functions/on-follow/invocations"
@@ -81,24 +78,17 @@ class Recorded:
 
 
 def _handler(recorded: Recorded) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 10
-
-        def do_POST(self) -> None:
+    class Handler(QuietHandler):
+        def respond(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             recorded.requests.append(Request(self.path, headers, body, self.client_address[1]))
             answer = recorded.next_answer()
             if isinstance(answer, int):
-                self.send_response(answer)
-                if 300 <= answer < 400:
-                    self.send_header("location", recorded.url + "/elsewhere")
+                elsewhere = (("location", recorded.url + "/elsewhere"),) if 300 <= answer < 400 else ()
                 # A body that repeats a secret must not come back in any text of ours.
-                told = json.dumps({"ErrorMessage": f"signed with {SECRET} and {TOKEN}"}).encode()
-                self.send_header("content-length", str(len(told)))
-                self.end_headers()
-                self.wfile.write(told)
+                told = {"ErrorMessage": f"signed with {SECRET} and {TOKEN}"}
+                self.answer(answer, json.dumps(told).encode(), *elsewhere)
                 return
             self.close_connection = True
             if answer == "reset":
@@ -109,42 +99,23 @@ def _handler(recorded: Recorded) -> type[BaseHTTPRequestHandler]:
                 assert isinstance(answer, bytes)
                 self.wfile.write(answer)
 
-        def log_message(self, *arguments: Any) -> None:
-            """Keep stderr free of access lines."""
-
     return Handler
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def shutdown_request(self, request: Any) -> None:
-        # The usual half close would send FIN before a reset.
-        self.close_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that has left is what some of these tests are about."""
 
 
 @pytest.fixture
 def fc() -> Iterator[Recorded]:
     recorded = Recorded()
-    server = _Server(("127.0.0.1", 0), _handler(recorded))
-    recorded.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield recorded
-    recorded.over.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve_http(_handler(recorded)) as host:
+        recorded.url = f"http://{host}"
+        yield recorded
+        recorded.over.set()
 
 
 @pytest.fixture
-def connections() -> Iterator[TaskConnections]:
-    shared = TaskConnections()
+def connections() -> Iterator[requests.Session]:
+    shared = new_session()
     yield shared
-    shared.session.close()
+    shared.close()
 
 
 @dataclass
@@ -166,13 +137,15 @@ def pauses() -> Pauses:
 
 
 @pytest.fixture
-def new_store(fc: Recorded, connections: TaskConnections, pauses: Pauses) -> NewStore:
+def new_store(fc: Recorded, connections: requests.Session, pauses: Pauses) -> NewStore:
     """Makes a store; its invocation has ``seconds`` left."""
 
     def make(credentials: Credentials = CREDENTIALS, *, seconds: float = 30.0, url: str = "") -> FcTaskStore:
         # A deadline keeps one second to record and answer.
         deadline = Deadline(seconds + 1.0, reserve_seconds=4.0)
-        return FcTaskStore(url or fc.url, "on-follow", credentials, deadline, connections, sleep=pauses)
+        return FcTaskStore(
+            FollowSettings("on-follow", url or fc.url), credentials, deadline, connections, sleep=pauses
+        )
 
     return make
 
@@ -331,7 +304,6 @@ GARBAGE = {
     "body shorter than announced": OK + b"content-length: 100\r\n\r\n{",
     "chunk without a size": OK + b"transfer-encoding: chunked\r\n\r\nzz\r\n",
     "chunk cut off": OK + b"transfer-encoding: chunked\r\n\r\nff\r\n{",
-    "gzip that is none": OK + b"content-encoding: gzip\r\ncontent-length: 4\r\n\r\nabcd",
 }
 
 
@@ -345,8 +317,15 @@ def test_garbage_is_tried_again_a_bounded_number_of_times_and_then_a_hand_off_er
     assert str(error).startswith("the follow task could not be sent: ")
 
 
-def test_the_length_of_a_body_is_not_believed_if_it_is_no_number(fc: Recorded, new_store: NewStore) -> None:
-    fc.answers = [OK + b"content-length: many\r\n\r\n"]
+@pytest.mark.parametrize(
+    "headers",
+    [b"content-length: many\r\n\r\n", b"content-encoding: gzip\r\ncontent-length: 4\r\n\r\nabcd"],
+    ids=["a length that is not a number", "a body that is not gzip"],
+)
+def test_what_the_body_of_an_acceptance_holds_does_not_count(
+    fc: Recorded, new_store: NewStore, headers: bytes
+) -> None:
+    fc.answers = [OK + headers]
     new_store().store(PAYLOAD, task_id="imc-1", delay_seconds=30)
     assert len(fc.requests) == 1
 
@@ -593,38 +572,27 @@ IMPORTS = """
 """
 
 
-def test_fc2_is_imported_with_the_first_hand_off_and_not_before(fc: Recorded, tmp_path: Path) -> None:
-    database = tmp_path / "eci.sqlite"
-    with serve_eci(database) as served:
-        credentials = CredentialStore(database)
-        key = credentials.issue()
-        control = EciControl(served.url)
-        control.create_cache(
-            region_id="cn-hangzhou",
-            image_cache_name="web",
-            images=["acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest"],
-        )
-        ran = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(IMPORTS)],
-            env={
-                **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT / "functions"),
-                "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
-                "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
-                "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token or "",
-                "IMC_REGIONS": "cn-hangzhou",
-                "IMC_ECI_ENDPOINT": served.url,
-                "IMC_FC_ENDPOINT": fc.url,
-                "IMC_FOLLOW_FUNCTION": "on-follow",
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        control.close()
-        credentials.close()
+def test_fc2_is_imported_with_the_first_hand_off_and_not_before(fc: Recorded, eci: LocalEci) -> None:
+    key = eci.credential
+    eci.cache("acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest")
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(IMPORTS)],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "functions"),
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
+            "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token or "",
+            "IMC_REGIONS": "cn-hangzhou",
+            "IMC_ECI_ENDPOINT": eci.url,
+            "IMC_FC_ENDPOINT": fc.url,
+            "IMC_FOLLOW_FUNCTION": "on-follow",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr
     (line,) = [line for line in ran.stdout.splitlines() if line.startswith("steps ")]
     assert json.loads(line.removeprefix("steps ")) == {

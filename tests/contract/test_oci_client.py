@@ -23,7 +23,6 @@ from imagecache.clients.oci_auth import (
     MOST_TOKENS,
     KeptTokens,
     Token,
-    fingerprint,
     may_get_password,
     read_challenges,
     read_token,
@@ -183,14 +182,14 @@ def test_what_is_no_tag_is_dropped(setting: Setting) -> None:
 
 
 LIES: dict[str, tuple[Said, str]] = {
-    "no JSON": (Said(b"<html>MARK"), "no list of tags"),
-    "not UTF-8": (Said(b'{"tags":["\xff"]}'), "no list of tags"),
-    "cut JSON": (Said(b'{"name":"prod/web","tags":["v1"'), "no list of tags"),
-    "deep JSON": (Said(b"[" * 200_000), "no list of tags"),
-    "an array": (Said(b'["v1"]'), "no list of tags"),
-    "null": (Said(b"null"), "no list of tags"),
-    "nothing": (Said(b""), "no list of tags"),
-    "no tags": (Said(b'{"name":"prod/web"}'), "no list of tags"),
+    "no JSON": (Said(b"<html>MARK"), "not a list of tags"),
+    "not UTF-8": (Said(b'{"tags":["\xff"]}'), "not a list of tags"),
+    "cut JSON": (Said(b'{"name":"prod/web","tags":["v1"'), "not a list of tags"),
+    "deep JSON": (Said(b"[" * 200_000), "not a list of tags"),
+    "an array": (Said(b'["v1"]'), "not a list of tags"),
+    "null": (Said(b"null"), "not a list of tags"),
+    "nothing": (Said(b""), "not a list of tags"),
+    "no tags": (Said(b'{"name":"prod/web"}'), "not a list of tags"),
     "tags in an object": (page({"v1": DIGEST}), "something else"),
     "a text": (page("v1"), "something else"),
     "false": (page(False), "something else"),
@@ -198,7 +197,7 @@ LIES: dict[str, tuple[Said, str]] = {
     "null among tags": (page(["v1", None]), "something else"),
     "compressed all the same": (
         Said(b"\x1f\x8b\x08\x00", headers=(("Content-Encoding", "gzip"),)),
-        "no list of tags",
+        "not a list of tags",
     ),
     "a short body": (
         Said(raw=b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"tags":[]}'),
@@ -229,7 +228,7 @@ LIES: dict[str, tuple[Said, str]] = {
         Said(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"),
         "connection failed",
     ),
-    "a broken length": (Said(raw=b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{}"), "no list of tags"),
+    "a broken length": (Said(raw=b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{}"), "not a list of tags"),
     "a redirection in no encoding": (
         Said(raw=b"HTTP/1.1 302 Found\r\nLocation: \xff\xfe\r\nContent-Length: 0\r\n\r\n"),
         "answered 302",
@@ -251,15 +250,15 @@ LIES: dict[str, tuple[Said, str]] = {
     "a page of no URL": (page(["v1"], '<http://[MARK/>; rel="next"'), "another host"),
     "a page of no port": (page(["v1"], '<http://127.0.0.1:x/>; rel="next"'), "another host"),
     "a link that cannot be read": (page(["v1"], 'MARK; rel="next"'), "cannot be read"),
-    "the same page again": (page(["v1"], f'<{TAGS}?n=1000>; rel="next"'), "never come to a last page"),
+    "the same page again": (page(["v1"], f'<{TAGS}?n=1000>; rel="next"'), "has no last page"),
     "a redirection": (Said(status=302, headers=(("Location", "/v2/other"),)), "answered 302"),
     "a redirection to another host": (
         Said(status=307, headers=(("Location", "http://127.0.0.1:1/MARK"),)),
         "answered 307",
     ),
     "a redirection to no URL": (Said(status=301, headers=(("Location", "http://[MARK"),)), "answered 301"),
-    "a 404 of another kind": (refusal("MANIFEST_UNKNOWN"), "404 that does not say"),
-    "a 404 of no registry": (Said(b"<html>MARK", 404), "404 that does not say"),
+    "a 404 of another kind": (refusal("MANIFEST_UNKNOWN"), "404 that does not name a missing"),
+    "a 404 of no registry": (Said(b"<html>MARK", 404), "404 that does not name a missing"),
     "a 404 with errors of another form": (Said(b'{"errors":{"code":"NAME_UNKNOWN"}}', 404), "404 that"),
     "a 404 with codes of another form": (Said(b'{"errors":["NAME_UNKNOWN",{"code":[]}]}', 404), "404 that"),
     "a 404 with a huge body": (
@@ -309,7 +308,7 @@ def test_paging_has_an_end(setting: Setting, size: int) -> None:
         return page([f"v{number}-{tag}" for tag in range(size)], f'<{TAGS}?page={number}>; rel="next"')
 
     registry = setting.serve(script)
-    assert "never come to a last page" in problem(setting.reader().tags, registry.host, REPOSITORY)
+    assert "has no last page" in problem(setting.reader().tags, registry.host, REPOSITORY)
     assert len(registry.asked) == (200 if size == 1 else 101)
 
 
@@ -381,20 +380,20 @@ def digest_header(value: str) -> Said:
 
 
 DIGEST_LIES: dict[str, tuple[Said, str]] = {
-    "a digest that is none": (digest_header("MARK"), "a digest that is none"),
-    "a short digest": (digest_header("sha256:abc"), "a digest that is none"),
-    "two digests": (digest_header(f"{DIGEST}, {DIGEST}"), "a digest that is none"),
-    "a page of HTML": (manifest(b"<html>MARK", "text/html"), "neither a digest nor a manifest"),
-    "HTML as a manifest": (manifest(b"<html>MARK"), "neither a digest nor a manifest"),
-    "a cut manifest": (manifest(BODY[:-1]), "neither a digest nor a manifest"),
-    "an array": (manifest(b"[]"), "neither a digest nor a manifest"),
+    "a digest that is none": (digest_header("MARK"), "the stated digest is not valid"),
+    "a short digest": (digest_header("sha256:abc"), "the stated digest is not valid"),
+    "two digests": (digest_header(f"{DIGEST}, {DIGEST}"), "the stated digest is not valid"),
+    "a page of HTML": (manifest(b"<html>MARK", "text/html"), "neither a stated digest nor a manifest"),
+    "HTML as a manifest": (manifest(b"<html>MARK"), "neither a stated digest nor a manifest"),
+    "a cut manifest": (manifest(BODY[:-1]), "neither a stated digest nor a manifest"),
+    "an array": (manifest(b"[]"), "neither a stated digest nor a manifest"),
     "a manifest of the first version": (
         manifest(BODY, "application/vnd.docker.distribution.manifest.v1+prettyjws"),
-        "neither a digest nor a manifest",
+        "neither a stated digest nor a manifest",
     ),
     "a huge manifest": (manifest(b" " * (4 * MEGABYTES + 1)), "more than 4194304 bytes"),
-    "a 404 of no registry": (Said(b"<html>MARK", 404), "404 that does not say"),
-    "a 404 of another kind": (refusal("BLOB_UNKNOWN"), "404 that does not say"),
+    "a 404 of no registry": (Said(b"<html>MARK", 404), "404 that does not name a missing"),
+    "a 404 of another kind": (refusal("BLOB_UNKNOWN"), "404 that does not name a missing"),
     "a redirection": (Said(status=301, headers=(("Location", "/MARK"),)), "answered 301"),
     "a refusal": (refusal("DENIED", 403), "access refused (403)"),
     "a server fault": (Said(status=500), "answered 500"),
@@ -648,15 +647,15 @@ def test_an_account_that_is_not_to_be_had_is_the_error(setting: Setting) -> None
 
 
 SERVICE_LIES: dict[str, tuple[Said, str]] = {
-    "no JSON": (Said(b"<html>MARK"), "an answer without a token"),
-    "deep JSON": (Said(b"[" * 200_000), "an answer without a token"),
-    "an array": (Said(b"[]"), "an answer without a token"),
-    "no token": (Said(b"{}"), "an answer without a token"),
-    "an empty token": (token(""), "an answer without a token"),
-    "a number": (token(7), "an answer without a token"),
-    "a token with a line end": (token("a\r\nX: MARK"), "an answer without a token"),
-    "a token that is not ASCII": (token("ä"), "an answer without a token"),
-    "an endless token": (token("a" * 70_000), "an answer without a token"),
+    "no JSON": (Said(b"<html>MARK"), "the answer has no token"),
+    "deep JSON": (Said(b"[" * 200_000), "the answer has no token"),
+    "an array": (Said(b"[]"), "the answer has no token"),
+    "no token": (Said(b"{}"), "the answer has no token"),
+    "an empty token": (token(""), "the answer has no token"),
+    "a number": (token(7), "the answer has no token"),
+    "a token with a line end": (token("a\r\nX: MARK"), "the answer has no token"),
+    "a token that is not ASCII": (token("ä"), "the answer has no token"),
+    "an endless token": (token("a" * 70_000), "the answer has no token"),
     "a huge answer": (Said(b" " * (4 * MEGABYTES + 1)), "more than 4194304 bytes"),
     "a refusal": (Said(b"MARK", 401, (bearer("https://MARK/"),)), "answered 401"),
     "no such user": (Said(b"MARK", 403), "answered 403"),
@@ -692,16 +691,16 @@ def test_an_access_token_is_a_token(setting: Setting) -> None:
 REALMS: dict[str, tuple[str, str]] = {
     "plain http": ("http://auth.example.com/token", "not https"),
     "another scheme": ("ftp://127.0.0.1/token", "not https"),
-    "no scheme": ("127.0.0.1/token", "no URL"),
-    "nothing": ("", "no URL"),
-    "no host": ("https:///token", "no URL"),
-    "a login": ("https://MARK@auth.example.com/", "no URL"),
-    "no port": ("https://auth.example.com:MARK/", "no URL"),
-    "port zero": ("https://auth.example.com:0/", "no URL"),
-    "a blank": ("https://auth.example.com/a b", "no URL"),
-    "brackets": ("https://[MARK/", "no URL"),
-    "not ASCII": ("https://äuth.example.com/", "no URL"),
-    "endless": ("https://auth.example.com/" + "a" * 3000, "no URL"),
+    "no scheme": ("127.0.0.1/token", "not a URL"),
+    "nothing": ("", "not a URL"),
+    "no host": ("https:///token", "not a URL"),
+    "a login": ("https://MARK@auth.example.com/", "not a URL"),
+    "no port": ("https://auth.example.com:MARK/", "not a URL"),
+    "port zero": ("https://auth.example.com:0/", "not a URL"),
+    "a blank": ("https://auth.example.com/a b", "not a URL"),
+    "brackets": ("https://[MARK/", "not a URL"),
+    "not ASCII": ("https://äuth.example.com/", "not a URL"),
+    "endless": ("https://auth.example.com/" + "a" * 3000, "not a URL"),
     "an address within": ("https://10.0.0.1/token", "address that is not its own"),
     "an address of metadata": ("https://100.100.100.200/token", "address that is not its own"),
     "a short address": ("https://10.1/token", "address that is not its own"),
@@ -914,10 +913,13 @@ def test_kept_tokens_do_not_grow_without_a_bound() -> None:
     assert kept.get(("i", "0", ""), 15.0) == "t"
 
 
-def test_accounts_are_told_apart() -> None:
+def test_accounts_have_tokens_of_their_own() -> None:
+    kept = KeptTokens()
     accounts = [None, Account("a", "bc"), Account("ab", "c"), Account("a", "b")]
-    assert len({fingerprint(account) for account in accounts}) == 4
-    assert "bc" not in fingerprint(accounts[1])
+    for number, account in enumerate(accounts):
+        kept.keep(("h", "s", account), Token(str(number), 10.0), 0.0)
+    assert [kept.get(("h", "s", account), 0.0) for account in accounts] == ["0", "1", "2", "3"]
+    assert "bc" not in repr(kept)
 
 
 # What goes over the wire, and what does not

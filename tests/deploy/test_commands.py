@@ -262,7 +262,7 @@ def test_remove_needs_neither_bucket_nor_package(tmp_path: Path) -> None:
             "RegistryPassword: is secret; use --registry-password, and put the value into REGISTRY_PASSWORD",
             id="password",
         ),
-        pytest.param(["--set", 'Rules={"rules":'], "Rules: document is no JSON: ", id="rules-no-json"),
+        pytest.param(["--set", 'Rules={"rules":'], "Rules: document is not valid JSON: ", id="rules-no-json"),
         pytest.param(["--set", 'Rules={"rules":\n[]}'], "Parameters.Rules: ", id="rules-on-two-lines"),
         pytest.param(
             ["--set", 'Rules={"rules":[{"nam":"a"}]}'],

@@ -298,7 +298,7 @@ try:
 except requests.exceptions.SSLError:
     print("no TLS there")
 
-import imagecache.clients.without_rsa
+import imagecache.clients.aliyun_sdk
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
 from aliyunsdkcore.client import AcsClient

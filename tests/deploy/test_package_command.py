@@ -86,9 +86,9 @@ def test_an_interpreter_of_another_version_is_refused_before_anything_is_fetched
 @pytest.mark.parametrize(
     ("content", "problems"),
     [
-        pytest.param(b"", ["document is no JSON: "], id="empty"),
-        pytest.param(b"{]", ["document is no JSON: "], id="no-json"),
-        pytest.param(b'{"rules":"\xff"}', ["document is no JSON: "], id="no-utf-8"),
+        pytest.param(b"", ["document is not valid JSON: "], id="empty"),
+        pytest.param(b"{]", ["document is not valid JSON: "], id="no-json"),
+        pytest.param(b'{"rules":"\xff"}', ["document is not valid JSON: "], id="no-utf-8"),
         pytest.param(b" " * (1 << 20) + b"{}", ["document has 1048578 bytes, more than 1048576"], id="long"),
         pytest.param(b"[" * 100 + b"]" * 100, ["document is nested deeper than 64 levels"], id="deep"),
         pytest.param(b"[]", ["at /: breaks rule 'type: \"object\"'"], id="no-object"),
@@ -104,8 +104,8 @@ def test_an_interpreter_of_another_version_is_refused_before_anything_is_fetched
             b'{"rules":[{"name":"a","policy":{"type":"numerical","pattern":"("}},'
             b'{"name":"a","policy":{"type":"semver","range":"new"}}]}',
             [
-                "at /rules/0/policy/pattern: is no regular expression",
-                "at /rules/1/policy/range: is no range",
+                "at /rules/0/policy/pattern: is not a regular expression",
+                "at /rules/1/policy/range: is not a range",
                 "at /rules/1/name: 'a' is the name of rule 0 too",
             ],
             id="three-beyond-the-schema",

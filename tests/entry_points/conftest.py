@@ -11,36 +11,27 @@ import base64
 import itertools
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib import import_module
-from pathlib import Path
 from threading import get_ident
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from imagecache.base.errors import DoorError
-from imagecache.base.reasons import Reason, Result
-from local.eci.control import EciControl
-from local.eci.server import serve_eci
-from local.permissions.credentials import Credential, CredentialStore
+from imagecache.base.errors import EntryPointError
+from tests.support.eci import REGION, EciServer, LocalEci, renewed
+from tests.support.outcomes import read_records
+from tests.support.payloads import read_sample, sample_names
 
-REGION = "cn-hangzhou"
 WEBHOOK_TOKEN = "example-token-0123456789"
 """The token of the sample requests."""
 
-_TESTS = Path(__file__).parents[1]
-_SCHEMA = _TESTS.parent / "schemas" / "outcome.schema.json"
-_LONGEST_LINE = 32 * 1024
-_OURS = ("IMC_", "ALIYUN_", "ALIBABA_CLOUD_", "FC_")
-_THEIRS = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "netrc", "debug"}
+NOT_OURS = ("asyncio", "httpcore", "httpx")
+"""Loggers of the test's own client and of the servers."""
 
 FLEET: tuple[Mapping[str, Any], ...] = (
     {
@@ -79,121 +70,20 @@ FLEET: tuple[Mapping[str, Any], ...] = (
 
 
 @pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable that this application or the SDK reads, but what a test sets."""
-    for name in list(os.environ):
-        if name.startswith(_OURS) or name.lower() in _THEIRS:
-            monkeypatch.delenv(name)
-
-
-class Update(NamedTuple):
-    """One UpdateImageCache call."""
-
-    image_cache_id: str
-    images: list[str]
-    parameters: dict[str, str]
-
-
-@dataclass
-class LocalEci:
-    """A running ECI server."""
-
-    url: str
-    control: EciControl
-    store: CredentialStore
-    credential: Credential
-
-    def cache(self, *images: str, **members: Any) -> str:
-        """A new image cache; its id."""
-        members = {"region_id": REGION, "image_cache_name": "web", **members}
-        return self.control.create_cache(images=images, **members)
-
-    def end_updates(self, status: str = "Ready") -> None:
-        """Let every update that runs end."""
-        for cache in self.control.caches():
-            if cache["status"] == "Updating":
-                self.control.force(cache["image_cache_id"], status)
-
-    def calls(self) -> list[str]:
-        """The actions of all calls, oldest first."""
-        return [call["action"] for call in self.control.journal()]
-
-    def listings(self) -> list[dict[str, str]]:
-        """The parameters of the calls that asked for all caches of a region, one for each page."""
-        calls = self.control.journal("DescribeImageCaches")
-        return [call["parameters"] for call in calls if "ImageCacheId" not in call["parameters"]]
-
-    def updates(self) -> list[Update]:
-        """The updates that were asked for, oldest first."""
-        return [_update(call["parameters"]) for call in self.control.journal("UpdateImageCache")]
-
-    def updated(self) -> dict[str, list[str]]:
-        """The image lists that were sent, by cache; fails where a cache was updated twice."""
-        updates = self.updates()
-        lists = {update.image_cache_id: update.images for update in updates}
-        assert len(lists) == len(updates)
-        return lists
-
-
-def _update(parameters: dict[str, str]) -> Update:
-    names = itertools.takewhile(parameters.__contains__, (f"Image.{n}" for n in itertools.count(1)))
-    return Update(parameters["ImageCacheId"], [parameters[name] for name in names], parameters)
-
-
-@pytest.fixture(scope="session")
-def in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Does things while the next tests run, and fails at the end of the session if one of them failed."""
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        pending: list[Future[None]] = []
-        yield lambda action: pending.append(pool.submit(action))
-        for future in pending:
-            future.result()
-
-
-@pytest.fixture(scope="session")
-def used_ports() -> set[int]:
-    return set()
+def _bare(bare_environment: None) -> None:
+    """No test here sees the variables of the machine."""
 
 
 @pytest.fixture
-def eci(tmp_path: Path, used_ports: set[int], in_background: Any) -> Iterator[LocalEci]:
-    """A server of its own for each test."""
-    database_path = tmp_path / "eci.sqlite"
-    served = serve_eci(database_path)
-    # What this process keeps from one invocation to the next goes by the endpoint: no test may get another's.
-    while served.port in used_ports:
-        in_background(served.close)
-        served = serve_eci(database_path)
-    used_ports.add(served.port)
-    store = CredentialStore(database_path)
-    control = EciControl(served.url)
-    yield LocalEci(served.url, control, store, store.issue())
-    store.close()
-    control.close()
-    # An orderly end takes a few tenths of a second, for which the next test need not wait.
-    in_background(served.close)
+def eci(shared_eci: EciServer) -> LocalEci:
+    """A server that is like a new one."""
+    return renewed(shared_eci)
 
 
 @pytest.fixture
-def use_credential(monkeypatch: pytest.MonkeyPatch) -> Callable[[Credential], None]:
-    """Puts a credential where the platform puts it."""
-
-    def use(credential: Credential) -> None:
-        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", credential.access_key_id)
-        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", credential.access_key_secret)
-        monkeypatch.setenv("ALIBABA_CLOUD_SECURITY_TOKEN", credential.security_token or "")
-
-    return use
-
-
-@pytest.fixture
-def deployed(eci: LocalEci, monkeypatch: pytest.MonkeyPatch, use_credential: Any) -> LocalEci:
+def deployed(eci: LocalEci, deploy: Callable[..., LocalEci]) -> LocalEci:
     """The environment of functions that are deployed against the server."""
-    monkeypatch.setenv("IMC_ECI_ENDPOINT", eci.url)
-    monkeypatch.setenv("IMC_REGIONS", REGION)
-    monkeypatch.setenv("IMC_WEBHOOK_TOKENS", WEBHOOK_TOKEN)
-    use_credential(eci.credential)
-    return eci
+    return deploy(eci, IMC_WEBHOOK_TOKENS=WEBHOOK_TOKEN)
 
 
 @pytest.fixture
@@ -230,7 +120,7 @@ class Told:
 
     outcomes: list[dict[str, Any]]
     status: int | None
-    error: DoorError | None
+    error: EntryPointError | None
     text: str
     plan: dict[str, list[dict[str, Any]]]
 
@@ -280,7 +170,7 @@ class Doors:
     ) -> dict[str, Any]:
         """An HTTP trigger's event; a body that is no text is sent as JSON."""
         text = body if isinstance(body, str) else json.dumps(body)
-        event = _payload("http/webhook_acr.json")
+        event = read_sample("http/webhook_acr.json")
         event["rawPath"] = event["requestContext"]["http"]["path"] = path
         event["requestContext"]["http"]["method"] = method
         event["body"] = base64.b64encode(text.encode()).decode() if encode else text
@@ -314,13 +204,15 @@ class Doors:
         """Call an entry point with exactly this event and context."""
         self.capsys.readouterr()
         answer: dict[str, Any] = {}
-        error: DoorError | None = None
+        error: EntryPointError | None = None
         try:
             answer = import_module(door).handler(event, context)
-        except DoorError as raised:
+        except EntryPointError as raised:
             error = raised
         captured = self.capsys.readouterr()
-        records = _records(captured.out, door, getattr(context, "request_id", "unknown"))
+        records = read_records(captured.out)
+        sender = (door, getattr(context, "request_id", "unknown"))
+        assert {(record["door"], record["request_id"]) for record in records} <= {sender}
         if error is None:
             assert _outcomes(answer) == records
         told = "\n".join([captured.out, captured.err, *self._log(), json.dumps(answer), repr(error)])
@@ -343,6 +235,8 @@ class Doors:
 @pytest.fixture
 def doors(deployed: LocalEci, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Doors:
     caplog.set_level(logging.DEBUG)
+    for name in NOT_OURS:
+        caplog.set_level(logging.WARNING, name)
     credential = deployed.credential
     secrets = [WEBHOOK_TOKEN, credential.access_key_secret, credential.security_token or ""]
     return Doors(capsys, caplog, secrets)
@@ -369,7 +263,9 @@ class Events:
         **members: Any,
     ) -> dict[str, Any]:
         """A push or a build of an instance, as EventBridge tells it."""
-        event = _payload("cloudevents/build_succeeded.json" if built else "cloudevents/push_completed.json")
+        event = read_sample(
+            "cloudevents/build_succeeded.json" if built else "cloudevents/push_completed.json"
+        )
         namespace, _, name = repository.partition("/")
         event["data"].update(RepoNamespaceName=namespace, RepoName=name, Tag=tag)
         event["data"].update(InstanceId=instance_id, InstanceName=instance_name)
@@ -377,7 +273,7 @@ class Events:
 
     def acr(self, *, repository: str = "prod/web", tag: str = "latest", **pushed: Any) -> dict[str, Any]:
         """A push as the vendor's webhook tells it; each has a digest of its own."""
-        document: dict[str, Any] = _payload("acr/push_latest.json")
+        document: dict[str, Any] = read_sample("acr/push_latest.json")
         namespace, _, name = repository.partition("/")
         document["repository"].update(repo_full_name=repository, namespace=namespace, name=name)
         document["push_data"].update(tag=tag, digest=f"sha256:{next(self._numbers):064x}", **pushed)
@@ -387,7 +283,7 @@ class Events:
         self, host: str = "registry.example.com", *, repository: str = "prod/web", tag: str = "latest"
     ) -> dict[str, Any]:
         """An envelope with one push."""
-        document: dict[str, Any] = _payload("distribution/push_latest.json")
+        document: dict[str, Any] = read_sample("distribution/push_latest.json")
         (event,) = document["events"]
         event["id"] = f"event-{next(self._numbers)}"
         event["target"].update(repository=repository, tag=tag)
@@ -403,32 +299,13 @@ def events() -> Events:
 @pytest.fixture
 def payload() -> Callable[[str], Any]:
     """Reads a sample."""
-    return _payload
+    return read_sample
 
 
 @pytest.fixture
 def samples() -> Callable[[str], set[str]]:
     """The names of the samples of a source, without their endings."""
-    return lambda source: {path.stem for path in (_TESTS / "payloads" / source).iterdir()}
-
-
-def _payload(path: str) -> Any:
-    return json.loads((_TESTS / "payloads" / path).read_text(encoding="utf-8"))
-
-
-def _records(out: str, door: str, request_id: str) -> list[dict[str, Any]]:
-    *lines, end = out.split("\n")
-    assert lines
-    assert end == ""
-    validator = Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
-    records = [json.loads(line) for line in lines]
-    for line, record in zip(lines, records, strict=True):
-        assert line.isascii()
-        assert len(line) < _LONGEST_LINE
-        validator.validate(record)
-        assert (record["door"], record["request_id"]) == (door, request_id)
-        assert Result(record["result"]) in Reason(record["reason"]).results
-    return records
+    return sample_names
 
 
 def _plan(answer: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError
+from imagecache.base.errors import PermanentEntryPointError
+from tests.support.depth import pairs
 
 MIB = 1024 * 1024
 
@@ -30,7 +31,7 @@ each_sender = pytest.mark.parametrize("sender", SENDERS)
 def assert_refused(told: Any, sender: str, status: int = 400) -> None:
     """Recorded as rejected, and told in the way of the entry point."""
     assert {result for result, _ in told.results} == {"rejected"}
-    assert type(told.error) is (PermanentDoorError if sender == "timer" else type(None))
+    assert type(told.error) is (PermanentEntryPointError if sender == "timer" else type(None))
     assert told.status == (None if sender in {"push", "timer"} else status)
 
 
@@ -50,23 +51,26 @@ NOT_JSON = {
 }
 
 
-@each_sender
-@pytest.mark.parametrize("text", NOT_JSON.values(), ids=NOT_JSON)
+@pytest.mark.parametrize(
+    ("text", "sender"), pairs({name: (text,) for name, text in NOT_JSON.items()}, list(SENDERS))
+)
 def test_what_is_no_json_is_refused(deployed: Any, doors: Any, sender: str, text: str) -> None:
     told = SENDERS[sender](doors, text)
     assert told.results == [("rejected", "NOT_JSON")]
     assert_refused(told, sender)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
-@each_sender
-@pytest.mark.parametrize("text", ["null", "true", "7", '"text"', "[7]", "{}", '{"": {}}', '{"events": 7}'])
+@pytest.mark.parametrize(
+    ("text", "sender"),
+    pairs(["null", "true", "7", '"text"', "[7]", "{}", '{"": {}}', '{"events": 7}'], list(SENDERS)),
+)
 def test_what_has_no_known_shape_is_refused(deployed: Any, doors: Any, sender: str, text: str) -> None:
     told = SENDERS[sender](doors, text)
     assert told.results == [("rejected", "SCHEMA_VIOLATION")]
     assert_refused(told, sender)
     assert set(told.only["error"]) == {"class", "where", "rule", "found"}
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @each_sender
@@ -84,7 +88,7 @@ def test_deep_nesting_is_refused(deployed: Any, doors: Any, sender: str, text: s
     told = SENDERS[sender](doors, text)
     assert told.results == [("rejected", "TOO_DEEP")]
     assert_refused(told, sender)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @each_sender
@@ -93,7 +97,7 @@ def test_what_is_too_large_is_refused(deployed: Any, doors: Any, sender: str) ->
     told = SENDERS[sender](doors, '{"a": "' + "a" * size + '"}')
     assert told.results == [("rejected", "TOO_LARGE")]
     assert_refused(told, sender, 413)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @pytest.mark.parametrize("encode", [False, True], ids=["text", "base64"])
@@ -132,13 +136,13 @@ def test_a_body_that_cannot_be_read_is_refused(deployed: Any, doors: Any, door: 
     event["body"], event["isBase64Encoded"] = body
     told = doors.call(door, event)
     assert (told.status, told.results) == (400, [("rejected", "NOT_JSON")])
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 def test_an_event_that_is_no_utf8_is_refused(deployed: Any, doors: Any) -> None:
     for door in ("on_push", "on_manual", "on_timer", "on_webhook"):
         assert doors.call(door, b'{"id": "\xff"}').results == [("rejected", "NOT_JSON")]
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 HOSTILE = {
@@ -204,7 +208,7 @@ def test_a_hostile_text_is_refused_wherever_it_stands(
     assert {name: {result for result, _ in results} for name, results in told.items()} == {
         name: {"rejected"} for name in HOSTILE
     }
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_hostile_cache_names_and_lists_stay_data(deployed: Any, doors: Any) -> None:
@@ -226,7 +230,7 @@ def test_an_event_that_is_no_bytes_is_a_defect_that_is_told(
     if door == "on_webhook":
         assert (told.status, told.error) == (500, None)
     else:
-        assert type(told.error) is PermanentDoorError
+        assert type(told.error) is PermanentEntryPointError
     # The log says where it happened, the record only what.
     assert 'json_input.py", line' in told.text
     assert "Traceback" not in json.dumps(told.outcomes)

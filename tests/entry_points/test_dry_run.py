@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import RetryableDoorError
+from imagecache.base.errors import RetryableEntryPointError
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 WEB = f"{HOST}/prod/web"
@@ -107,7 +107,7 @@ def test_the_plan_says_what_a_cooldown_would_defer(
     assert "not now: the cooldown" in done["message"]
     monkeypatch.delenv("IMC_DRY_RUN")
     real = doors.push(event)
-    assert isinstance(real.error, RetryableDoorError)
+    assert isinstance(real.error, RetryableEntryPointError)
     said = {outcome["image_cache_name"]: outcome["reason"] for outcome in real.outcomes}
     assert said["web-done"] == "COOLING_DOWN"
 

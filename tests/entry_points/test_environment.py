@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 
 WEB = "imc-bp1a2b3c4d5e6f7g8h9i"
 KEY_VARIABLES = (
@@ -37,7 +37,7 @@ def assert_failed_for_good(told: Any, reason: str, door: str) -> None:
     if door == "on_webhook":
         assert (told.status, told.error) == (500, None)
     else:
-        assert type(told.error) is PermanentDoorError
+        assert type(told.error) is PermanentEntryPointError
 
 
 def in_context(credential: Any) -> SimpleNamespace:
@@ -109,7 +109,7 @@ def test_without_a_key_every_change_fails(
     told = invoke(door, doors, events, credentials=credentials)
     assert_failed_for_good(told, "CREDENTIALS_MISSING", door)
     assert "attach a role" in told.only["message"]
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_without_a_key_each_push_of_an_array_has_its_record(
@@ -156,7 +156,7 @@ def test_wrong_settings_are_all_told_at_once(
 
     assert_failed_for_good(told, "SETTINGS_INVALID", door)
     assert [name for name in wrong if name not in told.only["message"]] == []
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 @each_door
@@ -194,8 +194,8 @@ def test_no_call_is_begun_that_has_no_time_to_end(fleet: Any, doors: Any, events
     if door == "on_webhook":
         assert told.status == 503
     else:
-        assert type(told.error) is RetryableDoorError
-    assert fleet.calls() == []
+        assert type(told.error) is RetryableEntryPointError
+    assert fleet.actions() == []
 
 
 @pytest.mark.parametrize("timeout", [None, "60", 0, -1], ids=repr)
@@ -217,10 +217,10 @@ def test_no_secret_is_told_at_the_finest_log_level(
 ) -> None:
     # What is told is searched for secrets after every invocation; here is as much of it as can be.
     monkeypatch.setenv("IMC_LOG_LEVEL", "DEBUG")
-    fleet.control.settings(no_need_update=True)
+    fleet.control.settings(no_need_update="any")
     fleet.control.inject("error", action="UpdateImageCache", code="SignatureDoesNotMatch", status=400)
     for door in INVOCATIONS:
         invoke(door, doors, events)
     fleet.control.refuse(30)
     told = invoke("on_manual", doors, events)
-    assert (type(told.error), told.results) == (RetryableDoorError, [("failed", "CONNECTION_FAILED")])
+    assert (type(told.error), told.results) == (RetryableEntryPointError, [("failed", "CONNECTION_FAILED")])

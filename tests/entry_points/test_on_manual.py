@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 from imagecache.clients.eci import flatten
 
 WEB = "imc-bp1a2b3c4d5e6f7g8h9i"
@@ -73,7 +73,7 @@ def test_a_sample_ends_as_the_table_says(
     assert (told.status, told.results) == EXPECTED[name]
     refreshed = any(result == "refreshed" for result, _ in told.results)
     assert list(fleet.updated()) == ([WEB] if refreshed else [])
-    assert (fleet.calls() == []) is (told.status == 400)
+    assert (fleet.actions() == []) is (told.status == 400)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -91,7 +91,7 @@ def test_a_request_over_http_needs_no_webhook_token(fleet: Any, doors: Any) -> N
 def test_only_post_is_allowed_over_http(fleet: Any, doors: Any, method: str) -> None:
     told = doors.call("on_manual", doors.http("/", {"imageCacheId": WEB}, method=method))
     assert (told.status, told.results) == (405, [("rejected", "METHOD_NOT_ALLOWED")])
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_base64_body_is_read(fleet: Any, doors: Any) -> None:
@@ -152,7 +152,7 @@ def test_the_list_of_a_failed_update_is_built_without_force(deployed: Any, doors
 def test_a_list_with_something_that_is_no_reference_is_refused_whole(fleet: Any, doors: Any) -> None:
     told = doors.manual(imageCacheId=WEB, images=["nginx:1.27", "Not/A/Reference:v1"])
     assert (told.status, told.results) == (400, [NO_REFERENCE])
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 @both_ways
@@ -180,7 +180,7 @@ def test_a_cache_that_is_deleted_in_between_is_not_found(fleet: Any, doors: Any)
     fleet.control.inject("error", action="UpdateImageCache", code="InvalidParameter.NotFound")
     told = doors.manual(imageCacheId=WEB)
     # It is still there: something else that the update names is missing.
-    assert (type(told.error), told.results) == (PermanentDoorError, [("failed", "NOT_FOUND")])
+    assert (type(told.error), told.results) == (PermanentEntryPointError, [("failed", "NOT_FOUND")])
 
 
 def test_a_name_that_several_caches_have_is_ambiguous(deployed: Any, doors: Any) -> None:
@@ -330,13 +330,13 @@ def test_an_unknown_key_is_refused(fleet: Any, doors: Any, typo: str) -> None:
     assert (told.status, told.results) == (400, [AGAINST_SCHEMA])
     assert told.only["error"]["rule"] == "no unknown keys"
     assert told.only["error"]["found"] == f"keys {typo}"
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_busy_cache_is_raised_by_a_plain_invocation_and_503_over_http(fleet: Any, doors: Any) -> None:
     fleet.control.force(WEB, "Updating")
     plain, over_http = doors.manual(imageCacheId=WEB), doors.manual(imageCacheId=WEB, over_http=True)
-    assert type(plain.error) is RetryableDoorError
+    assert type(plain.error) is RetryableEntryPointError
     assert (over_http.error, over_http.status) == (None, 503)
     assert plain.results == over_http.results == [("failed", "CACHE_BUSY")]
 
@@ -346,7 +346,7 @@ def test_a_permanent_failure_is_raised_by_a_plain_invocation_and_500_over_http(
 ) -> None:
     fleet.control.inject("error", action="UpdateImageCache", code="NoPermission", count=2)
     plain, over_http = doors.manual(imageCacheId=WEB), doors.manual(imageCacheId=WEB, over_http=True)
-    assert type(plain.error) is PermanentDoorError
+    assert type(plain.error) is PermanentEntryPointError
     assert (over_http.error, over_http.status) == (None, 500)
     assert plain.results == over_http.results == [("failed", "PERMISSION_DENIED")]
 
@@ -354,5 +354,6 @@ def test_a_permanent_failure_is_raised_by_a_plain_invocation_and_500_over_http(
 def test_a_list_that_no_update_takes_is_not_sent(deployed: Any, doors: Any) -> None:
     cache_id = deployed.cache(*(f"app-{n}:v1" for n in range(21)))
     told = doors.manual(imageCacheId=cache_id)
-    assert (type(told.error), told.results) == (PermanentDoorError, [("failed", "INVALID_UPDATE_REQUEST")])
+    assert type(told.error) is PermanentEntryPointError
+    assert told.results == [("failed", "INVALID_UPDATE_REQUEST")]
     assert deployed.updates() == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 
 REFRESHED = ("refreshed", "TAG_REPUSHED")
 NO_PUSH = ("ignored", "UNKNOWN_EVENT_TYPE")
@@ -74,7 +74,7 @@ def test_a_sample_ends_as_the_table_says(fleet: Any, doors: Any, payload: Any, n
 def test_what_is_no_push_causes_no_call_to_eci(fleet: Any, doors: Any, payload: Any, name: str) -> None:
     told = doors.push(payload(f"cloudevents/{name}.json"))
     assert {outcome["result"] for outcome in told.outcomes} <= {"ignored", "rejected"}
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_record_tells_the_whole_story_of_an_update(deployed: Any, doors: Any, payload: Any) -> None:
@@ -156,7 +156,7 @@ def test_a_busy_cache_is_tried_again(deployed: Any, doors: Any, events: Any, sta
 
     told = doors.push(events.cloud())
 
-    assert type(told.error) is RetryableDoorError
+    assert type(told.error) is RetryableEntryPointError
     assert cache_id in str(told.error)
     assert told.results == [("failed", "CACHE_BUSY")]
     assert told.only["error"] == {"class": "busy"}
@@ -199,14 +199,14 @@ def test_one_caches_failure_is_its_own(deployed: Any, doors: Any, events: Any) -
     by_cache = {outcome["image_cache_id"]: outcome["reason"] for outcome in told.outcomes}
     assert by_cache == {busy: "CACHE_BUSY", refused: "PERMISSION_DENIED", ready: "TAG_REPUSHED"}
     # What trying again can help with decides: the others are recorded, and fail again.
-    assert type(told.error) is RetryableDoorError
+    assert type(told.error) is RetryableEntryPointError
     assert [update["image_cache_id"] for update in deployed.control.history()] == [ready]
 
 
 def test_a_permanent_failure_is_raised_as_one(fleet: Any, doors: Any, events: Any) -> None:
     fleet.control.inject("error", action="UpdateImageCache", code="Account.Arrearage")
     told = doors.push(events.cloud())
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert "ACCOUNT_BLOCKED imc-instances" in str(told.error)
     assert told.results == [("failed", "ACCOUNT_BLOCKED")]
     assert told.only["fate"] == "dead_lettered"
@@ -226,7 +226,7 @@ def test_a_region_that_cannot_be_listed_does_not_hold_up_the_other(
         ("failed", "PERMISSION_DENIED", "cn-beijing"),
         ("refreshed", "TAG_REPUSHED", "cn-hangzhou"),
     ]
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert list(deployed.updated()) == [cache_id]
 
 
@@ -242,7 +242,7 @@ def test_no_cache_is_said_to_match_before_every_region_was_seen(
 
 
 def test_eci_that_needs_no_update_is_no_failure(fleet: Any, doors: Any, events: Any) -> None:
-    fleet.control.settings(no_need_update=True)
+    fleet.control.settings(no_need_update="any")
     told = doors.push(events.cloud())
     assert told.results == [("unchanged", "NO_NEED_UPDATE")]
     assert "NoNeedUpdate for image cache imc-instances" in told.text
@@ -267,5 +267,5 @@ def test_a_refusal_that_cannot_be_looked_into_is_a_failure(deployed: Any, doors:
 
     told = doors.push(events.cloud())
 
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert told.results == [("failed", "NOT_FOUND")]

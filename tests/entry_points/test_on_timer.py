@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 from imagecache.planning.update_memory import MEMORY_TAG, UpdateMemory, memory_value
 
 REPAIRED = ("refreshed", "SWEEP_REPAIR")
@@ -53,10 +53,10 @@ def test_a_sample_ends_as_the_table_says(fleet: Any, doors: Any, payload: Any, n
 @pytest.mark.parametrize("name", [name for name, (rows, _) in EXPECTED.items() if rows[0][0] == "rejected"])
 def test_what_is_wrong_is_recorded_and_raised(fleet: Any, doors: Any, payload: Any, name: str) -> None:
     told = doors.call("on_timer", payload(f"timer/{name}.json"))
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert told.only["reason"] in str(told.error)
     assert told.only["error"]["class"] == "input"
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_sweep_repairs_only_caches_whose_update_failed(deployed: Any, doors: Any) -> None:
@@ -114,7 +114,7 @@ def test_a_cache_that_fails_again_and_again_is_repaired_at_its_place(
     cache_id = deployed.cache("redis:7", status="UpdateFailed", tags={MEMORY_TAG: memory})
     told = doors.timer()
     assert told.results == [REPAIRED if made else ("failed", "BACKING_OFF")]
-    assert isinstance(told.error, RetryableDoorError) is not made
+    assert isinstance(told.error, RetryableEntryPointError) is not made
     assert [update["image_cache_id"] for update in deployed.control.history()] == [cache_id] * made
 
 
@@ -169,15 +169,15 @@ def test_a_refresh_that_selects_nothing_says_so(deployed: Any, doors: Any) -> No
 )
 def test_a_wrong_payload_touches_no_cache(fleet: Any, doors: Any, payload: Any) -> None:
     told = doors.timer(payload)
-    assert type(told.error) is PermanentDoorError
+    assert type(told.error) is PermanentEntryPointError
     assert told.only["result"] == "rejected"
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_busy_cache_is_tried_again(deployed: Any, doors: Any) -> None:
     ready, busy = deployed.cache("a:1"), deployed.cache("b:1", status="Updating")
     told = doors.timer({"action": "refresh", "caches": {"names": ["web"]}})
-    assert type(told.error) is RetryableDoorError
+    assert type(told.error) is RetryableEntryPointError
     assert busy in str(told.error)
     assert sorted(told.results) == [("failed", "CACHE_BUSY"), REFRESHED]
     assert list(deployed.updated()) == [ready]
@@ -186,7 +186,7 @@ def test_a_busy_cache_is_tried_again(deployed: Any, doors: Any) -> None:
 def test_a_permanent_failure_is_raised_as_one(fleet: Any, doors: Any) -> None:
     fleet.control.inject("error", action="UpdateImageCache", code="ServiceNotEnabled")
     told = doors.timer()
-    assert (type(told.error), told.results) == (PermanentDoorError, [("failed", "ACCOUNT_BLOCKED")])
+    assert (type(told.error), told.results) == (PermanentEntryPointError, [("failed", "ACCOUNT_BLOCKED")])
 
 
 def test_a_dry_run_repairs_nothing(fleet: Any, doors: Any, monkeypatch: pytest.MonkeyPatch) -> None:

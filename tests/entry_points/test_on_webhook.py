@@ -128,14 +128,14 @@ def test_a_sample_ends_as_the_table_says(fleet: Any, doors: Any, payload: Any, n
     assert (told.status, told.results) == (status, results)
     cache = {"acr": "imc-bp1a2b3c4d5e6f7g8h9i", "distribution": "imc-upstream"}[source]
     assert list(fleet.updated()) == ([cache] if REFRESHED in results else [])
-    assert (fleet.calls() == []) is not bool(ASKS_ECI & set(results))
+    assert (fleet.actions() == []) is not bool(ASKS_ECI & set(results))
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_is_answered_as_the_table_says(fleet: Any, doors: Any, payload: Any, name: str) -> None:
     told = doors.call("on_webhook", payload(f"http/{name}.json"))
     assert (told.status, told.results) == REQUESTS[name]
-    assert (fleet.calls() == []) is not bool(ASKS_ECI & set(told.results))
+    assert (fleet.actions() == []) is not bool(ASKS_ECI & set(told.results))
 
 
 @pytest.mark.parametrize("encode", [False, True], ids=["text", "base64"])
@@ -164,7 +164,7 @@ def test_a_bad_name_in_an_envelope_is_reported_with_its_pointer(fleet: Any, door
 def test_an_envelope_of_nothing_but_bad_events_is_refused(doors: Any, deployed: Any) -> None:
     told = doors.webhook("distribution", {"events": ["no event", {"id": 1}]})
     assert (told.status, told.results) == (400, [AGAINST_SCHEMA] * 2)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @pytest.mark.parametrize("undated", ["null_digest_and_time", "no_pushed_at"])
@@ -216,7 +216,7 @@ def test_a_failed_update_is_answered_with_the_accepted_ones(fleet: Any, doors: A
 def test_a_method_other_than_post_is_not_allowed(fleet: Any, doors: Any, events: Any, method: str) -> None:
     told = doors.webhook("acr", events.acr(), method=method)
     assert (told.status, told.results) == (405, [("rejected", "METHOD_NOT_ALLOWED")])
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_the_method_may_be_in_lower_case(fleet: Any, doors: Any, events: Any) -> None:
@@ -242,7 +242,7 @@ def test_an_unknown_path_is_answered_with_the_known_sources(
     told = doors.call("on_webhook", doors.http(path, events.acr()))
     assert (told.status, told.results) == (404, [("rejected", "UNKNOWN_SOURCE")])
     assert "acr, azure, distribution, dockerhub, github, harbor, native, quay" in told.only["message"]
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_slash_at_the_end_of_the_path_does_no_harm(fleet: Any, doors: Any, events: Any) -> None:
@@ -293,4 +293,4 @@ def test_an_event_whose_url_names_no_host_is_refused(
     told = doors.webhook("distribution", envelope)
 
     assert (told.status, told.only["reason"]) == (400, "UNKNOWN_REGISTRY")
-    assert deployed.calls() == []
+    assert deployed.actions() == []

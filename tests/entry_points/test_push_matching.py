@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import pairs
+
 SHARED = "registry.cn-hangzhou.aliyuncs.com"
 ENTERPRISE = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 PERSONAL = "crpi-a1b2c3d4e5f6g7h8.cn-hangzhou.personal.cr.aliyuncs.com"
@@ -120,8 +122,10 @@ OTHERS = {
 """Entries that a push of prod/web:latest does not concern, and what the record says of it."""
 
 
-@pytest.mark.parametrize("sender", ["push event of an instance", "acr webhook", "distribution webhook"])
-@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize(
+    ("other", "sender"),
+    pairs(list(OTHERS), ["push event of an instance", "acr webhook", "distribution webhook"]),
+)
 def test_a_cache_that_lists_something_else_is_left_alone(
     deployed: Any, doors: Any, events: Any, sender: str, other: str
 ) -> None:

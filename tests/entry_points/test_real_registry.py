@@ -8,14 +8,14 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imagecache.base.errors import RetryableDoorError
+from imagecache.base.errors import RetryableEntryPointError
 from local.registry.docker_registry import LocalRegistry, missing_tools
+from tests.support.http_server import QuietHandler, serve_http
 
 pytestmark = pytest.mark.skipif(
     bool(missing_tools()), reason=f"no real registry here: missing {', '.join(missing_tools())}"
@@ -60,24 +60,13 @@ def notified() -> Iterator[tuple[Notified, str]]:
     """What was notified, and the URL that takes it."""
     received = Notified()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Handler(QuietHandler):
+        def respond(self) -> None:
             received.add(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
+            self.answer(200)
 
-        def log_message(self, *arguments: Any) -> None:
-            """Keep stderr free of access lines."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield received, f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve_http(Handler) as host:
+        yield received, f"http://{host}/"
 
 
 @pytest.fixture(scope="module")
@@ -234,21 +223,16 @@ def test_a_sweep_that_could_not_ask_is_tried_again(
     broken = deployed.cache("redis:7", status="UpdateFailed")
     told = sweep(doors)
     assert sorted(told.results) == [("failed", "REGISTRY_UNREADABLE"), ("refreshed", "SWEEP_REPAIR")]
-    assert isinstance(told.error, RetryableDoorError)
+    assert isinstance(told.error, RetryableEntryPointError)
     assert list(deployed.updated()) == [broken]
 
 
-class Slow(BaseHTTPRequestHandler):
+class Slow(QuietHandler):
     """A registry that takes its time, and has nothing."""
 
-    def do_HEAD(self) -> None:
+    def respond(self) -> None:
         threading.Event().wait(0.3)
-        self.send_response(503)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *arguments: Any) -> None:
-        """Keep stderr free of access lines."""
+        self.answer(503)
 
 
 def test_a_sweep_without_time_for_all_says_so_and_is_no_failure(
@@ -256,16 +240,10 @@ def test_a_sweep_without_time_for_all_says_so_and_is_no_failure(
 ) -> None:
     rules({"registry": "read"})
     monkeypatch.setenv("IMC_REGISTRY_SECONDS", "1")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    for number in range(6):
-        deployed.cache(f"127.0.0.1:{server.server_port}/prod/app-{number}:latest")
-    told = sweep(doors)
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve_http(Slow) as host:
+        for number in range(6):
+            deployed.cache(f"{host}/prod/app-{number}:latest")
+        told = sweep(doors)
     assert told.results[-1] == ("ignored", "SWEEP_UNFINISHED")
     assert "of 6 image caches" in told.outcomes[-1]["message"]
     assert deployed.updates() == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 VPC_HOST = "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"
@@ -261,10 +261,10 @@ def test_wrong_rules_stop_everything_with_all_problems(
     deployed.cache(f"{WEB}:latest")
     told = doors.push(events.cloud())
     assert told.results == [("failed", "SETTINGS_INVALID")]
-    assert isinstance(told.error, PermanentDoorError)
+    assert isinstance(told.error, PermanentEntryPointError)
     for pointer in ("/rules/0", "/rules/1/policy", "/rules/2/policy/keep"):
         assert pointer in told.only["message"]
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 def test_a_push_of_the_digest_that_was_just_built_changes_nothing(
@@ -305,7 +305,7 @@ def test_a_cooldown_without_follow_tasks_asks_to_be_tried_again(
     deployed.end_updates()
     told = doors.push(events.cloud(time=events.now()))
     assert told.results == [("failed", "COOLING_DOWN")]
-    assert isinstance(told.error, RetryableDoorError)
+    assert isinstance(told.error, RetryableEntryPointError)
     assert told.only["fate"] == "retried"
     assert doors.manual(imageCacheId=identifier).results == [("refreshed", "REBUILD_REQUESTED")]
     assert len(deployed.updates()) == 2
@@ -331,7 +331,7 @@ def test_a_cap_holds_back_what_is_beyond_it(
     told = doors.push(events.cloud())
     # Side by side, so any two of them.
     assert sorted(told.results) == sorted([REPUSHED, ("failed", "UPDATE_CAP")] * 2)
-    assert isinstance(told.error, RetryableDoorError)
+    assert isinstance(told.error, RetryableEntryPointError)
     assert "update cap reached" in told.text
     assert len(deployed.updates()) == 2
 

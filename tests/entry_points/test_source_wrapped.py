@@ -50,7 +50,7 @@ def test_a_sample_ends_as_the_table_says(deployed: Any, doors: Any, payload: Any
     told = doors.push(payload(f"wrapped/{name}.json"))
     assert (told.results, told.only["source"]) == ([result], source)
     assert list(deployed.updated()) == ([cache] if result == REFRESHED else [])
-    assert result == REFRESHED or deployed.calls() == []
+    assert result == REFRESHED or deployed.actions() == []
 
 
 @pytest.mark.parametrize("source", ["acr", "distribution"])

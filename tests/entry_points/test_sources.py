@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import pairs
+
 TOKEN = "example-token-0123456789"
 OTHER_TAG = "other-tag"
 
@@ -130,8 +132,8 @@ IGNORED: dict[str, tuple[str, str]] = {
 TEXT_OR_NULL = 'type: ["string", "null"]'
 SECONDS_OR_NULL = 'type: ["number", "null"]'
 OBJECT = 'type: "object"'
-NO_REPOSITORY = "is no repository path of at most 255 characters"
-IS_NO_TAG = "is no tag of at most 128 word characters, dots and dashes"
+NO_REPOSITORY = "is not a repository path of at most 255 characters"
+IS_NO_TAG = "is not a tag of at most 128 word characters, dots and dashes"
 TELLS_HOST = "names the registry's host"
 ANY_EVENT = (
     'anyOf: [{"required": ["package"]}, {"required": ["registry_package"]}, {"required": ["sender"]}, '
@@ -212,7 +214,7 @@ REFUSED: dict[str, tuple[tuple[str, str], str, str]] = {
     "native/bad_time_without_zone": (AGAINST_SCHEMA, "/pushedAt", "pattern"),
     "native/digest_only": (NO_NAME, "image", "names a tag, as a push does, or none for latest"),
     "native/digests_differ": (NO_NAME, "image", "names the same digest as the digest beside it, or none"),
-    "native/no_reference": (NO_NAME, "registry host", "is no host name with an optional port"),
+    "native/no_reference": (NO_NAME, "registry host", "is not a host name with an optional port"),
     "native/upper_case_repository": (NO_NAME, "repository", NO_REPOSITORY),
     "quay/bad_empty_tag": (AGAINST_SCHEMA, "/updated_tags/0", "minLength: 1"),
     "quay/bad_missing_repository": (AGAINST_SCHEMA, "/", "required: repository"),
@@ -284,8 +286,7 @@ def test_every_sample_is_in_one_table(samples: Any) -> None:
     assert rows == sorted(f"{source}/{name}" for source in SOURCES for name in samples(source))
 
 
-@every_way
-@pytest.mark.parametrize("name", PUSHES)
+@pytest.mark.parametrize(("name", "way"), pairs(list(PUSHES), list(WAYS)))
 def test_a_push_rebuilds_the_caches_that_list_it_and_no_other(
     deployed: Any, doors: Any, payload: Any, name: str, way: str
 ) -> None:
@@ -315,8 +316,7 @@ def test_in_a_payload_each_part_has_its_own_fate(
     assert all(place.startswith(f"{inside}/") and "//" not in place for place in places)
 
 
-@every_way
-@pytest.mark.parametrize("name", IGNORED)
+@pytest.mark.parametrize(("name", "way"), pairs(list(IGNORED), list(WAYS)))
 def test_what_is_no_push_is_ignored_without_a_call_to_eci(
     deployed: Any, doors: Any, payload: Any, name: str, way: str
 ) -> None:
@@ -325,7 +325,7 @@ def test_what_is_no_push_is_ignored_without_a_call_to_eci(
     assert told.results == [IGNORED[name]]
     assert told.only["source"] == source
     assert told.status == (200 if way == "webhook" else None)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -336,11 +336,13 @@ def test_a_bad_payload_is_refused_with_its_place_and_the_rule(
     told = post(doors, name.partition("/")[0], payload(f"{name}.json"))
     assert (told.status, told.results) == (400, [result])
     assert (told.only["error"]["where"], told.only["error"]["rule"]) == (where, rule)
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
-@pytest.mark.parametrize("way", ["published", "relayed"])
-@pytest.mark.parametrize("name", [name for name in REFUSED if not name.endswith("not_an_object")])
+@pytest.mark.parametrize(
+    ("name", "way"),
+    pairs([name for name in REFUSED if not name.endswith("not_an_object")], ["published", "relayed"]),
+)
 def test_a_bad_payload_in_an_event_is_refused_at_its_place_in_the_event(
     deployed: Any, doors: Any, payload: Any, name: str, way: str
 ) -> None:
@@ -352,7 +354,7 @@ def test_a_bad_payload_in_an_event_is_refused_at_its_place_in_the_event(
     place = f"{inside}/{where.removeprefix('/')}".removesuffix("/")
     assert (told.only["error"]["where"], told.only["error"]["rule"]) == (place, rule)
     assert told.only["source"] == source
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -391,8 +393,7 @@ PUSH_TIMES = {
 """The latest moment that each time can mean."""
 
 
-@every_way
-@pytest.mark.parametrize("name", PUSH_TIMES)
+@pytest.mark.parametrize(("name", "way"), pairs(list(PUSH_TIMES), list(WAYS)))
 def test_the_time_of_a_push_is_the_payloads(
     deployed: Any, doors: Any, payload: Any, name: str, way: str
 ) -> None:

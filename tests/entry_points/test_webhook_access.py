@@ -38,7 +38,7 @@ def test_a_wrong_token_is_refused(
     doors.secrets.extend([token] if token and token.isascii() else [])
     told = doors.webhook("acr", events.acr(), token=token)
     assert (told.status, told.results) == (401, [("rejected", "UNAUTHORIZED")])
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_without_a_configured_token_every_webhook_is_refused(
     monkeypatch.setenv("IMC_WEBHOOK_TOKENS", " , ")
     told = doors.webhook("acr", events.acr(), token=token)
     assert (told.status, told.results) == (401, [("rejected", "NO_TOKEN_CONFIGURED")])
-    assert fleet.calls() == []
+    assert fleet.actions() == []
 
 
 def test_a_token_is_taken_from_neither_the_body_nor_any_other_header(
@@ -129,7 +129,7 @@ def test_a_broken_http_event_is_refused_and_shows_no_token(
 ) -> None:
     told = doors.call(door, {**doors.http("/webhooks/acr", "{}"), **change})
     assert (told.status, told.results) == (400, [("rejected", "SCHEMA_VIOLATION")])
-    assert deployed.calls() == []
+    assert deployed.actions() == []
 
 
 def test_http_events_in_a_list_are_refused_and_show_no_token(deployed: Any, doors: Any) -> None:

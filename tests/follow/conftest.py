@@ -11,13 +11,10 @@ import io
 import itertools
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,40 +25,22 @@ import on_manual
 import on_push
 import on_timer
 import on_webhook
-from imagecache.base.errors import DoorError
+from imagecache.base.errors import EntryPointError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason, Result
 from imagecache.engine.warm import Warm
 from imagecache.triggers import invocation
 from local.eci.control import EciControl
-from local.eci.server import serve_eci
-from local.permissions.credentials import CredentialStore
+from tests.support.clock import ManualClock
+from tests.support.eci import REGION, EciServer, LocalEci, renewed
+from tests.support.http_server import QuietHandler, serve_http
 
-REGION = "cn-hangzhou"
 HOST = f"acme-registry.{REGION}.cr.aliyuncs.com"
 IMAGE = f"{HOST}/prod/web:latest"
 FUNCTION = "on-follow"
 PATH = f"/2023-03-30/functions/{FUNCTION}/invocations"
 WEBHOOK_TOKEN = "token-0123456789abcdef"
 MOST_TASKS = 5000
-
-
-class ManualClock:
-    """A time that passes only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = float(int(time.time()))
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
-
-    def moment(self) -> datetime:
-        """The time, which passes a little while it is asked for."""
-        self.now += 0.01
-        return datetime.fromtimestamp(self.now, timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -137,7 +116,7 @@ class Visit:
 
     records: list[dict[str, Any]]
     answer: Any
-    error: DoorError | None
+    error: EntryPointError | None
     at: float
     document_id: str = ""
 
@@ -261,7 +240,7 @@ class World:
         with redirect_stdout(io.StringIO()) as stdout:
             try:
                 answer = handler(raw, context)
-            except DoorError as raised:
+            except EntryPointError as raised:
                 error = raised
         records = [json.loads(line) for line in stdout.getvalue().splitlines()]
         for record in records:
@@ -310,61 +289,56 @@ class World:
         return self.eci.journal("UpdateImageCache")
 
 
-def _task_server(tasks: Tasks) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10
-        # Headers and body in one segment: Nagle would hold the body back until the headers are acknowledged.
-        wbufsize = -1
+class TaskServer:
+    """Takes tasks into the store of the test that runs."""
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            status = tasks.answer(self.path, self.headers, body)
-            answer = json.dumps({"Code": tasks.conflict} if status == 409 else {}).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    def __init__(self) -> None:
+        self.tasks: Tasks | None = None
 
-        def log_message(self, *arguments: Any) -> None:
-            """Keep stderr free of access lines."""
+    def handler(self) -> type[QuietHandler]:
+        server = self
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    return server
+        class Handler(QuietHandler):
+            def respond(self) -> None:
+                assert server.tasks is not None
+                body = self.rfile.read(int(self.headers["content-length"]))
+                status = server.tasks.answer(self.path, self.headers, body)
+                self.answer(
+                    status, json.dumps({"Code": server.tasks.conflict} if status == 409 else {}).encode()
+                )
+
+        return Handler
+
+
+@pytest.fixture(scope="session")
+def task_server() -> Iterator[tuple[TaskServer, str]]:
+    """One for all tests of this process, and its URL."""
+    server = TaskServer()
+    with serve_http(server.handler()) as host:
+        yield server, f"http://{host}"
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    clock = ManualClock()
-    database = tmp_path / "eci.sqlite"
-    credentials = CredentialStore(database)
-    key = credentials.issue()
-    tasks = Tasks(clock)
-    store = _task_server(tasks)
-    thread = threading.Thread(target=store.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    with serve_eci(database, clock=clock) as served:
-        for name, value in {
-            "ALIBABA_CLOUD_ACCESS_KEY_ID": key.access_key_id,
-            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.access_key_secret,
-            "ALIBABA_CLOUD_SECURITY_TOKEN": key.security_token or "",
-            "FC_REGION": REGION,
-            "FC_ACCOUNT_ID": "1234567890123456",
-            "IMC_REGIONS": REGION,
-            "IMC_ECI_ENDPOINT": served.url,
-            "IMC_FC_ENDPOINT": f"http://127.0.0.1:{store.server_port}",
-            "IMC_FOLLOW_FUNCTION": FUNCTION,
-            "IMC_CLOCK_SKEW_SECONDS": "0",
-            "IMC_WEBHOOK_TOKENS": WEBHOOK_TOKEN,
-        }.items():
-            monkeypatch.setenv(name, value)
-        eci = EciControl(served.url)
-        eci.settings(rebuild_seconds=100)
-        # A new instance of the function, on the clock of this world.
-        monkeypatch.setattr(invocation, "_warm", Warm(clock.moment, clock.advance))
-        yield World(clock, eci, tasks, monkeypatch.setenv, monkeypatch.delenv)
-        eci.close()
-    store.shutdown()
-    store.server_close()
-    thread.join()
-    credentials.close()
+def world(
+    shared_still_eci: EciServer,
+    task_server: tuple[TaskServer, str],
+    deploy: Callable[..., LocalEci],
+    monkeypatch: pytest.MonkeyPatch,
+) -> World:
+    eci = renewed(shared_still_eci)
+    assert eci.clock is not None
+    server, url = task_server
+    server.tasks = Tasks(eci.clock)
+    deploy(
+        eci,
+        FC_REGION=REGION,
+        FC_ACCOUNT_ID="1234567890123456",
+        IMC_FC_ENDPOINT=url,
+        IMC_FOLLOW_FUNCTION=FUNCTION,
+        IMC_CLOCK_SKEW_SECONDS="0",
+        IMC_WEBHOOK_TOKENS=WEBHOOK_TOKEN,
+    )
+    eci.control.settings(rebuild_seconds=100)
+    # A new instance of the function, on the clock of this world.
+    monkeypatch.setattr(invocation, "_warm", Warm(eci.clock.moment, eci.clock.advance))
+    return World(eci.clock, eci.control, server.tasks, monkeypatch.setenv, monkeypatch.delenv)

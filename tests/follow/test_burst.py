@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 
-SIZES_AND_SEEDS = [(1, 1), (2, 2), (10, 3), (10, 4), (100, 5)]
+SIZES_AND_SEEDS = [
+    (1, 1),
+    (2, 2),
+    (10, 3),
+    pytest.param(10, 4, marks=pytest.mark.deep),
+    pytest.param(100, 5, marks=pytest.mark.deep),
+]
 REPOSITORIES = ("web", "api", "job")
 REBUILD_SECONDS = 600
 

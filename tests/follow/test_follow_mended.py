@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import RetryableDoorError
+from imagecache.base.errors import RetryableEntryPointError
 
 BEIJING = "cn-beijing"
 
@@ -91,7 +91,7 @@ def test_a_running_update_whose_next_look_cannot_be_stored_has_a_reason_of_the_t
     world.cache()
     world.push()
     world.tasks.refusal = 403
-    assert isinstance(world.run_next().error, RetryableDoorError)
+    assert isinstance(world.run_next().error, RetryableEntryPointError)
 
 
 def test_a_cache_that_cannot_remember_and_fails_after_a_long_build_is_rebuilt(world: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.base.errors import PermanentDoorError, RetryableDoorError
+from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 
 OTHER = "acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/api:v1"
 UTC = timezone.utc
@@ -152,7 +152,7 @@ def test_an_update_that_fails_each_time_is_made_again_a_bounded_number_of_times(
 
     assert [update["status"] for update in world.updates(cache_id)] == ["UpdateFailed"] * (1 + rebuilds)
     last = visits[-1]
-    assert isinstance(last.error, PermanentDoorError)
+    assert isinstance(last.error, PermanentEntryPointError)
     assert last.said == [("failed", "UPDATE_FAILED")]
     assert last.record["fate"] == "dead_lettered"
     assert last.record["cache_event"] == "UpdateFailed: disk quota exceeded"
@@ -218,7 +218,7 @@ def test_a_cache_that_stays_busy_is_given_up(world: Any) -> None:
     assert patient.said == DEFERRED_BUSY
 
     over = world.follow(aged(world, document, 3601))
-    assert isinstance(over.error, PermanentDoorError)
+    assert isinstance(over.error, PermanentEntryPointError)
     assert over.said == [("failed", "GAVE_UP")]
     assert over.record["fate"] == "dead_lettered"
     assert "not done after 1 h" in over.record["message"]
@@ -231,7 +231,7 @@ def test_an_update_that_never_ends_is_given_up_a_day_later(world: Any) -> None:
     world.cache()
     pushed = world.push()
     over = world.settle()[-1]
-    assert isinstance(over.error, PermanentDoorError)
+    assert isinstance(over.error, PermanentEntryPointError)
     assert over.said == [("failed", "GAVE_UP")]
     assert 30 * 3600 <= over.at - pushed.at <= 30 * 3600 + 120
     assert world.tasks.waiting == []
@@ -324,7 +324,7 @@ def test_a_look_that_is_forbidden_is_raised(world: Any) -> None:
     world.push()
     world.eci.inject("error", code="NoPermission", action="DescribeImageCaches")
     looked = world.run_next()
-    assert isinstance(looked.error, PermanentDoorError)
+    assert isinstance(looked.error, PermanentEntryPointError)
     assert looked.said == [("failed", "PERMISSION_DENIED")]
     assert world.tasks.waiting == []
 
@@ -335,7 +335,7 @@ def test_a_repetition_that_fails_for_good_is_raised(world: Any) -> None:
     world.eci.force(cache_id, "Ready")
     world.eci.inject("error", code="Account.Arrearage", action="UpdateImageCache")
     failed = world.run_next()
-    assert isinstance(failed.error, PermanentDoorError)
+    assert isinstance(failed.error, PermanentEntryPointError)
     assert failed.said == [("failed", "ACCOUNT_BLOCKED")]
 
 
@@ -347,7 +347,7 @@ def test_a_deferral_that_cannot_be_stored_is_raised_and_a_redelivery_heals(world
 
     refused = world.push(event)
 
-    assert isinstance(refused.error, RetryableDoorError)
+    assert isinstance(refused.error, RetryableEntryPointError)
     assert refused.said == [("failed", "CACHE_BUSY")]
     assert refused.record["fate"] == "retried"
     assert str(status) in refused.record["hand_off"]
@@ -386,7 +386,7 @@ def test_an_update_that_nobody_would_follow_is_not_made_for_a_cache_without_memo
     event = world.event()
     world.tasks.refusal = 403
     unfollowed = world.push(event)
-    assert isinstance(unfollowed.error, RetryableDoorError)
+    assert isinstance(unfollowed.error, RetryableEntryPointError)
     assert unfollowed.said == [("failed", "HAND_OFF_FAILED")]
     assert world.update_calls() == []
 
@@ -405,7 +405,7 @@ def test_an_accepted_update_that_cannot_be_followed_is_raised_and_a_redelivery_f
 
     unfollowed = world.push(event)
 
-    assert isinstance(unfollowed.error, RetryableDoorError)
+    assert isinstance(unfollowed.error, RetryableEntryPointError)
     assert unfollowed.said == [("failed", "HAND_OFF_FAILED")]
     assert unfollowed.record["eci_request_id"] == world.updates(cache_id)[-1]["request_id"]
     assert world.tasks.waiting == []
@@ -428,7 +428,7 @@ def test_an_update_made_by_a_follow_task_that_cannot_be_followed_is_healed_by_th
     world.tasks.refusal = 403
     document = aged(world, document, 60)
     failed = world.follow(document)
-    assert isinstance(failed.error, RetryableDoorError)
+    assert isinstance(failed.error, RetryableEntryPointError)
     assert failed.said == [("failed", "HAND_OFF_FAILED")]
     # The cache remembers nothing, so without its watch no update is made.
     assert world.update_calls() == []
@@ -482,7 +482,7 @@ def test_the_status_says_whether_the_sender_must_try_again(
     else:
         visit = world.manual(imageCacheId=cache_id)
     if door == PLAIN and status == 503:
-        assert isinstance(visit.error, RetryableDoorError)
+        assert isinstance(visit.error, RetryableEntryPointError)
     else:
         assert visit.answer["statusCode"] == status
     assert len(world.tasks.waiting) == (0 if store_status else 1)
@@ -492,7 +492,7 @@ def test_without_a_follow_function_nothing_is_deferred_and_the_door_raises(world
     world.delenv("IMC_FOLLOW_FUNCTION")
     world.cache(status="Updating")
     refused = world.push()
-    assert isinstance(refused.error, RetryableDoorError)
+    assert isinstance(refused.error, RetryableEntryPointError)
     assert refused.said == [("failed", "CACHE_BUSY")]
     assert world.tasks.known == set()
 
@@ -560,7 +560,7 @@ MALFORMED: dict[str, bytes] = {
 @pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_message_is_recorded_and_raised(world: Any, message: bytes) -> None:
     refused = world.follow(message)
-    assert isinstance(refused.error, PermanentDoorError)
+    assert isinstance(refused.error, PermanentEntryPointError)
     assert refused.record["result"] == "rejected"
     assert refused.record["error"]["class"] == "input"
     assert world.eci.journal() == []
@@ -571,7 +571,7 @@ def test_a_look_without_credentials_is_recorded_and_raised(world: Any) -> None:
     world.push()
     world.delenv("ALIBABA_CLOUD_ACCESS_KEY_ID")
     refused = world.run_next()
-    assert isinstance(refused.error, PermanentDoorError)
+    assert isinstance(refused.error, PermanentEntryPointError)
     assert refused.said == [("failed", "CREDENTIALS_MISSING")]
 
 
@@ -580,5 +580,5 @@ def test_wrong_settings_are_recorded_and_raised(world: Any) -> None:
     world.push()
     world.setenv("IMC_FOLLOW_REBUILDS", "many")
     refused = world.run_next()
-    assert isinstance(refused.error, PermanentDoorError)
+    assert isinstance(refused.error, PermanentEntryPointError)
     assert refused.said == [("failed", "SETTINGS_INVALID")]

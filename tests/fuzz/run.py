@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from imagecache.base.deadline import Deadline
-from imagecache.base.errors import DoorError, InputError
+from imagecache.base.errors import EntryPointError, InputError
 from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
 from imagecache.clients.eci_gateway import Accepted
 from imagecache.config.settings import Settings
@@ -139,7 +139,7 @@ def play(case: Case) -> Answer:
             answer.status = http_answer(recorder.outcomes)["statusCode"]
         else:
             event_answer(recorder.outcomes)
-    except DoorError:
+    except EntryPointError:
         # Raised on a failed outcome, which is judged by its record.
         pass
     except Exception as error:  # noqa: BLE001 - to find what escapes is what this is for

@@ -1,12 +1,11 @@
-"""A running ECI server for each test, the vendor's SDK as its client, and a clock that the test moves."""
+"""A running ECI server, the vendor's SDK as its client, and a clock that the test moves."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,9 @@ from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeIm
 from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCacheRequest
 
 from local.eci.control import EciControl
-from local.eci.server import serve_eci
 from local.permissions.credentials import Credential, CredentialStore
-
-REGION = "cn-hangzhou"
-
-
-class ManualClock:
-    """A time that passes only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = float(int(time.time()))
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
+from tests.support.clock import ManualClock
+from tests.support.eci import REGION, EciServer, eci_server, renewed
 
 
 class SdkClient:
@@ -77,64 +62,63 @@ class SdkClient:
         self._client.session.close()
 
 
-@dataclass
-class LocalEci:
-    """A running server and what a test needs to use it."""
+@dataclass(frozen=True)
+class SdkEci:
+    """A running server, its clock that the test moves, and clients of the vendor's SDK.
 
-    database_path: Path
+    Attributes:
+        server: as it runs.
+        clock: the time of its caches.
+        control: orders to it.
+        credentials: its access keys.
+        credential: one of them.
+        sdk: a client that has it.
+        new_client: makes another client.
+    """
+
+    server: EciServer
     clock: ManualClock
-    url: str
     control: EciControl
     credentials: CredentialStore
     credential: Credential
     sdk: SdkClient
     new_client: Callable[..., SdkClient]
-    restart: Callable[[], None] = field(repr=False)
+    cache: Callable[..., str]
 
-    def cache(self, *images: str, **members: Any) -> str:
-        """A new image cache; its id."""
-        members = {"region_id": REGION, "image_cache_name": "web", **members}
-        return self.control.create_cache(images=images or ("nginx:1",), **members)
+    @property
+    def url(self) -> str:
+        return self.server.served.url
 
 
-@pytest.fixture(scope="session")
-def in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Does things while the next tests run, and fails at the end of the session if one of them failed."""
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        pending: list[Future[None]] = []
-        yield lambda action: pending.append(pool.submit(action))
-        for future in pending:
-            future.result()
+@contextmanager
+def sdk_eci(server: EciServer) -> Iterator[SdkEci]:
+    """The server as if it was new."""
+    eci = renewed(server, ("nginx:1",))
+    assert eci.clock is not None
+    with ExitStack() as clients:
+
+        def new_client(credential: Credential = eci.credential, region_id: str = REGION) -> SdkClient:
+            client = SdkClient(eci.url, credential, region_id)
+            clients.callback(client.close)
+            return client
+
+        yield SdkEci(
+            server, eci.clock, eci.control, eci.store, eci.credential, new_client(), new_client, eci.cache
+        )
 
 
 @pytest.fixture
-def eci(tmp_path: Path, in_background: Callable[[Callable[[], None]], None]) -> Iterator[LocalEci]:
-    database_path = tmp_path / "eci.sqlite"
-    clock = ManualClock()
-    served = serve_eci(database_path, clock=clock)
-    credentials = CredentialStore(database_path)
-    credential = credentials.issue()
-    clients: list[SdkClient] = []
+def eci(shared_still_eci: EciServer) -> Iterator[SdkEci]:
+    """The server that the tests of this process share."""
+    with sdk_eci(shared_still_eci) as made:
+        yield made
 
-    def new_client(credential: Credential = credential, region_id: str = REGION) -> SdkClient:
-        clients.append(SdkClient(served.url, credential, region_id))
-        return clients[-1]
 
-    def restart() -> None:
-        nonlocal served
-        served.close()
-        served = serve_eci(database_path, clock=clock, port=served.port)
-
-    control = EciControl(served.url)
-    yield LocalEci(
-        database_path, clock, served.url, control, credentials, credential, new_client(), new_client, restart
-    )
-    for client in clients:
-        client.close()
-    control.close()
-    credentials.close()
-    # An orderly end takes a few tenths of a second, for which the next test need not wait.
-    in_background(served.close)
+@pytest.fixture
+def own_eci(tmp_path: Path) -> Iterator[SdkEci]:
+    """A server of the test's own, which may be started again and has a new file."""
+    with eci_server(tmp_path / "eci.sqlite", ManualClock()) as server, sdk_eci(server) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
-"""The command ``python -m local`` as a person runs it: a process of its own, its output, its end."""
+"""The command ``python -m local`` as a person runs it: its output, its status, its end.
+
+What serves or follows is a process of its own. What asks it and ends is called in the test's process, and
+once in one of its own.
+"""
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import queue
 import re
 import signal
@@ -11,17 +15,23 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
 
 from local.base.loopback import LOOPBACK
 from local.cloud.cloud import ROOT
+from local.command_line.commands import main
+from local.eci.settings import Settings as EciSettings
 from local.fc.queues import QueueStore
+from local.fc.settings import Settings as FcSettings
+from tests.support.waiting import wait_until
 
 SECONDS = 30.0
 SEED = {
@@ -32,16 +42,28 @@ SEED = {
 }
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "local", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No table is folded."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+class Ran(NamedTuple):
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str) -> Ran:
+    """Run a command that ends by itself."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        try:
+            status = main(arguments)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+    return Ran(status, out.getvalue(), err.getvalue())
 
 
 class Up:
@@ -87,11 +109,19 @@ class Up:
             self._reader.join(SECONDS)
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    served = Up(tmp_path / "state")
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One for all tests that do not end it."""
+    served = Up(tmp_path_factory.mktemp("up") / "state")
     yield served
-    served.stop()
+    assert served.stop() == 0
+
+
+def test_a_command_is_run_by_the_interpreter(up: Up) -> None:
+    command = [sys.executable, "-m", "local", "fire", "--state", str(up.state), "swep"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == run("fire", "--state", str(up.state), "swep").stderr != ""
 
 
 def test_up_prints_urls_that_work(up: Up) -> None:
@@ -103,7 +133,13 @@ def test_up_prints_urls_that_work(up: Up) -> None:
     assert httpx.post(manual, json={}, **LOOPBACK, timeout=SECONDS).status_code == 400
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, id="ctrl-c"),
+        pytest.param(signal.SIGTERM, id="term", marks=pytest.mark.deep),
+    ],
+)
 def test_up_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     up = Up(tmp_path / "state")
     assert httpx.post(up.urls["webhook of ACR"], json={}, **LOOPBACK).status_code == 400  # a warm instance
@@ -114,17 +150,18 @@ def test_up_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
         httpx.get(up.urls["ECI"], **LOOPBACK)
 
 
-def test_caches_are_seeded_listed_and_kept(up: Up, tmp_path: Path) -> None:
+def test_caches_are_seeded_listed_and_kept(tmp_path: Path) -> None:
+    up = Up(tmp_path / "state")
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps([SEED, {**SEED, "image_cache_name": "api"}]), encoding="utf-8")
     state = str(up.state)
-    seeded = run(tmp_path, "seed", "--state", state, str(seed))
+    seeded = run("seed", "--state", state, str(seed))
     ids = seeded.stdout.split()
     assert (seeded.returncode, len(ids)) == (0, 2)
     assert up.stop() == 0
     again = Up(up.state)
     try:
-        listed = run(tmp_path, "caches", "--state", state).stdout
+        listed = run("caches", "--state", state).stdout
     finally:
         again.stop()
     for expected in (*ids, "web", "api", "UpdateFailed", SEED["images"][0]):
@@ -139,14 +176,14 @@ def test_a_fired_timer_shows_in_the_logs(up: Up, tmp_path: Path) -> None:
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps(SEED), encoding="utf-8")
     state = str(up.state)
-    (cache,) = run(tmp_path, "seed", "--state", state, str(seed)).stdout.split()
-    fired = run(tmp_path, "fire", "--state", state, "sweep")
+    (cache,) = run("seed", "--state", state, str(seed)).stdout.split()
+    fired = run("fire", "--state", state, "sweep")
     request_id = fired.stdout.strip()
     with following(up.state) as lines:
         line = next(line for line in lines if '"refreshed"' in line)
     assert cache in line
     assert request_id in line
-    assert "refreshed" in run(tmp_path, "logs", "--state", state).stdout
+    assert "refreshed" in run("logs", "--state", state).stdout
 
 
 class following:  # noqa: N801 - reads like the function that it is
@@ -181,23 +218,22 @@ def test_events_are_sent_from_a_file(up: Up, tmp_path: Path) -> None:
     event = {"id": "1", "source": "acs.cr", "specversion": "1.0", "type": "cr:Artifact:ScanCompleted"}
     path = tmp_path / "event.json"
     path.write_text(json.dumps(event), encoding="utf-8")
-    sent = run(tmp_path, "send-event", "--state", str(up.state), str(path))
+    sent = run("send-event", "--state", str(up.state), str(path))
     assert (sent.returncode, json.loads(sent.stdout)["EntryList"]) == (
         0,
         [{"EventId": "1", "MatchedTriggers": []}],
     )
     path.write_text(json.dumps({**event, "specversion": "2"}), encoding="utf-8")
-    refused = run(tmp_path, "send-event", "--state", str(up.state), str(path))
+    refused = run("send-event", "--state", str(up.state), str(path))
     assert (refused.returncode, refused.stderr) == (1, "error: not all events were taken\n")
 
 
 def test_dead_letters_are_listed(up: Up, tmp_path: Path) -> None:
-    assert json.loads(run(tmp_path, "dead-letters", "--json", "--state", str(up.state)).stdout) == []
-    assert "last error" in run(tmp_path, "dead-letters", "--state", str(up.state)).stdout
+    assert json.loads(run("dead-letters", "--json", "--state", str(up.state)).stdout) == []
+    assert "last error" in run("dead-letters", "--state", str(up.state)).stdout
 
 
 FAILING = """
-import os
 
 def handler(event, context):
     if not os.path.exists(event.decode()):
@@ -247,20 +283,17 @@ def test_failed_events_are_shown_and_sent_again(tmp_path: Path) -> None:
     state = str(tmp_path / "state")
     try:
         url = f"{served.urls['Function Compute']}/_local"
-        run(tmp_path, "fire", "--state", state, "tick")
-        pause, deadline = threading.Event(), time.monotonic() + SECONDS
-        while not httpx.get(f"{url}/dead-letters", **LOOPBACK).json():
-            assert time.monotonic() < deadline, "nothing was given up"
-            pause.wait(0.02)
-        assert "failures" in run(tmp_path, "dead-letters", "--state", state).stdout
-        shown = json.loads(run(tmp_path, "queues", "--state", state).stdout)
+        run("fire", "--state", state, "tick")
+        wait_until(lambda: httpx.get(f"{url}/dead-letters", **LOOPBACK).json(), seconds=SECONDS)
+        assert "failures" in run("dead-letters", "--state", state).stdout
+        shown = json.loads(run("queues", "--state", state).stdout)
         (message,) = shown["failures"]
         assert shown["empty"] == []
         assert json.loads(message["body"])["requestContext"]["functionArn"].endswith("functions/f")
 
-        none = run(tmp_path, "redrive", "--state", state, "--queue", "empty")
-        unknown = run(tmp_path, "redrive", "--state", state, "--queue", "other")
-        sent = run(tmp_path, "redrive", "--state", state)
+        none = run("redrive", "--state", state, "--queue", "empty")
+        unknown = run("redrive", "--state", state, "--queue", "other")
+        sent = run("redrive", "--state", state)
         assert (none.returncode, none.stdout) == (0, "")
         assert (unknown.returncode, "no queue 'other'" in unknown.stderr) == (1, True)
         message_id, function, request_id = sent.stdout.split()
@@ -271,6 +304,7 @@ def test_failed_events_are_shown_and_sent_again(tmp_path: Path) -> None:
         assert served.stop() == 0
 
 
+@pytest.mark.deep
 def test_a_message_that_cannot_be_sent_again_is_told(tmp_path: Path) -> None:
     (tmp_path / "f.py").write_text(FAILING, encoding="utf-8")
     template = tmp_path / "template.yml"
@@ -280,7 +314,7 @@ def test_a_message_that_cannot_be_sent_again_is_told(tmp_path: Path) -> None:
         store = QueueStore(tmp_path / "state" / "cloud.db", ["failures"])
         message_id = store.send("failures", "no JSON")
         store.close()
-        refused = run(tmp_path, "redrive", "--state", str(tmp_path / "state"))
+        refused = run("redrive", "--state", str(tmp_path / "state"))
     finally:
         assert served.stop() == 0
     assert refused.returncode == 1
@@ -293,11 +327,12 @@ def test_a_package_needs_an_interpreter_of_its_runtime(tmp_path: Path) -> None:
         archive.writestr("f.py", "")
     other = "python3.10" if sys.version_info[:2] != (3, 10) else "python3.12"
     for command in (("up", "--state", str(tmp_path / "state")), ("demo",)):
-        refused = run(tmp_path, *command, "--code", str(package), "--runtime", other)
+        refused = run(*command, "--code", str(package), "--runtime", other)
         assert refused.returncode == 1
         assert f"is for {other}, and {sys.executable} is python" in refused.stderr
 
 
+@pytest.mark.deep
 def test_a_folder_on_an_interpreter_of_another_runtime_is_noted(tmp_path: Path) -> None:
     other = "python3.10" if sys.version_info[:2] != (3, 10) else "python3.12"
     up = Up(tmp_path / "state", "--runtime", other)
@@ -314,7 +349,7 @@ def test_a_folder_on_an_interpreter_of_another_runtime_is_noted(tmp_path: Path) 
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
-    result = run(tmp_path, *arguments, "--state", str(tmp_path / "state"))
+    result = run(*arguments, "--state", str(tmp_path / "state"))
     assert result.returncode == 1
     assert message in result.stderr
     assert result.stderr.startswith("error: ")
@@ -328,7 +363,7 @@ def test_a_state_of_another_version_is_not_used_and_not_deleted(tmp_path: Path) 
     database.execute("PRAGMA user_version = 99")
     database.close()
     before = (state / "cloud.db").read_bytes()
-    result = run(tmp_path, "up", "--state", str(state))
+    result = run("up", "--state", str(state))
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: {state / 'cloud.db'} was written by another version")
     assert "delete the file" in result.stderr
@@ -337,19 +372,56 @@ def test_a_state_of_another_version_is_not_used_and_not_deleted(tmp_path: Path) 
 
 
 def test_two_servers_do_not_share_a_state_folder(up: Up, tmp_path: Path) -> None:
-    second = run(tmp_path, "up", "--state", str(up.state))
+    second = run("up", "--state", str(up.state))
     assert (second.returncode, "another process serves" in second.stderr) == (1, True)
 
 
 def test_an_unknown_timer_is_told(up: Up, tmp_path: Path) -> None:
-    result = run(tmp_path, "fire", "--state", str(up.state), "swep")
+    result = run("fire", "--state", str(up.state), "swep")
     assert result.returncode == 1
     assert "no timer trigger 'swep'; known are sweep, refresh" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["up", "--set", "x"], ["up", "--runtime", "go"]], ids=str)
 def test_a_wrong_command_line_is_refused(tmp_path: Path, arguments: list[str]) -> None:
-    assert run(tmp_path, *arguments).returncode == 2
+    assert run(*arguments).returncode == 2
+
+
+def test_the_servers_begin_with_the_switches_of_the_command_line(tmp_path: Path) -> None:
+    switches = ("--eci-switch", "tags_mode=drop", "--eci-switch", "listing_lag_seconds=2")
+    up = Up(tmp_path / "state", *switches, "--fc-switch", "task_copies=2")
+    try:
+        eci = httpx.get(f"{up.urls['ECI']}/_local/settings", **LOOPBACK).json()
+        fc = httpx.get(f"{up.urls['Function Compute']}/_local/settings", **LOOPBACK).json()
+    finally:
+        assert up.stop() == 0
+    assert (eci["tags_mode"], eci["listing_lag_seconds"], fc["task_copies"]) == ("drop", 2.0, 2)
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_the_help_names_every_switch_with_its_values(command: str) -> None:
+    shown = run(command, "--help").stdout
+    for settings in (EciSettings(), FcSettings()):
+        for name in asdict(settings):
+            assert f"\n  {name}=" in shown
+    assert "\n  tags_mode=merge|replace|drop (merge)\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("switch", "words"),
+    [
+        (("--eci-switch", "speed=1"), "no setting has the name 'speed'"),
+        (("--eci-switch", "tags_mode"), "NAME=VALUE is expected"),
+        (("--eci-switch", "tags_mode=no"), "tags_mode: one of merge, replace, drop expected"),
+        (("--eci-switch", "show_events=yes"), "show_events: bool expected"),
+        (("--fc-switch", "task_copies=two"), "task_copies: int expected"),
+        (("--fc-switch", "conflict_share=nan"), "conflict_share: 0 or more expected"),
+    ],
+    ids=str,
+)
+def test_a_wrong_switch_is_refused(switch: tuple[str, str], words: str) -> None:
+    refused = run("demo", *switch)
+    assert (refused.returncode, words in refused.stderr) == (2, True)
 
 
 def test_the_runtime_can_be_chosen(tmp_path: Path) -> None:

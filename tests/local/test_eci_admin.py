@@ -11,32 +11,32 @@ import pytest
 from local.base.loopback import LOOPBACK
 from local.base.serving import serve
 from local.eci.app import eci_app
-from local.eci.control import ControlError
+from local.eci.control import ControlError, EciControl
 from local.eci.service import Service
 
 NEW = ["nginx:2"]
 
 
-def test_a_restart_forgets_nothing(eci: Any, refused: Any) -> None:
-    cache_id = eci.cache()
-    eci.control.settings(rebuild_seconds=100, busy_code="OperationConflict")
-    eci.control.inject("error", code="Throttling", action="DescribeImageCaches")
-    first = eci.sdk.update(ImageCacheId=cache_id, Images=NEW, ClientToken="t-1")
-    before = (eci.control.caches(), eci.control.history(), eci.control.journal(), eci.control.faults())
+def known(control: EciControl) -> tuple[list[dict[str, Any]], ...]:
+    """All that a server can tell of what happened."""
+    return control.caches(), control.history(), control.journal(), control.faults()
 
-    eci.restart()
 
-    assert (
-        eci.control.caches(),
-        eci.control.history(),
-        eci.control.journal(),
-        eci.control.faults(),
-    ) == before
-    assert refused(eci.sdk.describe) == (400, "Throttling")
-    assert eci.sdk.update(ImageCacheId=cache_id, Images=NEW, ClientToken="t-1") == first
-    assert refused(eci.sdk.update, ImageCacheId=cache_id, Images=NEW) == (400, "OperationConflict")
-    eci.clock.advance(100)
-    assert eci.sdk.describe_one(cache_id)["Status"] == "Ready"
+def test_a_restart_forgets_nothing(own_eci: Any, refused: Any) -> None:
+    cache_id = own_eci.cache()
+    own_eci.control.settings(rebuild_seconds=100, busy_code="OperationConflict")
+    own_eci.control.inject("error", code="Throttling", action="DescribeImageCaches")
+    first = own_eci.sdk.update(ImageCacheId=cache_id, Images=NEW, ClientToken="t-1")
+    before = known(own_eci.control)
+
+    own_eci.server.restart()
+
+    assert known(own_eci.control) == before
+    assert refused(own_eci.sdk.describe) == (400, "Throttling")
+    assert own_eci.sdk.update(ImageCacheId=cache_id, Images=NEW, ClientToken="t-1") == first
+    assert refused(own_eci.sdk.update, ImageCacheId=cache_id, Images=NEW) == (400, "OperationConflict")
+    own_eci.clock.advance(100)
+    assert own_eci.sdk.describe_one(cache_id)["Status"] == "Ready"
 
 
 def test_a_defect_is_answered_with_500(tmp_path: Path) -> None:
@@ -92,16 +92,35 @@ def test_the_journal_tells_every_call_without_its_secrets(eci: Any, refused: Any
     assert eci.control.journal() == []
 
 
-def test_no_secret_is_stored_but_the_key_itself(eci: Any) -> None:
-    eci.sdk.update(
-        ImageCacheId=eci.cache(),
+def test_after_a_reset_nothing_is_left_and_numbers_begin_anew(eci: Any) -> None:
+    defaults = eci.control.settings()
+    eci.control.settings(rebuild_seconds=100, busy_code="OperationConflict", largest_limit=7)
+    assert eci.control.inject("error", code="Throttling") == 1
+    cache_id = eci.cache()
+    eci.control.clear_faults()
+    eci.sdk.update(ImageCacheId=cache_id, Images=NEW, ClientToken="t-1")
+    eci.control.inject("error", code="Throttling")
+
+    eci.control.reset()
+
+    assert known(eci.control) == ([], [], [], [])
+    assert eci.control.settings() == defaults
+    assert eci.control.inject("error", code="Throttling", action="DescribeImageCaches") == 1
+    # The token is forgotten too: it would be refused for another list.
+    assert eci.cache(image_cache_id=cache_id) == cache_id
+    eci.sdk.update(ImageCacheId=cache_id, Images=["nginx:3"], ClientToken="t-1")
+
+
+def test_no_secret_is_stored_but_the_key_itself(own_eci: Any) -> None:
+    own_eci.sdk.update(
+        ImageCacheId=own_eci.cache(),
         Images=NEW,
         ClientToken="t-1",
         ImageRegistryCredentials=[
             {"Server": "r.example.com", "UserName": "u", "Password": "hunter2-hunter2"}
         ],
     )
-    files = eci.database_path.parent.glob("eci.sqlite*")
+    files = own_eci.server.database_path.parent.glob("eci.sqlite*")
     stored = b"".join(path.read_bytes() for path in files)
     assert b"r.example.com" in stored
     assert b"hunter2-hunter2" not in stored
@@ -148,9 +167,10 @@ def test_settings_are_changed_one_by_one(eci: Any) -> None:
     ("changes", "words"),
     [
         ({"speed": 1}, "speed"),
-        ({"tags_mode": "append"}, "tags_mode: one of merge, replace"),
+        ({"tags_mode": "append"}, "tags_mode: one of merge, replace, drop"),
         ({"busy_code": "Throttling"}, "busy_code: one of"),
-        ({"no_need_update": 1}, "no_need_update: bool expected"),
+        ({"no_need_update": True}, "no_need_update: str expected"),
+        ({"show_events": 1}, "show_events: bool expected"),
         ({"rebuild_seconds": "1"}, "rebuild_seconds: float expected"),
         ({"rebuild_seconds": -1}, "0 or more"),
         ({"time_factor": 0}, "more than 0"),

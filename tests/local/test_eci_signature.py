@@ -98,7 +98,7 @@ def test_a_well_signed_call_passes_and_its_repetition_does_not(signed: Signer, s
 def test_a_nonce_stays_used_after_a_restart(eci: Any, signed: Signer, send: Any) -> None:
     parameters = signed()
     assert send(parameters) == (200, None)
-    eci.restart()
+    eci.server.restart()
     assert send(parameters) == (400, "SignatureNonceUsed")
 
 

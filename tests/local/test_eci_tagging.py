@@ -1,124 +1,155 @@
-"""TagResources: single tags are set in any status and the others stay; beyond the limits it is refused."""
+"""TagResources and UntagResources, through the SDK's core: its package for ECI has no classes for them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aliyunsdkcore.request import RpcRequest
 
-REGION = "cn-hangzhou"
-STATUSES = ["Preparing", "Creating", "Ready", "Failed", "Updating", "UpdateFailed"]
-
-Tag = Callable[..., Any]
+OLD = {"a": "1", "b": "2"}
 
 
-@pytest.fixture
-def tag(eci: Any) -> Tag:
-    """Sends a TagResources call for caches, with the tags and other parameters that are given."""
-
-    def send(*ids: str, tags: dict[str, str] | None = None, **parameters: str) -> Any:
-        query = {"RegionId": REGION, "ResourceType": "ImageCache", **parameters}
-        query |= {f"ResourceId.{number}": one for number, one in enumerate(ids, 1)}
-        for number, (key, value) in enumerate((tags or {}).items(), 1):
-            query |= {f"Tag.{number}.Key": key, f"Tag.{number}.Value": value}
-        wanted = {name: value for name, value in query.items() if value}
-        return json.loads(eci.sdk.raw(RpcRequest("Eci", "2018-08-08", "TagResources", "eci"), wanted))
-
-    return send
+def call(eci: Any, action: str, cache_id: str, **parameters: str) -> Any:
+    request = RpcRequest("Eci", "2018-08-08", action)
+    query = {"ResourceType": "ImageCache", "ResourceId.1": cache_id, **parameters}
+    return json.loads(eci.sdk.raw(request, query))
 
 
-def tags_of(eci: Any, cache_id: str) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in eci.sdk.describe_one(cache_id)["Tags"]}
+def tag(eci: Any, cache_id: str, added: dict[str, str], **more: str) -> Any:
+    sent: dict[str, str] = {}
+    for number, (key, value) in enumerate(added.items(), 1):
+        sent |= {f"Tag.{number}.Key": key, f"Tag.{number}.Value": value}
+    return call(eci, "TagResources", cache_id, **sent, **more)
 
 
-@pytest.mark.parametrize("status", STATUSES)
-def test_a_tag_is_set_in_any_status_and_the_others_stay(eci: Any, tag: Tag, status: str) -> None:
-    cache_id = eci.cache("nginx:1", status=status, tags={"team": "shop", "memory": "old"})
-    before = eci.sdk.describe_one(cache_id)
-    answer = tag(cache_id, tags={"memory": "new", "more": "1"})
+def untag(eci: Any, cache_id: str, *keys: str, **more: str) -> Any:
+    sent = {f"TagKey.{number}": key for number, key in enumerate(keys, 1)}
+    return call(eci, "UntagResources", cache_id, **sent, **more)
+
+
+def tags(eci: Any, cache_id: str) -> dict[str, str]:
+    return {one["Key"]: one["Value"] for one in eci.sdk.describe_one(cache_id)["Tags"]}
+
+
+@pytest.mark.parametrize("status", ["Preparing", "Creating", "Ready", "Failed", "Updating", "UpdateFailed"])
+def test_single_tags_are_set_and_taken_away_in_every_status(eci: Any, status: str) -> None:
+    cache_id = eci.cache(status=status, tags=OLD)
+    answer = tag(eci, cache_id, {"b": "new", "c": ""}, ClientToken="t-1")
+    assert tags(eci, cache_id) == {"a": "1", "b": "new", "c": ""}
+    untag(eci, cache_id, "a", "c", "never-there")
+    assert tags(eci, cache_id) == {"b": "new"}
+    untag(eci, cache_id, All="true")
+    assert tags(eci, cache_id) == {}
     assert list(answer) == ["RequestId"]
-    after = eci.sdk.describe_one(cache_id)
-    assert tags_of(eci, cache_id) == {"team": "shop", "memory": "new", "more": "1"}
-    assert {**after, "Tags": None} == {**before, "Tags": None}
+    assert eci.sdk.describe_one(cache_id)["Status"] == status
+    assert [one["action"] for one in eci.control.journal("TagResources")] == ["TagResources"]
     assert eci.control.history(cache_id) == []
 
 
-def test_an_update_that_runs_goes_on_and_keeps_the_tag(eci: Any, tag: Tag) -> None:
-    cache_id = eci.cache()
-    eci.control.settings(rebuild_seconds=100)
-    eci.sdk.update(ImageCacheId=cache_id, Images=["nginx:2"])
-    eci.clock.advance(50)
-    tag(cache_id, tags={"memory": "new"})
-    assert eci.sdk.describe_one(cache_id)["Progress"] == "50%"
-    eci.clock.advance(50)
-    assert eci.sdk.describe_one(cache_id)["Status"] == "Ready"
-    assert tags_of(eci, cache_id) == {"memory": "new"}
+def test_a_tag_that_is_set_during_an_update_outlives_its_failure(eci: Any) -> None:
+    cache_id = eci.cache(tags=OLD, builds={"failing_builds": 1, "rebuild_seconds": 10})
+    eci.control.settings(tags_after_failure="restore")
+    eci.sdk.update(
+        ImageCacheId=cache_id,
+        Images=["nginx:2"],
+        Tags=[{"Key": "a", "Value": "x"}, {"Key": "b", "Value": "x"}, {"Key": "n", "Value": "x"}],
+    )
+    eci.clock.advance(5)
+    tag(eci, cache_id, {"b": "mine", "c": "3"})
+    assert tags(eci, cache_id) == {"a": "x", "b": "mine", "n": "x", "c": "3"}
+    eci.clock.advance(5)
+    assert tags(eci, cache_id) == {"a": "1", "b": "mine", "c": "3"}
 
 
-def test_several_caches_are_tagged_at_once_or_none_is(eci: Any, refused: Any, tag: Tag) -> None:
-    first, second = eci.cache(), eci.cache(image_cache_name="other")
-    tag(first, second, tags={"a": "1"})
-    assert (tags_of(eci, first), tags_of(eci, second)) == ({"a": "1"}, {"a": "1"})
-    assert refused(tag, first, "imc-none", tags={"b": "2"}) == (404, "InvalidParameter.NotFound")
-    assert tags_of(eci, first) == {"a": "1"}
+def test_a_call_is_carried_out_on_all_caches_or_on_none(eci: Any, refused: Any) -> None:
+    one, two = eci.cache(), eci.cache()
+    tag(eci, one, {"a": "1"}, **{"ResourceId.2": two})
+    assert tags(eci, one) == tags(eci, two) == {"a": "1"}
+    other = eci.cache(region_id="cn-shanghai")
+    assert refused(tag, eci, one, {"b": "2"}, **{"ResourceId.2": other}) == (404, "InvalidParameter.NotFound")
+    assert tags(eci, one) == {"a": "1"}
 
 
-def test_a_cache_of_another_region_is_not_found(eci: Any, refused: Any, tag: Tag) -> None:
-    cache_id = eci.cache(region_id="cn-shanghai")
-    assert refused(tag, cache_id, tags={"a": "1"}) == (404, "InvalidParameter.NotFound")
-
-
-def test_a_cache_has_at_most_20_tags(eci: Any, refused: Any, tag: Tag) -> None:
-    cache_id = eci.cache(tags={f"k{number}": "v" for number in range(19)})
-    tag(cache_id, tags={"k0": "new", "last": "v"})
-    assert refused(tag, cache_id, tags={"k1": "new", "more": "v"}) == (400, "InvalidParameter")
-    assert len(tags_of(eci, cache_id)) == 20
-    assert tags_of(eci, cache_id)["k1"] == "v"
+def test_a_cache_has_at_most_20_tags(eci: Any, refused: Any) -> None:
+    cache_id = eci.cache(tags={f"k{number}": "v" for number in range(20)})
+    tag(eci, cache_id, {"k0": "again"})
+    assert refused(tag, eci, cache_id, {"one-more": "v"}) == (400, "InvalidParameter")
+    untag(eci, cache_id, "k0")
+    tag(eci, cache_id, {"one-more": "v"})
+    assert len(tags(eci, cache_id)) == 20
 
 
 @pytest.mark.parametrize(
-    ("tags", "parameters", "code"),
+    ("key", "value"),
     [
-        pytest.param({"k" * 129: "v"}, {}, "InvalidParameter", id="long-key"),
-        pytest.param({"k": "v" * 129}, {}, "InvalidParameter", id="long-value"),
-        pytest.param({"aliyun-k": "v"}, {}, "InvalidParameter", id="key-of-the-vendor"),
-        pytest.param({"ACS:k": "v"}, {}, "InvalidParameter", id="key-with-acs"),
-        pytest.param({"k": "see http://example.com"}, {}, "InvalidParameter", id="link"),
-        pytest.param({"k": "v"}, {"ResourceType": "ContainerGroup"}, "InvalidParameter", id="another-type"),
-        pytest.param({"k": "v"}, {"ResourceType": ""}, "MissingParameter", id="no-type"),
-        pytest.param({"k": "v"}, {"RegionId": "Hangzhou"}, "InvalidParameter", id="region"),
-        pytest.param({"k": "v"}, {"ResourceId.1": ""}, "MissingParameter", id="no-cache"),
-        pytest.param({"k": "v"}, {"ImageCacheId": "imc-1"}, "InvalidParameter", id="unknown-parameter"),
-        pytest.param({}, {}, "MissingParameter", id="no-tag"),
+        ("k" * 129, "v"),
+        ("k", "v" * 129),
+        ("aliyun-x", "v"),
+        ("acs:x", "v"),
+        ("k", "acs:x"),
+        ("http://x", "v"),
+        ("k", "see https://x"),
     ],
 )
-def test_what_the_limits_forbid_is_refused(
-    eci: Any, refused: Any, tag: Tag, tags: dict[str, str], parameters: dict[str, str], code: str
+def test_a_tag_that_the_documents_do_not_allow_is_refused(
+    eci: Any, refused: Any, key: str, value: str
 ) -> None:
+    cache_id = eci.cache(tags=OLD)
+    assert refused(tag, eci, cache_id, {key: value}) == (400, "InvalidParameter")
+    assert tags(eci, cache_id) == OLD
+
+
+def test_the_longest_tags_are_taken(eci: Any) -> None:
     cache_id = eci.cache()
-    ids = () if "ResourceId.1" in parameters else (cache_id,)
-    assert refused(tag, *ids, tags=tags, **parameters) == (400, code)
-    assert tags_of(eci, cache_id) == {}
+    longest = {"k" * 128: "v" * 128, "my-aliyun": "x-acs:"}
+    tag(eci, cache_id, longest)
+    assert tags(eci, cache_id) == longest
 
 
-def test_the_longest_key_and_value_are_taken(eci: Any, tag: Tag) -> None:
-    cache_id = eci.cache()
-    tag(cache_id, tags={"k" * 128: "v" * 128})
-    assert tags_of(eci, cache_id) == {"k" * 128: "v" * 128}
+@pytest.mark.parametrize(
+    ("action", "parameters", "code"),
+    [
+        ("TagResources", {}, "MissingParameter"),
+        ("TagResources", {"ResourceId.1": ""}, "InvalidParameter"),
+        ("TagResources", {"ResourceType": "ContainerGroup"}, "InvalidParameter"),
+        ("TagResources", {"Tag.1.Key": "a", "Tag.2.Key": "a"}, "InvalidParameter"),
+        ("TagResources", {"Tag.1.Key": "a", "TagKey.1": "a"}, "InvalidParameter"),
+        ("UntagResources", {}, "MissingParameter"),
+        ("UntagResources", {"All": "false"}, "MissingParameter"),
+        ("UntagResources", {"TagKey.1": "a", "TagKey.2": "a"}, "InvalidParameter"),
+    ],
+)
+def test_wrong_parameters_are_refused(
+    eci: Any, refused: Any, action: str, parameters: dict[str, str], code: str
+) -> None:
+    cache_id = eci.cache(tags=OLD)
+    assert refused(call, eci, action, cache_id, **parameters) == (400, code)
+    assert tags(eci, cache_id) == OLD
 
 
-def test_a_cache_or_a_key_that_is_named_twice_is_refused(eci: Any, refused: Any, tag: Tag) -> None:
-    cache_id = eci.cache()
-    assert refused(tag, cache_id, cache_id, tags={"k": "v"}) == (400, "InvalidParameter")
-    doubled = {"Tag.2.Key": "k"}
-    assert refused(tag, cache_id, tags={"k": "v"}, **doubled) == (400, "InvalidParameter")
+@pytest.mark.parametrize("left_out", ["ResourceType", "ResourceId.1"])
+def test_type_and_id_are_needed(eci: Any, refused: Any, left_out: str) -> None:
+    query = {"ResourceType": "ImageCache", "ResourceId.1": eci.cache(), "Tag.1.Key": "a"}
+    query.pop(left_out)
+    request = RpcRequest("Eci", "2018-08-08", "TagResources")
+    assert refused(eci.sdk.raw, request, query) == (400, "MissingParameter")
 
 
-def test_a_switch_refuses_the_action(eci: Any, refused: Any, tag: Tag) -> None:
-    cache_id = eci.cache()
-    eci.control.settings(tag_resources=False)
-    assert refused(tag, cache_id, tags={"k": "v"}) == (404, "InvalidAction.NotFound")
-    assert tags_of(eci, cache_id) == {}
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("forbid", (403, "Forbidden")), ("unknown", (404, "InvalidAction.NotFound"))]
+)
+def test_the_calls_can_be_refused(eci: Any, refused: Any, mode: str, expected: tuple[int, str]) -> None:
+    cache_id = eci.cache(tags=OLD)
+    eci.control.settings(tag_calls=mode)
+    assert refused(tag, eci, cache_id, {"c": "3"}) == expected
+    assert refused(untag, eci, cache_id, "a") == expected
+    assert tags(eci, cache_id) == OLD
+
+
+def test_a_fault_finds_the_call_of_a_cache(eci: Any, refused: Any) -> None:
+    one, two = eci.cache(), eci.cache()
+    eci.control.inject("error", code="Throttling", image_cache_id=two)
+    tag(eci, one, {"a": "1"})
+    assert refused(tag, eci, two, {"a": "1"}) == (400, "Throttling")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 NEW = ["nginx:2", "redis:7"]
+UNCHANGED = {"events", "created_at", "build", "queue", "builds"}
 
 
 def test_an_update_builds_for_its_time_and_ends_ready(eci: Any) -> None:
@@ -223,7 +224,7 @@ def test_every_parameter_of_an_update_is_taken(eci: Any) -> None:
     eci.sdk.update(ImageCacheId=cache_id, **request)
     eci.clock.advance(3600)
     inner = eci.control.cache(cache_id)
-    assert {name: inner[name] for name in inner if name not in {"events", "created_at", "build"}} == {
+    assert {name: inner[name] for name in inner if name not in UNCHANGED} == {
         "image_cache_id": cache_id,
         "region_id": "cn-hangzhou",
         "image_cache_name": "api",
@@ -287,15 +288,26 @@ def test_a_refused_update_may_be_tried_again_with_its_client_token(eci: Any, ref
     assert len(eci.control.history(cache_id)) == 1
 
 
-@pytest.mark.parametrize("on", [False, True])
-def test_an_unchanged_list_is_refused_in_the_mode_for_it(eci: Any, refused: Any, on: bool) -> None:
-    cache_id = eci.cache("nginx:1")
-    eci.control.settings(no_need_update=on)
-    if on:
-        assert refused(eci.sdk.update, ImageCacheId=cache_id, Images=["nginx:1"]) == (400, "NoNeedUpdate")
-        eci.sdk.update(ImageCacheId=cache_id, Images=["nginx:2"])
-    else:
+@pytest.mark.parametrize(
+    ("mode", "status", "expected"),
+    [
+        ("never", "Ready", None),
+        ("ready", "Ready", "NoNeedUpdate"),
+        ("ready", "UpdateFailed", None),
+        ("any", "Ready", "NoNeedUpdate"),
+        ("any", "UpdateFailed", "NoNeedUpdate"),
+    ],
+)
+def test_an_unchanged_list_is_refused_in_the_modes_for_it(
+    eci: Any, refused: Any, mode: str, status: str, expected: str | None
+) -> None:
+    cache_id = eci.cache("nginx:1", status=status)
+    eci.control.settings(no_need_update=mode)
+    if expected is None:
         eci.sdk.update(ImageCacheId=cache_id, Images=["nginx:1"])
+    else:
+        assert refused(eci.sdk.update, ImageCacheId=cache_id, Images=["nginx:1"]) == (400, expected)
+        eci.sdk.update(ImageCacheId=cache_id, Images=["nginx:2"])
     assert len(eci.control.history(cache_id)) == 1
 
 

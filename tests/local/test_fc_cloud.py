@@ -12,6 +12,7 @@ import pytest
 
 from local.base.loopback import LOOPBACK
 from local.cloud.cloud import Cloud, CloudConfig, WaitError
+from tests.support.depth import pairs
 
 REGISTRY = "registry.cn-hangzhou.aliyuncs.com"
 ACR_PUSH = {
@@ -64,8 +65,10 @@ def create_cache(cloud: Cloud, image: str = f"{REGISTRY}/shop/web:v1", **attribu
     )
 
 
-@pytest.mark.parametrize("runtime", ["python3.12", "python3.10"])
-@pytest.mark.parametrize("fresh_process", [False, True], ids=["warm", "fresh"])
+@pytest.mark.parametrize(
+    ("fresh_process", "runtime"),
+    pairs({"warm": (False,), "fresh": (True,)}, ["python3.12", "python3.10"]),
+)
 def test_a_webhook_rebuilds_the_cache(
     open_cloud: Callable[..., Cloud], runtime: str, fresh_process: bool
 ) -> None:

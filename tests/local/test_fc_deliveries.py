@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +21,7 @@ from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.control import FcControlError
 from local.fc.dispatcher import RetryPolicy
 from local.permissions.credentials import CredentialStore
+from tests.support.waiting import wait_until
 
 HANDLERS = '''
 import os, time
@@ -103,15 +101,6 @@ def folder(tmp_path: Path) -> Folder:
 
 def states(cloud: Cloud) -> list[str]:
     return [one["state"] for one in cloud.fc.deliveries()]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    pause = threading.Event()
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"did not come true within {seconds} seconds")
-        pause.wait(0.01)
 
 
 def test_an_accepted_event_is_delivered_with_its_request_id(folder: Folder) -> None:

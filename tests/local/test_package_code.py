@@ -228,6 +228,7 @@ unpacked(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
+@pytest.mark.deep
 def test_a_process_that_is_killed_while_it_unpacks_leaves_nothing_that_is_used(tmp_path: Path) -> None:
     package, state = tmp_path / "p.zip", tmp_path / "state"
     with zipfile.ZipFile(package, "w") as archive:

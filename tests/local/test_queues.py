@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from local.cloud.cloud import Call, Cloud, CloudConfig
 from local.fc.control import FcControlError
 from local.fc.dispatcher import RetryPolicy
 from local.fc.queues import QueueStore, UnknownQueueError
+from tests.support.waiting import wait_until
 
 HANDLERS = """
 import os
@@ -93,13 +92,6 @@ def function(
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline, pause = time.monotonic() + 20, threading.Event()
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        pause.wait(0.02)
 
 
 def give_up(cloud: Cloud, function: str, payload: bytes = b"event") -> tuple[str, dict[str, Any]]:

@@ -139,6 +139,21 @@ def last_calls(cloud: Cloud, function: str) -> list[Call]:
     return [call for call in cloud.calls() if call.function == function]
 
 
+@pytest.mark.parametrize(
+    ("action", "parameters"),
+    [("TagResources", {"Tag.1.Key": "a", "Tag.1.Value": "1"}), ("UntagResources", {"TagKey.1": "a"})],
+)
+def test_tags_are_set_where_the_role_allows_it(cloud: Cloud, action: str, parameters: dict[str, str]) -> None:
+    sent = {"ResourceType": "ImageCache", "ResourceId.1": "imc-1", **parameters}
+    assert code(ask(cloud.eci_url, key_of(cloud, READER), action, **sent)) == (403, "NoPermission")
+    assert code(ask(cloud.eci_url, key_of(cloud, WRITER), action, **sent)) == (200, None)
+    resource = f"acs:eci:{REGION}:{ACCOUNT}:imagecache/imc-1"
+    for name, allowed in ((READER, False), (WRITER, True)):
+        assert last_calls(cloud, name)[-1] == Call(
+            name, f"Of{name}", f"eci:{action}", resource, allowed=allowed
+        )
+
+
 def test_eci_does_what_the_role_allows_and_refuses_the_rest(cloud: Cloud) -> None:
     key = key_of(cloud, READER)
     assert code(ask(cloud.eci_url, key, "DescribeImageCaches")) == (200, None)

@@ -304,7 +304,7 @@ def test_a_document_of_another_shape_is_told(document: Any, where: str) -> None:
 def test_what_is_no_json_is_told(text: str) -> None:
     rules, problems = read(text)
     assert rules is NO_RULES
-    assert [problem.startswith("IMC_RULES holds no rules: document ") for problem in problems] == [True]
+    assert [problem.startswith("IMC_RULES has no rules: document ") for problem in problems] == [True]
     assert len(problems[0]) < 400
 
 
@@ -364,7 +364,7 @@ def test_two_rules_have_two_names(rules: list[dict[str, Any]], expected: str) ->
 )
 def test_a_pattern_that_is_no_regular_expression_is_told(pattern: str) -> None:
     (problem,) = problems_of({"policy": {"type": "numerical", "pattern": pattern}})
-    assert problem.startswith("IMC_RULES at /rules/0/policy/pattern: is no regular expression: ")
+    assert problem.startswith("IMC_RULES at /rules/0/policy/pattern: is not a regular expression: ")
     assert len(problem) < 300
 
 
@@ -377,7 +377,7 @@ def test_a_pattern_without_the_group_is_told(pattern: str) -> None:
 @pytest.mark.parametrize("range_text", ["newest", ">=1,<2", "^", "rc - 2", "1.x-rc", "<" * 256])
 def test_a_range_that_is_none_is_told(range_text: str) -> None:
     (problem,) = problems_of({"policy": {"type": "semver", "range": range_text}})
-    assert problem.startswith("IMC_RULES at /rules/0/policy/range: is no range: ")
+    assert problem.startswith("IMC_RULES at /rules/0/policy/range: is not a range: ")
     assert len(problem) < 300
 
 
@@ -534,12 +534,10 @@ class TestFile:
         [
             pytest.param(b"", "is empty", id="empty"),
             pytest.param(b" \n\t", "is empty", id="blank"),
-            pytest.param(b"{", "holds no rules: document is no JSON", id="no JSON"),
-            pytest.param(b'{"rules": ["\xff"]}', "holds no rules: document is no JSON", id="no UTF-8"),
-            pytest.param("{}".encode("utf-16"), "holds no rules: document is no JSON", id="UTF-16"),
-            pytest.param(
-                b" " * MAX_BODY_BYTES + b"{}", "holds no rules: document has", id="more than is read"
-            ),
+            pytest.param(b"{", "has no rules: document is not valid JSON", id="no JSON"),
+            pytest.param(b'{"rules": ["\xff"]}', "has no rules: document is not valid JSON", id="no UTF-8"),
+            pytest.param("{}".encode("utf-16"), "has no rules: document is not valid JSON", id="UTF-16"),
+            pytest.param(b" " * MAX_BODY_BYTES + b"{}", "has no rules: document has", id="more than is read"),
             pytest.param(b"[]", "at /: ", id="no rules"),
         ],
     )
@@ -570,7 +568,7 @@ class TestFile:
         path.write_text('{"rules": []}', encoding="utf-8")
         assert self.read(path, IMC_RULES='{"rules": []}') == (
             NO_RULES,
-            ["IMC_RULES and IMC_RULES_FILE are both set; one of them says the rules"],
+            ["IMC_RULES and IMC_RULES_FILE are both set; set only one of them"],
         )
 
     def test_problems_name_the_file_variable(self, tmp_path: Path) -> None:

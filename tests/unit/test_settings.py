@@ -168,53 +168,63 @@ def test_an_endpoint_is_taken(endpoint: str) -> None:
     ("endpoint", "told"),
     [
         pytest.param(
-            "http://eci.{region}.aliyuncs.com", "has plain http to a host that is not this machine", id="http"
+            "http://eci.{region}.aliyuncs.com",
+            "is plain http, which is accepted only for loopback addresses",
+            id="http",
         ),
         pytest.param(
             "http://127.0.0.1.evil.example",
-            "has plain http to a host that is not this machine",
+            "is plain http, which is accepted only for loopback addresses",
             id="host begins with loopback",
         ),
         pytest.param(
             "http://localhost.evil.example",
-            "has plain http to a host that is not this machine",
+            "is plain http, which is accepted only for loopback addresses",
             id="host begins with localhost",
         ),
         pytest.param(
             "http://evil-localhost",
-            "has plain http to a host that is not this machine",
+            "is plain http, which is accepted only for loopback addresses",
             id="host ends in localhost",
         ),
         pytest.param(
-            "http://0.0.0.0:8080", "has plain http to a host that is not this machine", id="any address"
+            "http://0.0.0.0:8080",
+            "is plain http, which is accepted only for loopback addresses",
+            id="any address",
         ),
         pytest.param(
-            "http://128.0.0.1:8080", "has plain http to a host that is not this machine", id="beside loopback"
+            "http://128.0.0.1:8080",
+            "is plain http, which is accepted only for loopback addresses",
+            id="beside loopback",
         ),
         pytest.param(
-            "http://192.168.0.1", "has plain http to a host that is not this machine", id="private network"
+            "http://192.168.0.1",
+            "is plain http, which is accepted only for loopback addresses",
+            id="private network",
         ),
         pytest.param(
-            "http://127.1", "has plain http to a host that is not this machine", id="short form of loopback"
+            "http://127.1",
+            "is plain http, which is accepted only for loopback addresses",
+            id="short form of loopback",
         ),
         pytest.param(
             "http://2130706433",
-            "has plain http to a host that is not this machine",
+            "is plain http, which is accepted only for loopback addresses",
             id="loopback as a number",
         ),
         pytest.param(
             "http://127.0.0.{region}",
-            "has plain http to a host that is not this machine",
+            "is plain http, which is accepted only for loopback addresses",
             id="region in an address",
         ),
         pytest.param(
             "http://[::2]:8080",
-            "has plain http to a host that is not this machine",
+            "is plain http, which is accepted only for loopback addresses",
             id="IPv6 beside loopback",
         ),
         pytest.param(
             "http://127.0.0.1\n.evil.example",
-            "has plain http to a host that is not this machine",
+            "is plain http, which is accepted only for loopback addresses",
             id="newline after loopback",
         ),
         pytest.param(

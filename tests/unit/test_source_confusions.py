@@ -37,7 +37,7 @@ def test_a_letter_that_only_turns_into_a_plain_one_names_no_repository(payload: 
     document = payload("github/package_published")
     document["package"]["name"] = f"{KELVIN_SIGN}iosk"
     document["package"]["package_version"]["package_url"] = url
-    with pytest.raises(InputError, match="is no repository path") as refused:
+    with pytest.raises(InputError, match="is not a repository path") as refused:
         read_source("github", document, DELIVERY)
     assert refused.value.reason is Reason.INVALID_REFERENCE
 

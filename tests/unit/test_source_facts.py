@@ -14,12 +14,10 @@ from hypothesis import strategies as st
 
 from imagecache.base.errors import InputError
 from imagecache.base.reasons import Reason, Result
-from imagecache.base.timestamps import parse_moment
+from imagecache.base.timestamps import parse_moment, rfc3339
 from imagecache.model.change import PushEvent
 from imagecache.triggers.sources import WEBHOOK_SOURCES, Delivery, read_source, source_in_path
-from imagecache.triggers.sources.hosts import registry_host, split_host
-from imagecache.triggers.sources.push import ignored, image_push, push_id
-from imagecache.triggers.sources.unix_time import rfc3339
+from imagecache.triggers.sources.push import ignored, image_push, push_id, registry_host, split_host
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 ARRIVED = datetime(2026, 3, 2, 3, tzinfo=timezone.utc)

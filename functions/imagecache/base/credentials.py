@@ -17,12 +17,12 @@ _PLACEHOLDER = "(not shown, as it repeats a secret)"
 _ENCODINGS = 3
 _PARAMETER = re.compile(r"(?:SecurityToken|Password|Signature)=")
 _TELLING = 12
-"""So many first characters of a secret give it away."""
+"""How many first characters of a secret already give it away."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """An access key, temporary where it has a token. Its text form shows nothing of it."""
+    """An access key, temporary where it has a token. Its repr shows nothing of it."""
 
     access_key_id: str = field(repr=False)
     access_key_secret: str = field(repr=False)
@@ -38,7 +38,7 @@ class Credentials:
 def read_credentials(environ: Mapping[str, str], context: Any) -> Credentials:
     """The environment's credentials, else the context's.
 
-    Python 3.12 runtimes have no ``context.credentials``; there the variables are the only source.
+    Python 3.12 runtimes have no ``context.credentials``: there only the variables count.
 
     Raises:
         CredentialsError: when neither has an id and a secret.
@@ -50,21 +50,21 @@ def read_credentials(environ: Mapping[str, str], context: Any) -> Credentials:
     secret = getattr(given, "access_key_secret", None)
     if key_id and secret:
         return Credentials(key_id, secret, getattr(given, "security_token", None) or "")
-    message = f"no credentials: neither {_KEY_ID} and {_KEY_SECRET} nor context.credentials; attach a role"
-    raise CredentialsError(message)
+    raise CredentialsError(
+        f"no credentials: neither {_KEY_ID} and {_KEY_SECRET} nor context.credentials; attach a role"
+    )
 
 
 def without_secrets(text: str, secrets: tuple[str, ...]) -> str:
     """The text, or a placeholder for all of it where it repeats a secret.
 
     An answer may repeat a call percent-encoded once, twice or as a form, in either letter case, and may be
-    cut off within a secret; so the beginning of one is enough, or the name of a parameter that holds one, and
-    nothing of such a text is shown.
+    cut off inside a secret. So its beginning is enough, or the name of a parameter that holds one.
     """
     hidden = {form[:_TELLING] for secret in secrets for form in _decodings(secret)}
     shown = _decodings(text)
-    telling = any(secret in form for secret in hidden for form in shown)
-    return _PLACEHOLDER if telling or any(_PARAMETER.search(form) for form in shown) else text
+    repeated = any(secret in form for secret in hidden for form in shown)
+    return _PLACEHOLDER if repeated or any(_PARAMETER.search(form) for form in shown) else text
 
 
 def _decodings(text: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""How much of an invocation's time is left, and a share of it that is kept for the hand-off."""
+"""How much time an invocation has left, and how much of it is kept to hand work off."""
 
 from __future__ import annotations
 
@@ -20,16 +20,12 @@ class Deadline:
     Args:
         seconds: the invocation's timeout.
         clock: a monotonic clock, in seconds.
-        reserve_seconds: kept from ordinary calls, so that what they leave undone can be handed off; of a
-            short invocation a fifth at most.
+        reserve_seconds: kept from ordinary calls, so that what they leave undone can be handed off; at most
+            a fifth of a short invocation.
     """
 
     def __init__(
-        self,
-        seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        reserve_seconds: float = 0.0,
+        self, seconds: float, clock: Callable[[], float] = time.monotonic, *, reserve_seconds: float = 0.0
     ) -> None:
         self._clock = clock
         self._within: Deadline | None = None
@@ -37,20 +33,16 @@ class Deadline:
         self._reserve_seconds = min(reserve_seconds, _HAND_OFF_SHARE * seconds)
 
     def remaining(self, *, reserve: bool = True) -> float:
-        """Seconds left to start and end calls in; never negative.
-
-        Args:
-            reserve: whether to leave the reserve untouched.
-        """
+        """Seconds left to start and end calls in, never negative; ``reserve`` keeps the reserve."""
         kept = self._reserve_seconds if reserve else 0.0
         left = max(0.0, self._end - kept - self._clock())
         return left if self._within is None else min(left, self._within.remaining())
 
     def within(self, seconds: float) -> Deadline:
-        """A deadline for a part of the work: so many seconds from now, and never later than this one.
+        """A deadline for a part of the work, never later than this one.
 
         Args:
-            seconds: for the part, of which a second (of a short one, a tenth) is kept to use what it gave.
+            seconds: from now; a second (of a short part, a tenth) is kept to use what the part gave.
         """
         part = Deadline(seconds, self._clock)
         part._within = self
@@ -58,6 +50,6 @@ class Deadline:
 
 
 def timeout_seconds(context: Any) -> float:
-    """The function's timeout; the context's ``function`` has it."""
+    """The function's timeout, from the context."""
     timeout = getattr(getattr(context, "function", None), "timeout", None)
     return float(timeout) if isinstance(timeout, (int, float)) and timeout > 0 else DEFAULT_TIMEOUT_SECONDS

@@ -1,6 +1,6 @@
 """The environment variables of an invocation, and which hosts are this machine itself.
 
-Knows neither forms nor settings: which variables there are is said in ``config.setting_table``.
+Knows neither forms nor settings: ``config.setting_table`` lists the variables.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 
 class Environment:
-    """The variables, and the problems found so far; none stops the reading.
+    """The variables, and the problems found so far; no problem stops the reading.
 
     Args:
         variables: name -> text.
@@ -25,7 +25,7 @@ class Environment:
         return sorted(name for name in self._variables if name.startswith(prefix))
 
     def text(self, name: str) -> str:
-        """The text without surrounding blanks; empty where it is not set."""
+        """The text without surrounding blanks; empty if not set."""
         return self._variables.get(name, "").strip()
 
 

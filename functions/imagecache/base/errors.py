@@ -4,26 +4,27 @@
 
     ImageCacheError
     ├── InputError              a document, request or name that no retry can mend
-    ├── SettingsError           environment variables that are wrong; holds all problems
+    ├── SettingsError           wrong environment variables; holds all problems
     ├── CredentialsError        the function has no credentials
-    ├── HandOffError            a follow task is not known to be stored
-    ├── RegistryError           a registry, or the login to one, had no good answer
-    ├── EciError                a call to ECI had no good answer
+    ├── HandOffError            Function Compute did not confirm that it stored a follow task
+    ├── RegistryError           a registry, or the login to one, gave no usable answer
+    ├── EciError                a call to ECI failed
     │   ├── BusyError           the cache is being created or updated
     │   ├── TransientError      throttled, 5xx, timeout, connection fault, unreadable answer
     │   ├── CapacityError       quota, stock or addresses: passes, but not soon
     │   ├── HeldBackError       a cooldown, a cap or a backoff of ours: not now
     │   ├── BenignError         an error code that says that all is well
     │   └── PermanentError      account, permission, configuration
-    └── DoorError               what an entry point raises, so that the sender or the platform acts
-        ├── RetryableDoorError    trying again can help
-        └── PermanentDoorError    it cannot: for the on-failure queue and a person
+    └── EntryPointError               what an entry point raises, so that the sender or the platform acts
+        ├── RetryableEntryPointError    trying again can help
+        └── PermanentEntryPointError    it cannot: for the on-failure queue and a person
 
-No text of these holds a secret: what comes from outside is bounded and cleaned before it gets here.
+No error's text holds a secret: what comes from outside is bounded and cleaned before it gets here.
 """
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import Enum
 from typing import ClassVar
@@ -43,7 +44,7 @@ class ErrorClass(str, Enum):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same change can succeed later without anyone's doing."""
+        """Whether the same change can succeed later although nobody does anything."""
         return self in {ErrorClass.BUSY, ErrorClass.TRANSIENT, ErrorClass.CAPACITY}
 
 
@@ -51,39 +52,34 @@ class ImageCacheError(Exception):
     """Base of all errors of this library."""
 
 
+@dataclass(eq=False)
 class InputError(ImageCacheError):
     """Raised for input that is refused: recorded, answered with a 4xx, never tried again.
 
-    Args:
+    Attributes:
         reason: the reason code of the record.
         message: one sentence for a person.
-        where: a JSON pointer or the name of the offending part.
+        where: a JSON pointer, or the name of the offending part.
         rule: the rule that is broken.
         found: what was found instead, bounded.
     """
 
-    def __init__(
-        self,
-        reason: Reason,
-        message: str,
-        *,
-        where: str = "",
-        rule: str = "",
-        found: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-        self.where = where
-        self.rule = rule
-        self.found = found
+    reason: Reason
+    message: str
+    _: KW_ONLY
+    where: str = ""
+    rule: str = ""
+    found: str = ""
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class SettingsError(ImageCacheError):
     """Raised when environment variables are missing or wrong.
 
     Args:
-        problems: one line for each, none of them with a secret value.
+        problems: one line for each; none shows a secret.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -96,17 +92,18 @@ class CredentialsError(ImageCacheError):
 
 
 class HandOffError(ImageCacheError):
-    """Raised when Function Compute is not known to have stored a follow task."""
+    """Raised when Function Compute did not confirm that it stored a follow task."""
 
 
 class RegistryError(ImageCacheError):
-    """Raised when a registry had no good answer; the text holds no secret."""
+    """Raised when a registry, or the login to one, gave no usable answer."""
 
 
+@dataclass(eq=False)
 class EciError(ImageCacheError):
     """Base of the failures of a call to ECI.
 
-    Args:
+    Attributes:
         reason: the reason code of the record.
         message: one sentence, cleaned of secrets.
         code: the vendor's error code, or the SDK's.
@@ -117,27 +114,20 @@ class EciError(ImageCacheError):
 
     error_class: ClassVar[ErrorClass]
 
-    def __init__(  # noqa: PLR0913 - the facts of one failed call, all by name
-        self,
-        reason: Reason,
-        message: str,
-        *,
-        code: str = "",
-        http_status: int | None = None,
-        request_id: str | None = None,
-        calls: int = 1,
-    ) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-        self.code = code
-        self.http_status = http_status
-        self.request_id = request_id
-        self.calls = calls
+    reason: Reason
+    message: str
+    _: KW_ONLY
+    code: str = ""
+    http_status: int | None = None
+    request_id: str | None = None
+    calls: int = 1
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class BusyError(EciError):
-    """Raised when the cache is in a state in which ECI takes no update."""
+    """Raised when the cache is in a state in which ECI accepts no update."""
 
     error_class = ErrorClass.BUSY
 
@@ -154,24 +144,22 @@ class CapacityError(EciError):
     error_class = ErrorClass.CAPACITY
 
 
+@dataclass(eq=False)
 class HeldBackError(EciError):
-    """Raised when a cooldown, a cap or a backoff says that an update is not to be made now; no call was made.
+    """Raised when a cooldown, a cap or a backoff forbids the update for now; no call was made.
 
-    Args:
-        reason: the reason code of the record.
-        message: one sentence.
+    Attributes:
         until: when it is worth another look; the usual time if None.
     """
 
     error_class = ErrorClass.BUSY
 
-    def __init__(self, reason: Reason, message: str, *, until: datetime | None = None) -> None:
-        super().__init__(reason, message, calls=0)
-        self.until = until
+    calls: int = 0
+    until: datetime | None = None
 
 
 class BenignError(EciError):
-    """Raised when ECI reports with an error code that there is nothing to do."""
+    """Raised when an error code of ECI means that there is nothing to do."""
 
     error_class = ErrorClass.BENIGN
 
@@ -182,13 +170,13 @@ class PermanentError(EciError):
     error_class = ErrorClass.PERMANENT
 
 
-class DoorError(ImageCacheError):
+class EntryPointError(ImageCacheError):
     """Base of what an entry point raises."""
 
 
-class RetryableDoorError(DoorError):
+class RetryableEntryPointError(EntryPointError):
     """Raised when at least one change is not done and trying again can help."""
 
 
-class PermanentDoorError(DoorError):
+class PermanentEntryPointError(EntryPointError):
     """Raised when a change is not done and trying again cannot help."""

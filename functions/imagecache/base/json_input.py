@@ -1,4 +1,4 @@
-"""Reading JSON from outside: bounded in size before parsing and in depth after it."""
+"""Reading JSON from outside: its size is bounded before parsing, its depth after it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .errors import InputError
 from .reasons import Reason
 
 MAX_BODY_BYTES = 1024 * 1024
-"""A webhook or a manual request: no real one comes near this."""
+"""Of a webhook or a manual request; real ones are far smaller."""
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
-"""A whole invocation event: an HTTP body of the size above, with every byte escaped, still fits."""
+"""Of a whole invocation event: an HTTP body of the size above fits even with every byte escaped."""
 
 _MAX_DEPTH = 64
 _SHOWN = 80
@@ -45,9 +45,9 @@ def read_json(data: bytes, *, limit: int, what: str) -> Any:
     except RecursionError:
         raise _too_deep(what) from None
     except ValueError as error:
-        problem = str(error)[:200]
+        why = str(error)[:200]
         raise InputError(
-            Reason.NOT_JSON, f"{what} is no JSON: {problem}", where=what, rule="JSON in UTF-8", found=problem
+            Reason.NOT_JSON, f"{what} is not valid JSON: {why}", where=what, rule="JSON in UTF-8", found=why
         ) from None
     _check_depth(document, what)
     return document
@@ -68,14 +68,12 @@ def shown(value: Any) -> str:
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        message = f"{digits[:40]} is out of range"
-        raise ValueError(message)
+        raise ValueError(f"{digits[:40]} is out of range")
     return number
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    message = f"{name} is no JSON number"
-    raise ValueError(message)
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _check_depth(document: Any, what: str) -> None:

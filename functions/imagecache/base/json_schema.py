@@ -33,8 +33,8 @@ def validate(document: Any, schema: str, *, where: str = "") -> None:
         where: a JSON pointer to the document inside what was received.
 
     Raises:
-        InputError: ``SCHEMA_VIOLATION`` with the JSON pointer, the rule and what was found, of the
-            error that lies nearest to the cause.
+        InputError: ``SCHEMA_VIOLATION`` with the JSON pointer, the rule and what was found, for the error
+            nearest to the cause.
     """
     validator = _validator(schema)
     if validator.is_valid(document):
@@ -46,21 +46,14 @@ def validate(document: Any, schema: str, *, where: str = "") -> None:
 
 
 def violations(document: Any, schema: str) -> list[InputError]:
-    """All rules that a document breaks, in the order of their places; what ``validate`` raises the first of.
-
-    For documents that a person writes, who is helped by seeing every mistake at once.
-
-    Args:
-        document: the parsed JSON.
-        schema: the schema's file name without ``.schema.json``.
-    """
+    """All violations, ordered by place, for a person who wants to see every mistake at once."""
     errors = [_explain(error, "") for error in _validator(schema).iter_errors(document)]
     return sorted(errors, key=lambda error: (error.where, error.rule))
 
 
 @cache
 def _validator(name: str) -> Draft202012Validator:
-    # Entry points whose input is not checked against a schema must not pay for this import.
+    # Entry points that check no schema must not pay for this import.
     from jsonschema import Draft202012Validator  # noqa: PLC0415
 
     text = (schema_folder() / f"{name}.schema.json").read_text(encoding="utf-8")
@@ -80,8 +73,9 @@ def _explain(error: ValidationError, where: str) -> InputError:
         found = f"keys {shown(', '.join(sorted(set(instance) - set(schema.get('properties', {})))))}"
     else:
         rule = _rule(keyword, value)
-        # The schemas mark what may hold a secret; of that, nothing is shown.
-        found = "(not shown)" if _is_secret(schema) else _found(instance)
+        # The schemas mark what may hold a secret; nothing of it is shown.
+        secret = isinstance(schema, dict) and schema.get("writeOnly") is True
+        found = "(not shown)" if secret else _found(instance)
     pointer = where + "".join(f"/{_escape(step)}" for step in error.absolute_path)
     return InputError(
         Reason.SCHEMA_VIOLATION,
@@ -93,20 +87,16 @@ def _explain(error: ValidationError, where: str) -> InputError:
 
 
 def _found(instance: Any) -> str:
-    # What is inside a container was not looked at, so it may hold anything.
+    # The inside of a container was not checked, so it may hold anything.
     if isinstance(instance, (dict, list)):
         kind = "an object" if isinstance(instance, dict) else "an array"
         return f"{kind} with {len(instance)} members"
     return shown(instance)
 
 
-def _is_secret(schema: Any) -> bool:
-    return isinstance(schema, dict) and schema.get("writeOnly") is True
-
-
 def _rule(keyword: str, value: Any) -> str:
     text = json.dumps(value, ensure_ascii=True)
-    # A long value is a subschema, which tells less than its keyword.
+    # A long value is a subschema, which says less than its keyword.
     return f"{keyword}: {text}" if len(text) <= _LONGEST_RULE else keyword
 
 

@@ -1,7 +1,7 @@
 """The words of an outcome: results and reason codes.
 
-Each reason says itself which results it can come with and what it means; the table in ``docs/reasons.md`` is
-made from that (``make docs``). Codes are stable: add, never rename. Must not know what uses them.
+Each reason says which results it can come with and what it means; ``make docs`` makes the table in
+``docs/reasons.md`` from that. Codes are stable: add, never rename. Must not know what uses them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Result(str, Enum):
-    """What became of one decision."""
+    """The result of one decision."""
 
     REFRESHED = "refreshed"
     LANDED = "landed"
@@ -27,7 +27,7 @@ _Explained = tuple[str, frozenset[Result], str]
 
 
 def _with(*results: Result) -> Callable[[str, str], _Explained]:
-    """Makes reasons, of a code and its meaning, that come with these results."""
+    """A function that makes a reason with these results from its code and its meaning."""
     return lambda code, meaning: (code, frozenset(results), meaning)
 
 
@@ -43,35 +43,28 @@ _passing = _with(Result.FAILED, Result.DEFERRED)
 
 
 class Reason(str, Enum):
-    """Why it became so: stable codes to search and alert on.
-
-    Attributes:
-        results: the results that the code can come with.
-        meaning: one sentence for a reader of records.
-    """
+    """Why a decision has its result: stable codes to search and alert on."""
 
     _value_: str
     results: frozenset[Result]
+    """The results that the code can come with."""
     meaning: str
+    """One sentence for a reader of records."""
 
     # The defaults are for the lookup of a code, Reason("NO_MATCH"), which makes no member.
     def __new__(cls, code: str, results: frozenset[Result] = frozenset(), meaning: str = "") -> Reason:
-        """A member, which is text: its code."""
+        """A member; its text is its code."""
         reason = str.__new__(cls, code)
         reason._value_ = code
         reason.results = results
         reason.meaning = meaning
         return reason
 
-    TAG_REPUSHED = _update(
-        "TAG_REPUSHED", "The cache lists exactly the tag that was pushed again; its full list was sent."
-    )
+    TAG_REPUSHED = _update("TAG_REPUSHED", "The cache lists the pushed tag itself; its full list was sent.")
     TAG_PROMOTED = _update("TAG_PROMOTED", "A rule's policy let the pushed tag into the cache's list.")
     REGISTRY_NEWER = _update("REGISTRY_NEWER", "The registry has newer images than the cache was built with.")
     LIST_CHANGED = _update("LIST_CHANGED", "A manual request gave the cache a new image list.")
-    REBUILD_REQUESTED = _update(
-        "REBUILD_REQUESTED", "A manual request asked for a rebuild of the cache's list as it is."
-    )
+    REBUILD_REQUESTED = _update("REBUILD_REQUESTED", "A manual request asked to rebuild the list as it is.")
     REFRESH_SCHEDULED = _update("REFRESH_SCHEDULED", "A timer's refresh action selected the cache.")
     SWEEP_REPAIR = _update("SWEEP_REPAIR", "The sweep found the cache in UpdateFailed and rebuilds its list.")
 
@@ -79,62 +72,38 @@ class Reason(str, Enum):
         "NO_NEED_UPDATE",
         "ECI answered NoNeedUpdate: nothing was rebuilt. A failure where the cache is in UpdateFailed.",
     )
-    LIST_UNCHANGED = _unchanged(
-        "LIST_UNCHANGED", "The requested list is the one that the cache has; force rebuilds it anyway."
-    )
-    DRY_RUN_OPERATION = _planned(
-        "DRY_RUN_OPERATION", "ECI answered that the request was a dry run that passed."
-    )
-    COVERED = _unchanged(
-        "COVERED", "An update that began after the push, or was made for this very change, already has it."
-    )
-    SAME_DIGEST = _unchanged(
-        "SAME_DIGEST", "The last update built the cache with the very digest that was pushed."
-    )
+    LIST_UNCHANGED = _unchanged("LIST_UNCHANGED", "The cache has that list already; force rebuilds anyway.")
+    DRY_RUN_OPERATION = _planned("DRY_RUN_OPERATION", "ECI answered that the request passed as a dry run.")
+    COVERED = _unchanged("COVERED", "An update that began after the push, or for this very change, has it.")
+    SAME_DIGEST = _unchanged("SAME_DIGEST", "The last update built the cache with the pushed digest.")
     LANDED = _landed("LANDED", "The cache was seen Ready after the update.")
 
     NO_MATCH = _ignored("NO_MATCH", "No image cache lists the pushed repository.")
-    POLICY_HOLDS = _ignored(
-        "POLICY_HOLDS", "The cache lists another tag of the repository; its policy keeps that tag."
-    )
+    POLICY_HOLDS = _ignored("POLICY_HOLDS", "Another tag of the repository is listed; its policy keeps it.")
     PINNED_BY_DIGEST = _ignored(
         "PINNED_BY_DIGEST", "The cache lists the repository by digest only; a push never moves a pin."
     )
     NO_LONGER_LISTED = _ignored(
-        "NO_LONGER_LISTED", "When the cache was read again, the change no longer concerned it."
+        "NO_LONGER_LISTED", "When read again, the cache no longer matched the change."
     )
-    CACHE_GONE = _ignored(
-        "CACHE_GONE", "The cache was deleted, or is no longer visible to the function's role."
-    )
+    CACHE_GONE = _ignored("CACHE_GONE", "The cache was deleted, or the function's role cannot see it.")
     FOLLOW_RUNNING = _ignored(
-        "FOLLOW_RUNNING", "The sweep leaves the cache to the follow task of its last update."
+        "FOLLOW_RUNNING", "The sweep leaves the cache to its last update's follow task."
     )
     SWEEP_UNFINISHED = _ignored(
         "SWEEP_UNFINISHED",
         "The sweep had no time to ask registries about every cache; the next one begins with others.",
     )
-    SUPERSEDED = _ignored(
-        "SUPERSEDED", "The cache has got another list since the requested one was asked for."
-    )
+    SUPERSEDED = _ignored("SUPERSEDED", "The cache got another list after this one was requested.")
     NOTHING_SELECTED = _ignored("NOTHING_SELECTED", "The refresh's selector matches no image cache.")
     NOTHING_TO_REPAIR = _ignored("NOTHING_TO_REPAIR", "The sweep found no selected cache in UpdateFailed.")
-    NO_EVENTS = _ignored("NO_EVENTS", "The delivery holds no event at all.")
-    NOT_A_PUSH = _ignored(
-        "NOT_A_PUSH", "The event reports a pull, a delete or another action that adds no image."
-    )
-    NOT_AN_IMAGE = _ignored(
-        "NOT_AN_IMAGE", "What was pushed is a layer or an artifact, not an image manifest."
-    )
-    NO_TAG = _ignored(
-        "NO_TAG", "A manifest was pushed without a tag, as the children of a multi-arch image are."
-    )
-    SIGNATURE_TAG = _ignored(
-        "SIGNATURE_TAG", "The tag holds a signature, an attestation or an SBOM, not an image."
-    )
+    NO_EVENTS = _ignored("NO_EVENTS", "The delivery has no event at all.")
+    NOT_A_PUSH = _ignored("NOT_A_PUSH", "The event reports a pull, a deletion or the like: no new image.")
+    NOT_AN_IMAGE = _ignored("NOT_AN_IMAGE", "A layer or an artifact was pushed, not an image manifest.")
+    NO_TAG = _ignored("NO_TAG", "A manifest was pushed without a tag, like those in a multi-arch image.")
+    SIGNATURE_TAG = _ignored("SIGNATURE_TAG", "The tag holds a signature, an attestation or an SBOM.")
     BUILD_FAILED = _ignored("BUILD_FAILED", "The event's status says that the build made no image.")
-    UNKNOWN_EVENT_TYPE = _ignored(
-        "UNKNOWN_EVENT_TYPE", "The event's type or source does not report an image push."
-    )
+    UNKNOWN_EVENT_TYPE = _ignored("UNKNOWN_EVENT_TYPE", "The event's type or source reports no image push.")
 
     NOT_JSON = _rejected("NOT_JSON", "The document is not valid JSON in UTF-8.")
     TOO_LARGE = _rejected("TOO_LARGE", "The document is over the size limit and was not parsed.")
@@ -142,24 +111,18 @@ class Reason(str, Enum):
     SCHEMA_VIOLATION = _rejected(
         "SCHEMA_VIOLATION", "The document breaks a rule of its schema; the error says where and which."
     )
-    INVALID_REFERENCE = _rejected(
-        "INVALID_REFERENCE", "A name, tag or digest is not valid by the OCI reference grammar."
-    )
+    INVALID_REFERENCE = _rejected("INVALID_REFERENCE", "A name, tag or digest breaks the OCI grammar.")
     UNKNOWN_REGISTRY = _rejected("UNKNOWN_REGISTRY", "The payload does not say which registry it comes from.")
     REGISTRY_MISMATCH = _rejected(
         "REGISTRY_MISMATCH", "The registry parameter names another region than the payload."
     )
     UNAUTHORIZED = _rejected("UNAUTHORIZED", "The request's token or signature is missing or wrong.")
     NO_TOKEN_CONFIGURED = _rejected(
-        "NO_TOKEN_CONFIGURED", "No webhook token is configured, so every webhook is refused."
+        "NO_TOKEN_CONFIGURED", "No webhook token is set: all webhooks are refused."
     )
-    UNKNOWN_SOURCE = _rejected(
-        "UNKNOWN_SOURCE", "The path names no known webhook source; the message lists them."
-    )
+    UNKNOWN_SOURCE = _rejected("UNKNOWN_SOURCE", "The path names no webhook source; the message lists them.")
     METHOD_NOT_ALLOWED = _rejected("METHOD_NOT_ALLOWED", "The HTTP method is not POST.")
-    CACHE_NOT_FOUND = _rejected(
-        "CACHE_NOT_FOUND", "A manual request names an image cache that does not exist."
-    )
+    CACHE_NOT_FOUND = _rejected("CACHE_NOT_FOUND", "A manual request names a cache that does not exist.")
     AMBIGUOUS_NAME = _rejected("AMBIGUOUS_NAME", "Several image caches have the requested name; use the id.")
 
     UPDATE_RUNNING = _passing("UPDATE_RUNNING", "The update that has the change is still running.")
@@ -190,7 +153,7 @@ class Reason(str, Enum):
     SERVER_ERROR = _passing("SERVER_ERROR", "ECI answered with a 5xx or a code for a passing fault.")
     TIMED_OUT = _passing("TIMED_OUT", "ECI did not answer in time; the call may have taken effect.")
     CONNECTION_FAILED = _passing(
-        "CONNECTION_FAILED", "The connection to ECI failed; the call may have taken effect."
+        "CONNECTION_FAILED", "The connection failed; the call may have taken effect."
     )
     UNREADABLE_ANSWER = _passing(
         "UNREADABLE_ANSWER", "ECI's answer could not be read; the call may have taken effect."
@@ -202,19 +165,13 @@ class Reason(str, Enum):
     ACCOUNT_BLOCKED = _failed("ACCOUNT_BLOCKED", "The account is in arrears, restricted, or not verified.")
     PERMISSION_DENIED = _failed("PERMISSION_DENIED", "The function's role or the account lacks a permission.")
     CONFIGURATION_REFUSED = _failed(
-        "CONFIGURATION_REFUSED", "ECI refuses the cache's or the update's configuration."
+        "CONFIGURATION_REFUSED", "ECI refuses the cache's or update's configuration."
     )
-    NOT_FOUND = _failed(
-        "NOT_FOUND", "ECI does not find a resource that the update names, though the cache exists."
-    )
+    NOT_FOUND = _failed("NOT_FOUND", "ECI does not find a resource that the update names; the cache exists.")
     ECI_REFUSED = _failed("ECI_REFUSED", "ECI refused the call with a code that is not in the error table.")
     INVALID_UPDATE_REQUEST = _failed(
         "INVALID_UPDATE_REQUEST", "The update would break a documented limit; it was not sent."
     )
-    CREDENTIALS_MISSING = _failed(
-        "CREDENTIALS_MISSING", "The function has no credentials: no role is attached."
-    )
-    SETTINGS_INVALID = _failed(
-        "SETTINGS_INVALID", "The function's environment variables are wrong; the message lists them all."
-    )
+    CREDENTIALS_MISSING = _failed("CREDENTIALS_MISSING", "There are no credentials: no role is attached.")
+    SETTINGS_INVALID = _failed("SETTINGS_INVALID", "Environment variables are wrong; the message lists all.")
     INTERNAL_ERROR = _failed("INTERNAL_ERROR", "A defect in this application; the log has the stack.")

@@ -1,8 +1,8 @@
 """Reading the times that registries write.
 
-The question behind every such time is whether an update that began then already has the pushed layers.
-A time read too early answers yes wrongly and loses a push; read too late it costs one update too many.
-So every doubt is resolved towards later: an unknown zone, missing digits, a clock that is off.
+Each such time decides whether an update already has the pushed layers. A time read too early loses a push;
+read too late, it costs a needless update. So every doubt is resolved towards later: an unknown zone, missing
+digits, a clock that is off.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
         arrived: when the event arrived, with a zone.
 
     Returns:
-        An aware time in UTC, or None if the text is no time: such a push counts as pushed when it arrived.
+        An aware time in UTC, or None if the text is not a time: such a push counts as pushed when it arrived.
     """
     match = _FORM.fullmatch(text or "")
     if match is None:
@@ -54,11 +54,25 @@ def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
         begin = datetime.fromisoformat(f"{match['date']}T{match['time']}")
         zones = [_zone(match["zone"])] if match["zone"] else [timezone.utc, CHINA_TIME]
         begins = [begin.replace(tzinfo=zone).astimezone(timezone.utc) for zone in zones]
-        # A reading is past if it began by now: its last instant may still be to come.
+        # A reading is past if it has begun; its last instant may still be in the future.
         past = [moment for moment in begins if moment <= arrived + CLOCK_SKEW]
         return min(max(past) + _last_instant(match["fraction"]), arrived) if past else arrived
     except (ValueError, OverflowError):
         return None
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """Write a Unix time with exactly the digits that it has, so that no digit is taken as known that is not.
+
+    Args:
+        seconds: since 1970, at least 0 and before the year 10000; None if the payload has no time.
+    """
+    if seconds is None:
+        return None
+    # A float of today has no more than these six digits.
+    whole, _, fraction = f"{seconds:.6f}".rstrip("0").rstrip(".").partition(".")
+    moment = datetime.fromtimestamp(int(whole or "0"), timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{'.' if fraction else ''}{fraction}Z"
 
 
 def _last_instant(fraction: str | None) -> timedelta:
@@ -74,6 +88,5 @@ def _zone(text: str) -> timezone:
     sign = -1 if text[0] == "-" else 1
     hours, minutes = int(text[1:3]), int(text[-2:])
     if minutes >= _MINUTES:
-        message = "an hour has 60 minutes"
-        raise ValueError(message)
+        raise ValueError("an hour has 60 minutes")
     return timezone(sign * timedelta(hours=hours, minutes=minutes))

@@ -29,20 +29,20 @@ class Clients(Protocol):
 
     @property
     def registries(self) -> RegistryReader:
-        """What reads registries, with the accounts that the rules give."""
+        """Reads registries, with the accounts that the rules give."""
 
     @property
     def reading(self) -> Deadline:
-        """The end of reading registries; the time for it begins when this is first asked for."""
+        """The deadline of reading registries; its time starts with the first use."""
 
 
 @dataclass(frozen=True)
 class LiveClients:
-    """``Clients`` over real connections, each made, and what it needs imported, when it is first used.
+    """``Clients`` over real connections; each is made, and its libraries are imported, at the first use.
 
     Attributes:
         settings: of this invocation.
-        found: the credentials of this invocation, or why there are none.
+        found: the credentials of this invocation, or the error that says why there are none.
         deadline: of this invocation; no client starts a call that has no time to end.
         connections: those that outlive the invocation.
     """
@@ -54,22 +54,14 @@ class LiveClients:
 
     @property
     def credentials(self) -> Credentials:
-        """The function's credentials.
-
-        Raises:
-            CredentialsError: when there are none.
-        """
+        """The function's credentials; raises ``CredentialsError`` when there are none."""
         if isinstance(self.found, CredentialsError):
             raise self.found
         return self.found
 
     @cached_property
     def eci(self) -> EciGateway:
-        """The calls to ECI.
-
-        Raises:
-            CredentialsError: when there are no credentials.
-        """
+        """The calls to ECI; raises ``CredentialsError`` when there are no credentials."""
         credentials, connections = self.credentials, self.connections.eci
         from .eci import SdkGateway  # noqa: PLC0415 - see Connections
 
@@ -81,12 +73,11 @@ class LiveClients:
         connections = self.connections.tasks
         from .function_compute import FcTaskStore  # noqa: PLC0415 - see Connections
 
-        follow = self.settings.follow
-        return FcTaskStore(follow.endpoint, follow.function, self.credentials, self.deadline, connections)
+        return FcTaskStore(self.settings.follow, self.credentials, self.deadline, connections)
 
     @cached_property
     def registries(self) -> RegistryReader:
-        """What reads registries, with the accounts that the rules give."""
+        """Reads registries, with the accounts that the rules give."""
         connections = self.connections.registries
         from .oci_registry import OciReader  # noqa: PLC0415 - see Connections
         from .registry_accounts import RegistryAccounts  # noqa: PLC0415 - see Connections
@@ -98,5 +89,5 @@ class LiveClients:
 
     @cached_property
     def reading(self) -> Deadline:
-        """The end of reading registries; the time for it begins when this is first asked for."""
+        """The deadline of reading registries; its time starts with the first use."""
         return self.deadline.within(self.settings.registry_seconds)

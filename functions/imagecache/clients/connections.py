@@ -1,7 +1,7 @@
-"""Connections that outlive an invocation. They hold no credentials of the function's role.
+"""Connections that outlive an invocation.
 
-What opens a connection imports an SDK or an HTTP library, and a cold start pays for that: each is imported
-when its first connection is wanted.
+What opens a connection imports an SDK or an HTTP library, which costs a cold start. So each is imported when
+its first connection is wanted.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import requests
+
     from .acr_login import AcrConnections
     from .aliyun_sdk import EciConnections
-    from .function_compute import TaskConnections
     from .oci_registry import RegistryConnections
 
 
@@ -27,11 +28,11 @@ class Connections:
         return EciConnections()
 
     @cached_property
-    def tasks(self) -> TaskConnections:
+    def tasks(self) -> requests.Session:
         """To Function Compute."""
-        from .function_compute import TaskConnections  # noqa: PLC0415 - likewise
+        from .http_calls import new_session  # noqa: PLC0415 - likewise
 
-        return TaskConnections()
+        return new_session()
 
     @cached_property
     def registries(self) -> RegistryConnections:
@@ -42,7 +43,7 @@ class Connections:
 
     @cached_property
     def acr(self) -> AcrConnections:
-        """To Container Registry's API, with the temporary accounts that it gave."""
+        """To Container Registry's API, with the temporary logins that it gave."""
         from .acr_login import AcrConnections  # noqa: PLC0415 - likewise
 
         return AcrConnections()

@@ -1,9 +1,8 @@
 """The error table: every documented code of UpdateImageCache, and a class and a reason for it.
 
-Sources: the API's error code list; the general ECI and gateway codes. Several codes can mean that an
-update is running (the documentation does not say which), so all of them count as busy. A code that is
-not in the table is permanent with a 4xx and transient with a 5xx; any code of the family ``Throttling.`` is a
-throttling one.
+Sources: the API's error code list; the general ECI and gateway codes. Several codes can mean that an update
+is running (the documentation does not say which), so all of them count as busy. An unknown code is permanent
+with a 4xx and transient with a 5xx; any code that begins with ``Throttling.`` means throttling.
 """
 
 from __future__ import annotations
@@ -43,55 +42,36 @@ ATTEMPTS: dict[ErrorClass, int] = {
     ErrorClass.BENIGN: 1,
     ErrorClass.PERMANENT: 1,
 }
-"""How many times one call is made inside one invocation, its time permitting."""
+"""How often one call is made in one invocation, if there is time."""
 
-ERROR_TABLE: dict[str, Row] = {
-    "IncorrectStatus": _BUSY,
-    "ImageCache.IncorrectStatus": _BUSY,
-    "OperationConflict": _BUSY,
-    # An earlier call with this token was accepted: what it started is running.
-    "IdempotentParameterMismatch": _BUSY,
-    "Throttling": _THROTTLED,
-    "Throttling.User": _THROTTLED,
-    "ServiceUnavailable": _SERVER,
-    "InternalError": _SERVER,
-    "QuotaExceeded": Row(CapacityError, Reason.QUOTA_EXCEEDED),
-    "OperationDenied.NoStock": Row(CapacityError, Reason.OUT_OF_STOCK),
-    "InvalidVSwitchId.IpNotEnough": Row(CapacityError, Reason.OUT_OF_ADDRESSES),
-    "NoNeedUpdate": Row(BenignError, Reason.NO_NEED_UPDATE),
-    "DryRunOperation": Row(BenignError, Reason.DRY_RUN_OPERATION),
-    "Account.Arrearage": _ACCOUNT,
-    "ServiceNotEnabled": _ACCOUNT,
-    "Forbidden.RiskControl": _ACCOUNT,
-    "Forbidden.OnlyForInvitedTest": _ACCOUNT,
-    "Forbidden.UserBussinessStatus": _ACCOUNT,
-    "Forbidden.UserNotRealNameAuthentication": _ACCOUNT,
-    "SecurityRisk.3DVerification": _ACCOUNT,
-    "Forbidden.SubUser": _PERMISSION,
-    "InvalidUser.PassRoleForbidden": _PERMISSION,
-    "NoPermission": _PERMISSION,
-    "CreateServiceLinkedRole.Denied": _PERMISSION,
-    "InvalidParameter.CPU.Memory": _CONFIGURATION,
-    "DiskVolume.NotSupport": _CONFIGURATION,
-    "RamRole.NotSupport": _CONFIGURATION,
-    "ImageCacheNotSupport": _CONFIGURATION,
-    "OperationDenied.VswZoneMisMatch": _CONFIGURATION,
-    "OperationDenied.SecurityGroupMisMatch": _CONFIGURATION,
-    "Zone.NotOnSale": _CONFIGURATION,
-    "InvalidParameter.NotFound": Row(PermanentError, Reason.NOT_FOUND),
+_CODES: dict[Row, str] = {
+    # IdempotentParameterMismatch: an earlier call with this token was accepted, so its update is running.
+    _BUSY: "IncorrectStatus ImageCache.IncorrectStatus OperationConflict IdempotentParameterMismatch",
+    _THROTTLED: "Throttling Throttling.User",
+    _SERVER: "ServiceUnavailable InternalError",
+    Row(CapacityError, Reason.QUOTA_EXCEEDED): "QuotaExceeded",
+    Row(CapacityError, Reason.OUT_OF_STOCK): "OperationDenied.NoStock",
+    Row(CapacityError, Reason.OUT_OF_ADDRESSES): "InvalidVSwitchId.IpNotEnough",
+    Row(BenignError, Reason.NO_NEED_UPDATE): "NoNeedUpdate",
+    Row(BenignError, Reason.DRY_RUN_OPERATION): "DryRunOperation",
+    _ACCOUNT: "Account.Arrearage ServiceNotEnabled Forbidden.RiskControl "
+    "Forbidden.OnlyForInvitedTest Forbidden.UserBussinessStatus Forbidden.UserNotRealNameAuthentication "
+    "SecurityRisk.3DVerification",
+    _PERMISSION: "Forbidden.SubUser InvalidUser.PassRoleForbidden NoPermission "
+    "CreateServiceLinkedRole.Denied",
+    _CONFIGURATION: "InvalidParameter.CPU.Memory DiskVolume.NotSupport "
+    "RamRole.NotSupport ImageCacheNotSupport OperationDenied.VswZoneMisMatch "
+    "OperationDenied.SecurityGroupMisMatch Zone.NotOnSale",
+    Row(PermanentError, Reason.NOT_FOUND): "InvalidParameter.NotFound",
 }
+ERROR_TABLE = {code: row for row, codes in _CODES.items() for code in codes.split()}
 
 _THROTTLING = "Throttling."
 _SERVER_FAULT = 500
 
 
 def classify(code: str, http_status: int | None) -> Row:
-    """The class and reason of an error answer.
-
-    Args:
-        code: the vendor's error code, or the SDK's where the answer had none.
-        http_status: of the answer.
-    """
+    """The class and reason of an error answer; ``code`` is the SDK's if the answer had none."""
     row = ERROR_TABLE.get(code)
     if row is not None:
         return row

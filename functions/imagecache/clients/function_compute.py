@@ -1,9 +1,8 @@
 """The hand-off: an asynchronous, delayed invocation of the follow function, stored by Function Compute 3.0.
 
-Signing is fc2's (aliyun-fc2 2.5.2), transport the ``requests`` it comes with, the path that of version 3.0,
-which fc2 does not know. What fc2 does around its own transport is avoided: it logs headers with the token at
-ERROR and the signed text at DEBUG, both on the root logger; it opens a new connection for each call; it
-tries a refused connection again for half a minute; and it lets errors of its JSON reading escape.
+fc2 (aliyun-fc2 2.5.2) signs; its transport is avoided. It does not know version 3.0; it logs headers with the
+token at ERROR and the signed text at DEBUG, both on the root logger; it opens a new connection for each call;
+it tries a refused connection again for half a minute; and errors of its JSON reading escape.
 
 Importing this module imports fc2, which costs a cold start: do it when a hand-off is about to be made.
 """
@@ -15,116 +14,81 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
+from functools import partial
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 from fc2.auth import Auth
-from requests.adapters import HTTPAdapter
 
 from ..base.credentials import Credentials
 from ..base.deadline import Deadline
-from ..base.environment import is_loopback
 from ..base.errors import HandOffError
+from ..config.settings import FollowSettings
+from .http_calls import Fault, HttpCalls
 from .task_store import Stored
 
 API_VERSION: Final = "2023-03-30"
-CONNECT_TIMEOUT_SECONDS = 3.0
-READ_TIMEOUT_SECONDS = 5.0
 SHORTEST_CALL_SECONDS = 0.5
 MOST_PAYLOAD_BYTES = 128 * 1024
 ATTEMPTS = 3
-KNOWN_ID = "StatefulAsyncInvocationAlreadyExists"
+KNOWN_ID = b"StatefulAsyncInvocationAlreadyExists"
 """The code of a 409 whose id is that of a stored task (documentation of 2.0); others prove nothing."""
 
-_LONGEST_ANSWER = 4096
 RETRY_SECONDS = 0.2
 
 _ACCEPTED, _CONFLICT, _THROTTLED, _SERVER_FAULT = 202, 409, 429, 500
-
-
-class TaskConnections:
-    """Connections to Function Compute that outlive an invocation."""
-
-    def __init__(self) -> None:
-        self.session = requests.Session()
-        for scheme in ("https://", "http://"):
-            self.session.mount(scheme, HTTPAdapter(max_retries=0))
 
 
 class FcTaskStore:
     """Stores follow tasks.
 
     Args:
-        endpoint: the URL of Function Compute, without a path.
-        function: the follow function's name.
+        follow: where Function Compute is, and the follow function's name.
         credentials: of this invocation.
         deadline: of this invocation.
-        connections: those that outlive it.
+        session: of ``new_session``; it outlives the invocation.
         sleep: waits between attempts, in seconds.
     """
 
-    def __init__(  # noqa: PLR0913 - what a call needs, by name
+    def __init__(
         self,
-        endpoint: str,
-        function: str,
+        follow: FollowSettings,
         credentials: Credentials,
         deadline: Deadline,
-        connections: TaskConnections,
+        session: requests.Session,
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._endpoint = endpoint
-        self._path = f"/{API_VERSION}/functions/{function}/invocations"
+        self._path = f"/{API_VERSION}/functions/{follow.function}/invocations"
+        self._url = f"{follow.endpoint}{quote(self._path)}"
         self._credentials = credentials
-        self._deadline = deadline
-        self._session = connections.session
+        self._remaining = partial(deadline.remaining, reserve=False)
+        self._http = HttpCalls(session, self._remaining)
         self._sleep = sleep
 
     def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> Stored:
         """See ``TaskStore``."""
         if len(payload) > MOST_PAYLOAD_BYTES:
-            message = f"the follow message has {len(payload)} bytes, more than {MOST_PAYLOAD_BYTES}"
-            raise HandOffError(message)
+            raise HandOffError(f"the follow message has {len(payload)} bytes, more than {MOST_PAYLOAD_BYTES}")
         problem = "no time is left to store a follow task"
         for attempt in range(1, ATTEMPTS + 1):
-            if self._deadline.remaining(reserve=False) < SHORTEST_CALL_SECONDS:
+            if self._remaining() < SHORTEST_CALL_SECONDS:
                 break
-            status, problem = self._post(payload, task_id, delay_seconds)
-            if status == _ACCEPTED:
+            outcome = self._http.attempt("POST", self._url, self._headers(task_id, delay_seconds), payload)
+            if isinstance(outcome, Fault):
+                problem = f"the follow task could not be sent: {outcome.text}"
+            elif outcome.status == _ACCEPTED:
                 return Stored.NOW
-            if status == _CONFLICT:
-                return Stored.BEFORE if problem == KNOWN_ID else Stored.REFUSED
-            if status is not None and status < _SERVER_FAULT and status != _THROTTLED:
-                break
+            elif outcome.status == _CONFLICT:
+                return Stored.BEFORE if KNOWN_ID in outcome.body else Stored.REFUSED
+            else:
+                problem = f"Function Compute answered {outcome.status} to the follow task"
+                if outcome.status < _SERVER_FAULT and outcome.status != _THROTTLED:
+                    break
             if attempt < ATTEMPTS:
                 self._sleep(RETRY_SECONDS * attempt)
         raise HandOffError(problem)
-
-    def _post(self, payload: bytes, task_id: str, delay_seconds: int) -> tuple[int | None, str]:
-        """The answer's status, or None, and the problem in words that hold nothing secret."""
-        left = self._deadline.remaining(reserve=False)
-        timeout = (min(CONNECT_TIMEOUT_SECONDS, left), min(READ_TIMEOUT_SECONDS, left))
-        url = f"{self._endpoint}{quote(self._path)}"
-        proxies = {"http": "", "https": ""} if is_loopback(urlsplit(url).hostname or "") else None
-        try:
-            answer = self._session.post(
-                url,
-                data=payload,
-                headers=self._headers(task_id, delay_seconds),
-                timeout=timeout,
-                allow_redirects=False,
-                auth=_no_netrc,
-                proxies=proxies,
-            )
-        except (requests.RequestException, OSError, ValueError) as error:
-            return None, f"the follow task could not be sent: {type(error).__name__}"
-        if answer.status_code == _CONFLICT and KNOWN_ID in answer.text[:_LONGEST_ANSWER]:
-            return _CONFLICT, KNOWN_ID
-        return (
-            answer.status_code,
-            f"Function Compute answered {answer.status_code} to the follow task",
-        )
 
     def _headers(self, task_id: str, delay_seconds: int) -> dict[str, str]:
         headers = {
@@ -136,7 +100,7 @@ class FcTaskStore:
         }
         if self._credentials.security_token:
             headers["x-fc-security-token"] = self._credentials.security_token
-        # Auth strips its arguments, so an absent token must be an empty text.
+        # Auth strips its arguments, so a missing token must be an empty text.
         signer = Auth(
             self._credentials.access_key_id,
             self._credentials.access_key_secret,
@@ -147,14 +111,9 @@ class FcTaskStore:
         return headers
 
 
-def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """An explicit authentication that adds nothing, so that no .netrc entry replaces our signature."""
-    return request
-
-
 @contextmanager
 def _unlogged() -> Iterator[None]:
-    """fc2 logs the text that it signs, token included, with the root logger's own function."""
+    """fc2 logs the text that it signs, with the token, by the root logger's own function."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -2,8 +2,8 @@
 
 A registry that refuses a call names in ``WWW-Authenticate`` what it takes (RFC 7235): a password (``Basic``),
 or a token of the service that its ``realm`` names (``Bearer``; the distribution project's token
-authentication). What it names is its own word, so a lying one could have passwords sent to whom it likes.
-The password of an account goes to the registry that the account is for, and to a token service only if that
+authentication). A lying registry could name any service. So an account's password goes to its registry, and
+to a token service only if that
 
 - has the registry's own host name;
 - is known to serve it: auth.docker.io for Docker Hub; for the vendor's registries ``dockerauth`` of the same
@@ -13,21 +13,20 @@ The password of an account goes to the registry that the account is for, and to 
   registry names which of them is not verified;
 - or is the parent of the registry's name or a neighbour under it (registry.example.com and git.example.com),
   unless strangers can have names there: national suffixes (co.uk), and the hosting domains listed below. The
-  list cannot be complete; what is at risk is the password that the registry itself may ask for as well.
+  list cannot be complete; at risk is only a password that the registry may ask for anyway.
 
-Any other service is asked without an account. The scope that is asked for is always reading one repository,
-whatever the challenge says.
+Any other service is asked without an account. The scope is always reading one repository, whatever the
+challenge names.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from ..base.environment import is_loopback
@@ -56,7 +55,7 @@ _VENDOR_SERVICE = re.compile(
 _KNOWN_SERVICES = {DOCKER_HUB: "auth.docker.io"}
 _HOST_NAME = re.compile(r"[a-z0-9.:-]{1,255}", re.ASCII)
 _ADDRESS = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?|.*:.*", re.ASCII)
-"""What no name server is asked for: the old forms (127.1, 0x7f000001) as well."""
+"""No name server is asked for these; the old forms (127.1, 0x7f000001) count too."""
 _NATIONAL = re.compile(r"(?:com?|net|org|gov|edu|ac|ne|or|go|gob|mil|info)\.[a-z]{2}", re.ASCII)
 _SHARED = re.compile(
     r"(?:.*\.)?(?:aliyuncs\.com|amazonaws\.com(?:\.cn)?|appspot\.com|azurecr\.(?:cn|io)|azurewebsites\.net"
@@ -70,7 +69,7 @@ _SHARED = re.compile(
 
 @dataclass(frozen=True)
 class Challenge:
-    """One way that a registry takes: a scheme and parameter names in lower case, values as they are."""
+    """One way to authenticate: scheme and parameter names are in lower case."""
 
     scheme: str
     parameters: Mapping[str, str] = field(repr=False)
@@ -93,26 +92,30 @@ class Token:
     until: float
 
 
+TokenKey: TypeAlias = tuple[str, str, Account | None]
+"""Host, scope and account."""
+
+
 class KeptTokens:
-    """Tokens that outlive an invocation, by host, scope and account."""
+    """Tokens that outlive an invocation."""
 
     def __init__(self) -> None:
-        self._tokens: dict[tuple[str, str, str], Token] = {}
+        self._tokens: dict[TokenKey, Token] = {}
 
-    def get(self, key: tuple[str, str, str], now: float) -> str | None:
-        """A token that is still good."""
+    def get(self, key: TokenKey, now: float) -> str | None:
+        """A token that is still valid."""
         token = self._tokens.get(key)
         return token.value if token is not None and now < token.until else None
 
-    def keep(self, key: tuple[str, str, str], token: Token, now: float) -> None:
-        """Keep a token; those that are over make room."""
+    def keep(self, key: TokenKey, token: Token, now: float) -> None:
+        """Keep a token; expired ones make room."""
         self._tokens[key] = token
         if len(self._tokens) > MOST_TOKENS:
             self._tokens = {kept: one for kept, one in self._tokens.items() if now < one.until}
         while len(self._tokens) > MOST_TOKENS:
             del self._tokens[next(iter(self._tokens))]
 
-    def drop(self, key: tuple[str, str, str]) -> None:
+    def drop(self, key: TokenKey) -> None:
         """Forget a token that was refused."""
         self._tokens.pop(key, None)
 
@@ -122,15 +125,8 @@ def basic(account: Account) -> str:
     return "Basic " + base64.b64encode(f"{account.user}:{account.password}".encode()).decode()
 
 
-def fingerprint(account: Account | None) -> str:
-    """What tells accounts apart without showing anything of them."""
-    if account is None:
-        return ""
-    return hashlib.sha256(f"{account.user}\0{account.password}".encode()).hexdigest()
-
-
 def read_challenges(header: str) -> tuple[Challenge, ...]:
-    """The challenges of a ``WWW-Authenticate`` header, until the first part that is none."""
+    """The challenges of a ``WWW-Authenticate`` header, up to the first invalid part."""
     found: list[tuple[str, dict[str, str]]] = []
     position = 0
     while match := _PART.match(header, position):
@@ -151,11 +147,11 @@ def token_service(challenge: Challenge, registry: str, scope: str, *, where: str
         challenge: with the scheme ``bearer``.
         registry: the identity of the registry that names it.
         scope: what the token is for.
-        where: what the text of an error begins with.
+        where: the beginning of an error's text.
 
     Raises:
-        RegistryError: when it is none, or none that may be asked: not https (http between loopback hosts),
-            or an address that is not the registry's own, which could be one inside the network.
+        RegistryError: when it is not a valid URL, not https (http between loopback hosts), or an address that
+            is not the registry's own, which could be one inside the network.
     """
     realm, service = challenge.parameters.get("realm", ""), challenge.parameters.get("service", "")
     own = _hostname(registry)
@@ -172,7 +168,7 @@ def token_service(challenge: Challenge, registry: str, scope: str, *, where: str
         or len(realm) + len(service) > _LONGEST_REALM
         or not _TOKEN.fullmatch(realm)
     ):
-        raise RegistryError(f"{where}: it names a token service that is no URL")
+        raise RegistryError(f"{where}: it names a token service that is not a URL")
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise RegistryError(f"{where}: it names a token service that is not https")
     if host != own and not local and (is_loopback(host) or _ADDRESS.fullmatch(host)):
@@ -184,12 +180,7 @@ def token_service(challenge: Challenge, registry: str, scope: str, *, where: str
 
 
 def may_get_password(registry: str, host: str) -> bool:
-    """Whether a token service may get the password of a registry's account; the rule is said above.
-
-    Args:
-        registry: the registry's identity.
-        host: the token service's host name, in lower case, without a port.
-    """
+    """Whether a token service's host may get the password of a registry's account, by the rule above."""
     own = _hostname(registry)
     if host == own or _KNOWN_SERVICES.get(registry) == host:
         return True
@@ -206,13 +197,10 @@ def may_get_password(registry: str, host: str) -> bool:
 
 
 def read_token(body: bytes, now: float) -> Token | None:
-    """The token of a token service's answer, or None if it holds none.
+    """The token in a token service's answer, or None.
 
-    ``expires_in`` is 60 seconds where it is missing or odd, as the protocol says of a missing one.
-
-    Args:
-        body: the answer, bounded.
-        now: seconds since the epoch.
+    ``expires_in`` is 60 seconds where it is missing or odd, which is the protocol's rule for a missing one.
+    ``now`` is in seconds since the epoch.
     """
     try:
         document: Any = json.loads(body)
@@ -223,8 +211,9 @@ def read_token(body: bytes, now: float) -> Token | None:
     value = document.get("token") or document.get("access_token")
     if not isinstance(value, str) or len(value) > _LONGEST_TOKEN or not _TOKEN.fullmatch(value):
         return None
-    told = document.get("expires_in")
-    seconds = told if isinstance(told, int) and not isinstance(told, bool) else DEFAULT_SECONDS
+    seconds = document.get("expires_in")
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        seconds = DEFAULT_SECONDS
     return Token(value, now + min(seconds, LONGEST_SECONDS) - MARGIN_SECONDS)
 
 

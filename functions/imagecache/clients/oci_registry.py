@@ -1,8 +1,7 @@
 """Reads registries by the OCI distribution API: ``RegistryReader`` over real sockets.
 
-Reads tags and the digests of manifests and nothing else, so no call needs a redirection. HTTPS always, but
-for a loopback host. Docker Hub is asked at the host that serves its API. What is not known here: which
-registry wants which account, and how long there is.
+Reads tags and digests of manifests only, so no call needs a redirection. HTTPS always, except to a loopback
+host. Docker Hub is asked at the host that serves its API. Must not know which registry wants which account.
 
 Importing this module imports ``requests``, which costs a cold start: do it when a registry is to be read.
 """
@@ -17,18 +16,10 @@ from urllib.parse import quote, urlsplit
 
 from ..base.environment import is_loopback
 from ..base.errors import InputError, RegistryError
-from ..model.media_types import IMAGE_MEDIA_TYPES
-from ..model.reference import DOCKER_HUB, check_host, check_repository, check_tag
+from ..model.reference import DOCKER_HUB, IMAGE_MEDIA_TYPES, check_host, check_repository, check_tag
+from .http_calls import Answer, HttpCalls, new_session
 from .oci_answers import error_codes, listed_tags, manifest_digest, next_page, stated_digest, valid_tags
-from .oci_auth import (
-    KeptTokens,
-    basic,
-    fingerprint,
-    read_challenges,
-    read_token,
-    token_service,
-)
-from .oci_http import Answer, HttpCalls, new_session
+from .oci_auth import KeptTokens, TokenKey, basic, read_challenges, read_token, token_service
 from .registry_reader import Account
 
 PAGE_SIZE = 1000
@@ -38,7 +29,7 @@ _LONGEST_TAG = 128
 _DOCKER_HUB_API = "registry-1.docker.io"
 _MANIFESTS = ", ".join(sorted(IMAGE_MEDIA_TYPES))
 _NO_MANIFEST = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND"})
-"""The last is Harbor's; the others are the specification's."""
+"""The last is Harbor's; the others are in the specification."""
 
 
 class RegistryConnections:
@@ -83,9 +74,9 @@ class OciReader:
     """``RegistryReader`` over real sockets.
 
     Args:
-        accounts: a registry's identity -> its account, None to ask without; may raise ``RegistryError``.
-            Asked once for each registry.
-        remaining: seconds that are left for reading registries; none is asked when they are used up.
+        accounts: a registry's identity -> its account, None to ask without one; may raise ``RegistryError``.
+            Called once for each registry.
+        remaining: seconds that are left for reading registries.
         connections: those that outlive the invocation.
         sleep: waits before a second attempt, in seconds.
         page_size: how many tags are asked for at a time.
@@ -108,7 +99,7 @@ class OciReader:
         self._page_size = page_size
 
     def tags(self, registry: str, repository: str) -> frozenset[str]:
-        """All tags of a repository, over all pages."""
+        """See ``RegistryReader``."""
         place = _place(registry, repository)
         found: set[str] = set()
         listed: set[str] = set()
@@ -116,27 +107,27 @@ class OciReader:
         url: str | None = f"{place.url}/tags/list?n={self._page_size}"
         while url is not None:
             if url in asked or len(asked) >= MOST_PAGES or len(listed) > MOST_TAGS:
-                raise RegistryError(f"{place.where}: its tags never come to a last page")
+                raise RegistryError(f"{place.where}: its list of tags has no last page")
             asked.add(url)
             answer = self._ask("GET", place, url, "application/json")
             if answer.status == HTTPStatus.NOT_FOUND and len(asked) == 1:
                 if "NAME_UNKNOWN" in error_codes(answer.body):
                     return frozenset()
-                raise RegistryError(f"{place.where}: a 404 that does not say that there is no repository")
+                raise RegistryError(f"{place.where}: a 404 that does not name a missing repository")
             page = listed_tags(_good(answer, place).body, where=place.where)
             cut = len(page) == self._page_size and not listed.issuperset(page)
             listed.update(page)
             found |= valid_tags(page)
             url = next_page(answer.headers, url, where=place.where)
             if url is None and cut:
-                # Some registries end a full page without a link: ask for what is after its last tag. A part
-                # of an overlong name is before it in the order of names, so none is left out.
+                # Some registries end a full page without a link: ask for what follows its last tag. A part of
+                # an overlong name sorts before it, so no tag is left out.
                 last = quote(page[-1][:_LONGEST_TAG], safe="")
                 url = f"{place.url}/tags/list?n={self._page_size}&last={last}"
         return frozenset(found)
 
     def digest(self, registry: str, repository: str, tag: str) -> str | None:
-        """The digest of the manifest that a tag means now, or None if the registry has no such manifest."""
+        """See ``RegistryReader``."""
         place = _place(registry, repository, tag)
         url = f"{place.url}/manifests/{tag}"
         answer = self._ask("HEAD", place, url, _MANIFESTS)
@@ -144,20 +135,20 @@ class OciReader:
             stated = stated_digest(_good(answer, place).headers, where=place.where)
             if stated is not None:
                 return stated
-        # No digest, or a refusal that only a body can explain: it could be another server's.
+        # No digest, or a refusal without a body to explain it, perhaps another server's.
         answer = self._ask("GET", place, url, _MANIFESTS)
         if answer.status == HTTPStatus.NOT_FOUND:
             if error_codes(answer.body) & _NO_MANIFEST:
                 return None
-            raise RegistryError(f"{place.where}: a 404 that does not say that there is no manifest")
+            raise RegistryError(f"{place.where}: a 404 that does not name a missing manifest")
         headers = _good(answer, place).headers
         stated = stated_digest(headers, where=place.where)
         return stated or manifest_digest(headers, answer.body, where=place.where)
 
     def _ask(self, method: str, place: _Place, url: str, accept: str) -> Answer:
-        """The answer, authorised as the registry wants it; a kept token that is refused is renewed once."""
+        """The answer, authorised as the registry wants it; a refused token is renewed once."""
         account = self._account(place.registry)
-        key = (place.host, place.scope, fingerprint(account))
+        key = (place.host, place.scope, account)
         headers = {"Accept": accept}
         kept = self._connections.tokens.get(key, self._connections.clock())
         if kept is not None:
@@ -176,10 +167,8 @@ class OciReader:
             self._accounts[registry] = self._ask_account(registry)
         return self._accounts[registry]
 
-    def _authorization(
-        self, refusal: Answer, place: _Place, account: Account | None, key: tuple[str, str, str]
-    ) -> str:
-        """What the registry wants to see, by the challenges of its refusal."""
+    def _authorization(self, refusal: Answer, place: _Place, account: Account | None, key: TokenKey) -> str:
+        """The header that the registry's challenges ask for."""
         challenges = {
             challenge.scheme: challenge
             for challenge in reversed(read_challenges(refusal.headers.get("WWW-Authenticate", "")))
@@ -197,12 +186,12 @@ class OciReader:
         answer = self._http.ask("GET", service.url, headers, where=where)
         if answer.status != HTTPStatus.OK:
             withheld = account is not None and not service.trusted
-            why = ", asked without the account, as it is no known host of the registry" if withheld else ""
+            why = ", asked without the account, as it is not a known host of the registry" if withheld else ""
             raise RegistryError(f"{where}: answered {answer.status}{why}")
         now = self._connections.clock()
         token = read_token(answer.body, now)
         if token is None:
-            raise RegistryError(f"{where}: an answer without a token")
+            raise RegistryError(f"{where}: the answer has no token")
         self._connections.tokens.keep(key, token, now)
         return f"Bearer {token.value}"
 

@@ -1,78 +1,67 @@
 """What is asked of a registry, and the account that it is asked with.
 
-The seam between deciding and reading: nothing here knows HTTP, tokens or the vendor's login.
+The line between deciding and reading. Must not know HTTP, tokens or the vendor's login.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from ..base.errors import RegistryError
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Account:
-    """What a registry, or its token service, takes as a login. Its text form shows no password."""
+    """A login at a registry or its token service. Its repr shows no password."""
 
     user: str
     password: str = field(repr=False)
 
 
 class RegistryReader(Protocol):
-    """Reads what a registry has now.
-
-    A registry is named by its identity (see ``registry``). No answer is ever half of one: what is not known
-    to be whole and right is an error.
-    """
+    """Reads what a registry, named by its identity, has now. An answer that may be incomplete is an error."""
 
     def tags(self, registry: str, repository: str) -> frozenset[str]:
-        """All tags of a repository, over all pages; none if the registry knows no such repository.
+        """All tags of a repository, from all pages; none if there is no such repository.
 
         Raises:
-            RegistryError: when the tags are not known.
+            RegistryError: when the tags could not be read.
         """
 
     def digest(self, registry: str, repository: str, tag: str) -> str | None:
         """The digest of the manifest that a tag means now, or None if the registry has no such manifest.
 
         Raises:
-            RegistryError: when neither is known.
+            RegistryError: when it could not be read.
         """
 
 
 class RememberingReader:
-    """A reader that asks another one each question once, and gives its answer, or its failure, again.
-
-    Args:
-        reader: is asked.
-    """
+    """Asks another reader each question once, and repeats its answer or failure."""
 
     def __init__(self, reader: RegistryReader) -> None:
         self._reader = reader
-        self._answers: dict[tuple[str, ...], frozenset[str] | str | RegistryError | None] = {}
+        self._answers: dict[tuple[str, ...], Any] = {}
 
     def tags(self, registry: str, repository: str) -> frozenset[str]:
         """See ``RegistryReader``."""
-        answer = self._answer((registry, repository), lambda: self._reader.tags(registry, repository))
-        return answer if isinstance(answer, frozenset) else frozenset()
+        return self._answer(self._reader.tags, registry, repository)
 
     def digest(self, registry: str, repository: str, tag: str) -> str | None:
         """See ``RegistryReader``."""
-        key = (registry, repository, tag)
-        answer = self._answer(key, lambda: self._reader.digest(registry, repository, tag))
-        return answer if isinstance(answer, str) else None
+        return self._answer(self._reader.digest, registry, repository, tag)
 
-    def _answer(
-        self, key: tuple[str, ...], ask: Callable[[], frozenset[str] | str | None]
-    ) -> frozenset[str] | str | None:
-        if key not in self._answers:
+    def _answer(self, ask: Callable[..., _T], *question: str) -> _T:
+        if question not in self._answers:
             try:
-                self._answers[key] = ask()
+                self._answers[question] = ask(*question)
             except RegistryError as error:
-                self._answers[key] = error
-        answer = self._answers[key]
+                self._answers[question] = error
+        answer = self._answers[question]
         if isinstance(answer, RegistryError):
             raise RegistryError(str(answer))
-        return answer
+        return cast("_T", answer)

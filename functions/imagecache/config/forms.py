@@ -1,4 +1,4 @@
-"""The forms that a setting's text can have: how each is read, and how it is described to a person.
+"""The forms that a setting's text can have: how each is read and described.
 
 Must not know which settings there are.
 """
@@ -20,7 +20,7 @@ _HOST_NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", re.ASCII)
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}", re.ASCII)
 _REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _SHORTEST_TOKEN = 16
-_TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Form(Generic[T]):
     """One form.
 
     Attributes:
-        says: what a text of this form is, for a person: "... but must be ...".
-        read: the value of a text without surrounding blanks. Raises ValueError that says what is wrong, as it
-            goes on after the setting's name; it repeats no text that may hold a secret.
-        bounds: of a whole number, all values that are allowed.
-        words: of a choice, all words that are allowed.
+        says: a description for a person: "... but must be ...".
+        read: the value of a text without surrounding blanks. Raises ValueError whose text continues after the
+            setting's name and shows no secret.
+        bounds: of a whole number, all allowed values.
+        words: of a choice, all allowed words.
         separator: of a list, what stands between its items.
     """
 
@@ -56,7 +56,7 @@ def whole_number(least: int, most: int) -> Form[int]:
 
 
 def one_of(*words: str) -> Form[str]:
-    """One of some upper-case words, in letters of any case."""
+    """One of some upper-case words, written in any letter case."""
 
     def read(text: str) -> str:
         if text.upper() not in words:
@@ -67,10 +67,10 @@ def one_of(*words: str) -> Form[str]:
 
 
 def endpoint(*placeholders: str) -> Form[str]:
-    """The URL of a server, without a slash at its end.
+    """The URL of a server, without a final slash.
 
     Args:
-        placeholders: names that the host may hold in braces; they stay in the value.
+        placeholders: names that the host may have in braces; they stay in the value.
     """
     known = " and ".join(f"`{{{name}}}`" for name in placeholders)
 
@@ -83,27 +83,27 @@ def endpoint(*placeholders: str) -> Form[str]:
             hostname, port = parts.hostname or "", parts.port
         except ValueError:
             raise ValueError("is not a URL") from None
-        if parts.scheme not in {"http", "https"} or not _is_host(hostname) or port == 0:
+        host = ":" in hostname or _HOST_NAME.fullmatch(hostname)
+        if parts.scheme not in {"http", "https"} or not host or port == 0:
             raise ValueError("is not an http or https URL with a host")
         if "@" in parts.netloc or parts.path or "?" in url or "#" in url:
             raise ValueError("has more than a scheme, a host and a port")
         if parts.scheme == "http" and not is_loopback(hostname):
-            raise ValueError("has plain http to a host that is not this machine")
+            raise ValueError("is plain http, which is accepted only for loopback addresses")
         return url
 
     return Form(f"`https://HOST[:PORT]`, or `http://` with a loopback address; `HOST` may hold {known}", read)
 
 
 def free_text(says: str) -> Form[str]:
-    """A text that is judged elsewhere, if at all."""
+    """A text that is checked elsewhere, if at all."""
     return Form(says, str)
 
 
 def _flag(text: str) -> bool:
-    value = text.lower()
-    if value not in _TRUE | _FALSE:
+    if text.lower() not in _FLAGS:
         raise ValueError(_found(text))
-    return value in _TRUE
+    return _FLAGS[text.lower()]
 
 
 def _regions(text: str) -> tuple[str, ...]:
@@ -141,10 +141,6 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _found(text: str) -> str:
     return f"is {text[:80]!a}"
-
-
-def _is_host(hostname: str) -> bool:
-    return ":" in hostname or bool(_HOST_NAME.fullmatch(hostname))
 
 
 FLAG = Form("true or false", _flag, words=("true", "false"))

@@ -1,7 +1,7 @@
-"""Reading the rules: from ``IMC_RULES`` or the file that ``IMC_RULES_FILE`` names, with all problems at once.
+"""Reading the rules from ``IMC_RULES`` or the file that ``IMC_RULES_FILE`` names, with all problems at once.
 
-A text is checked once in a process; passwords are read from their environment variables, which the rules only
-name, each time.
+A text is checked once in a process; passwords are read each time, from the environment variables that the
+rules name.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from .setting_table import RULES, RULES_FILE
 _TEXT, _FILE = RULES.name, RULES_FILE.name
 _FOLDER = Path(__file__).parents[2]
 _NAMES = {"vSwitchId": "VSwitchId", "domains": "Domain", "passwordEnv": "Password"}
-"""The API's names where they are not ours with a capital letter."""
+"""The API's names that are not ours with a capital letter."""
 
 
 def read_rules(env: Environment) -> Rules:
-    """The rules of an environment; each problem is noted in it, with a JSON pointer, and none shows a secret.
+    """The rules of an environment; problems are noted there, with JSON pointers and without secrets.
 
     Args:
         env: the environment. A relative file name counts from the folder of the entry points.
     """
     text, file = env.text(_TEXT), env.text(_FILE)
     if text and file:
-        env.problems.append(f"{_TEXT} and {_FILE} are both set; one of them says the rules")
+        env.problems.append(f"{_TEXT} and {_FILE} are both set; set only one of them")
         return NO_RULES
     name = _FILE if file else _TEXT
     data = text.encode("utf-8", errors="replace")
@@ -61,11 +61,11 @@ def read_rules(env: Environment) -> Rules:
 
 @lru_cache(maxsize=2)
 def _checked(data: bytes) -> tuple[Any, Sequence[str]]:
-    """The parsed document, and what is wrong with it by its schema."""
+    """The parsed document, and the rules of its schema that it breaks."""
     try:
         document = read_json(data, limit=MAX_BODY_BYTES, what="document")
     except InputError as error:
-        return None, (f"holds no rules: {error.message}",)
+        return None, (f"has no rules: {error.message}",)
     return document, tuple(error.message for error in violations(document, "rules"))
 
 
@@ -75,7 +75,7 @@ def _read_bounded(path: Path) -> bytes:
 
 
 def _build(document: Mapping[str, Any], env: Environment) -> tuple[Rules, Sequence[str]]:
-    """The rules of a schema-valid document, and what is wrong with it beyond the schema."""
+    """The rules of a schema-valid document, and the problems that the schema cannot find."""
     problems: list[str] = []
     aliases = _aliases(document.get("registryAliases", {}), problems)
     rules = [
@@ -104,11 +104,7 @@ def _aliases(document: Mapping[str, str], problems: list[str]) -> Mapping[str, s
 
 
 def _rule(
-    document: Mapping[str, Any],
-    where: str,
-    aliases: Mapping[str, str],
-    env: Environment,
-    problems: list[str],
+    document: Mapping[str, Any], where: str, aliases: Mapping[str, str], env: Environment, problems: list[str]
 ) -> Rule:
     images = document.get("images", {})
     return Rule(
@@ -135,24 +131,21 @@ def _globs(
 
 def _policy(document: Mapping[str, Any], where: str, problems: list[str]) -> Policy:
     policy = Policy(
-        document["type"],
-        int(document.get("keep", 1)),
-        document.get("range", "*"),
-        document.get("pattern"),
+        document["type"], int(document.get("keep", 1)), document.get("range", "*"), document.get("pattern")
     )
     if policy.pattern is not None:
         try:
             if KEY_GROUP not in re.compile(policy.pattern).groupindex:
                 problems.append(f"at {where}/pattern: has no group (?P<{KEY_GROUP}>...)")
         except (re.error, RecursionError, OverflowError) as error:
-            problems.append(f"at {where}/pattern: is no regular expression: {str(error)[:200]}")
+            problems.append(f"at {where}/pattern: is not a regular expression: {str(error)[:200]}")
     if policy.type == "semver":
         from ..policy.semver import check_range  # noqa: PLC0415 - see Policy.rank
 
         try:
             check_range(policy.range)
         except ValueError as error:
-            problems.append(f"at {where}/range: is no range: {str(error)[:200]}")
+            problems.append(f"at {where}/range: is not a range: {str(error)[:200]}")
     return policy
 
 
@@ -162,10 +155,8 @@ def _update(document: Mapping[str, Any], where: str, env: Environment, problems:
     def named(value: Any, place: str) -> Any:
         if isinstance(value, Mapping):
             return {
-                _NAMES.get(key, key[:1].upper() + key[1:]): (
-                    password(member, f"{place}/{key}")
-                    if key == "passwordEnv"
-                    else named(member, f"{place}/{key}")
+                _NAMES.get(key, key[:1].upper() + key[1:]): (password if key == "passwordEnv" else named)(
+                    member, f"{place}/{key}"
                 )
                 for key, member in value.items()
             }
@@ -176,12 +167,11 @@ def _update(document: Mapping[str, Any], where: str, env: Environment, problems:
     def password(variable: str, place: str) -> str:
         text = env.text(variable)
         if not text:
-            # The name is not shown: it may be the password itself, written in the wrong place.
+            # The name is not shown: it may be the password itself, in the wrong place.
             problems.append(f"at {place}: the environment has no variable of this name, or it is empty")
         return text
 
-    filled = named(document, where)
-    assert isinstance(filled, dict)  # noqa: S101 - for the type checker
+    filled: dict[str, Any] = named(document, where)
     return filled
 
 

@@ -1,7 +1,7 @@
-"""The environment variables that the functions know: the one place of each name, form, bounds and default.
+"""The environment variables: the one place of each name, form, bounds and default.
 
-Reading, checks and messages come from here (``Setting.read``), README's table is made from here, and the
-parameters of the template are held against it.
+Reading, checks and messages come from here (``Setting.read``). README's table is made from it, and the
+template's parameters are checked against it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from .forms import FLAG, FUNCTION_NAME, REGIONS, TOKENS, Form, endpoint, free_te
 
 T = TypeVar("T")
 
+_HOUR = whole_number(1, 3600)
+
 
 @dataclass(frozen=True)
 class Setting(Generic[T]):
@@ -22,8 +24,8 @@ class Setting(Generic[T]):
     Attributes:
         name: of the variable.
         form: what its text may be.
-        default: the text that counts where it is not set or empty.
-        meaning: what it is for, one or two sentences.
+        default: the text that counts if it is not set or empty.
+        meaning: what it is for.
         platform: a variable of the platform whose text counts before the default.
     """
 
@@ -35,11 +37,11 @@ class Setting(Generic[T]):
 
     @property
     def default_value(self) -> T:
-        """What counts where nothing is set."""
+        """The value if nothing is set."""
         return self.form.read(self.default)
 
     def read(self, env: Environment) -> T:
-        """The value in an environment; what is wrong with it is noted there, and the default counts."""
+        """The value in an environment. A wrong one is noted there as a problem, and the default counts."""
         text = self._given(env.text(self.name)) or self._given(env.text(self.platform)) or self.default
         try:
             return self.form.read(text)
@@ -48,7 +50,7 @@ class Setting(Generic[T]):
             return self.default_value
 
     def _given(self, text: str) -> str:
-        """The text, or nothing where it has nothing but separators."""
+        """The text, or nothing if it has only separators."""
         return text if text.strip(f" {self.form.separator}") else ""
 
 
@@ -59,10 +61,7 @@ ECI_ENDPOINT = Setting(
     "IMC_ECI_ENDPOINT", endpoint("region"), "https://eci.{region}.aliyuncs.com", "Where ECI is."
 )
 WEBHOOK_TOKENS = Setting(
-    "IMC_WEBHOOK_TOKENS",
-    TOKENS,
-    "",
-    "Tokens that a webhook may carry. Without any, every webhook is refused.",
+    "IMC_WEBHOOK_TOKENS", TOKENS, "", "Tokens of webhooks. Without any, every webhook is refused."
 )
 FOLLOW_FUNCTION = Setting(
     "IMC_FOLLOW_FUNCTION",
@@ -95,17 +94,12 @@ FOLLOW_BACKOFF_SECONDS = Setting(
     "300",
     "Pause between updates of a cache that fails: none, then 1, 4, 12 and 48 times this.",
 )
+FOLLOW_MAX_SECONDS = Setting("IMC_FOLLOW_MAX_SECONDS", _HOUR, "900", "Longest delay of a follow task.")
 FOLLOW_GIVE_UP_SECONDS = Setting(
-    "IMC_FOLLOW_GIVE_UP_SECONDS",
-    whole_number(60, 604800),
-    "21600",
-    "A change that is not done after this long has failed.",
+    "IMC_FOLLOW_GIVE_UP_SECONDS", whole_number(60, 604800), "21600", "After this a change has failed."
 )
 FOLLOW_REBUILDS = Setting(
-    "IMC_FOLLOW_REBUILDS",
-    whole_number(0, 100),
-    "3",
-    "How many times in a row an update that ended in UpdateFailed is made again.",
+    "IMC_FOLLOW_REBUILDS", whole_number(0, 100), "3", "How often in a row a failed update is made again."
 )
 CLOCK_SKEW_SECONDS = Setting(
     "IMC_CLOCK_SKEW_SECONDS",
@@ -129,7 +123,7 @@ REGISTRY_SECONDS = Setting(
     "IMC_REGISTRY_SECONDS",
     whole_number(1, 300),
     "10",
-    "How long one invocation may ask registries (rules with `registry: read`).",
+    "How long one invocation may read registries (rules with `registry: read`).",
 )
 CR_ENDPOINT = Setting(
     "IMC_CR_ENDPOINT",
@@ -138,10 +132,7 @@ CR_ENDPOINT = Setting(
     "Where Container Registry's API is, for the temporary accounts of instances in `acrRegistryInfo`.",
 )
 MAX_UPDATES_PER_RUN = Setting(
-    "IMC_MAX_UPDATES_PER_RUN",
-    whole_number(1, 10000),
-    "100",
-    "The most updates that one invocation makes; the others are deferred.",
+    "IMC_MAX_UPDATES_PER_RUN", whole_number(1, 10000), "100", "Most updates of an invocation; others wait."
 )
 MAX_UPDATES_PER_HOUR = Setting(
     "IMC_MAX_UPDATES_PER_HOUR",
@@ -150,16 +141,10 @@ MAX_UPDATES_PER_HOUR = Setting(
     "The most updates within an hour, as far as the caches remember them; 0 for no such cap.",
 )
 CONCURRENCY = Setting(
-    "IMC_CONCURRENCY",
-    whole_number(1, 32),
-    "8",
-    "How many caches of one invocation are updated side by side.",
+    "IMC_CONCURRENCY", whole_number(1, 32), "8", "How many caches of one invocation are updated side by side."
 )
 DRY_RUN = Setting("IMC_DRY_RUN", FLAG, "false", "`true`: plan and record, but never call UpdateImageCache.")
 LOG_LEVEL = Setting("IMC_LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log.")
 
 SETTINGS: tuple[Setting[Any], ...] = tuple(one for one in vars().values() if isinstance(one, Setting))
-"""All of the above, in their order.
-
-Another variable that begins with ``IMC_`` is a problem, as it may be a typo.
-"""
+"""All of the above. Another variable that begins with ``IMC_`` is a problem, as it may be a typo."""

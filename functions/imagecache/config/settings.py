@@ -1,6 +1,6 @@
 """The settings of an invocation, read in one place; all problems are reported at once.
 
-Each variable's name, form and default is in ``setting_table``; here is what they mean together.
+Each variable's name, form and default is in ``setting_table``; this module checks them together.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FollowSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one invocation. Its text form shows no token and no password."""
+    """The settings of one invocation. The repr shows no token and no password."""
 
     regions: tuple[str, ...]
     eci_endpoint: str = table.ECI_ENDPOINT.default_value
@@ -69,11 +69,11 @@ def read_settings(
 
     Args:
         environ: the variables.
-        read_rules: reads the rules, noting problems in the environment; they may lie in a file, which this
-            module does not open.
+        read_rules: reads the rules, perhaps from a file, which this module does not open; it notes problems
+            in the environment.
 
     Raises:
-        SettingsError: with one line for each problem; no line shows a token.
+        SettingsError: with one line for each problem; none shows a token.
     """
     env = Environment(environ)
     known = {setting.name for setting in table.SETTINGS}

@@ -142,7 +142,7 @@ class Deferral:
         return Task(Job.WATCH, oldest, due, chain, *place, update_began=memory.began, slot=slot, key=key)
 
     def gone(self, decision: Decision) -> Decision:
-        """The decision for a cache that is no more; a requester is told, a follow task ends quietly."""
+        """The decision for a cache that is no more; a requester gets an error, a follow task ends quietly."""
         change = decision.change
         requested = isinstance(change, CacheRequest) and change.single and self.task is None
         return Decision(

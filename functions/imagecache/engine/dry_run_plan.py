@@ -8,29 +8,16 @@ from typing import Any
 from ..base.reasons import Reason, Result
 from ..model.image_cache import UPDATABLE
 
-_HELD = frozenset({Reason.POLICY_HOLDS.value, Reason.PINNED_BY_DIGEST.value})
-_NO_MATCH = frozenset(
-    {
-        Reason.NO_MATCH.value,
-        Reason.NOTHING_SELECTED.value,
-        Reason.NOTHING_TO_REPAIR.value,
-        Reason.CACHE_NOT_FOUND.value,
-    }
-)
-_TOLD = (
-    "image",
-    "region_id",
-    "image_cache_id",
-    "image_cache_name",
-    "cache_status",
-    "reason",
-    "rule",
-    "message",
-    "caches_seen",
-    "images_before",
-    "images_after",
-    "request",
-)
+_GROUPS = {
+    Reason.POLICY_HOLDS.value: "held_by_policy",
+    Reason.PINNED_BY_DIGEST.value: "held_by_policy",
+    Reason.NO_MATCH.value: "no_match",
+    Reason.NOTHING_SELECTED.value: "no_match",
+    Reason.NOTHING_TO_REPAIR.value: "no_match",
+    Reason.CACHE_NOT_FOUND.value: "no_match",
+}
+_CACHE_KEYS = ("image", "region_id", "image_cache_id", "image_cache_name", "cache_status", "reason", "rule")
+_PLAN_KEYS = ("message", "caches_seen", "images_before", "images_after", "request")
 
 
 def plan_of(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -39,30 +26,19 @@ def plan_of(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, A
     ``would_refresh`` and ``busy`` (would be deferred, as the cache takes no update now) have the exact
     request, passwords masked; ``up_to_date``, ``held_by_policy`` and ``no_match`` say why nothing would be
     done. What was refused or failed is among the records only.
-
-    Args:
-        outcomes: the records.
     """
-    plan: dict[str, list[dict[str, Any]]] = {
-        "would_refresh": [],
-        "up_to_date": [],
-        "busy": [],
-        "no_match": [],
-        "held_by_policy": [],
-    }
+    names = ("would_refresh", "up_to_date", "busy", "no_match", "held_by_policy")
+    plan: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for outcome in outcomes:
         group = _group(outcome)
         if group:
-            plan[group].append({key: outcome[key] for key in _TOLD if key in outcome})
+            plan[group].append({key: outcome[key] for key in _CACHE_KEYS + _PLAN_KEYS if key in outcome})
     return plan
 
 
 def _group(outcome: Mapping[str, Any]) -> str:
-    result, reason = outcome["result"], outcome["reason"]
-    if result == Result.PLANNED.value:
+    if outcome["result"] == Result.PLANNED.value:
         return "would_refresh" if outcome.get("cache_status") in UPDATABLE else "busy"
-    if result == Result.UNCHANGED.value:
+    if outcome["result"] == Result.UNCHANGED.value:
         return "up_to_date"
-    if reason in _NO_MATCH:
-        return "no_match"
-    return "held_by_policy" if reason in _HELD else ""
+    return _GROUPS.get(outcome["reason"], "")

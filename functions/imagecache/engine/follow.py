@@ -103,10 +103,7 @@ class Follow:
         better = learnt(memory, ended) if memory is not None and memory.began == began else None
         if better is not None:
             self._remember(cache, memory_value(better))
-        facts: dict[str, object] = {
-            "covered_by": began.isoformat(),
-            "changes_known": self.task.chain.changes,
-        }
+        facts: dict[str, object] = {"covered_by": began.isoformat(), "changes_known": self.task.chain.changes}
         if isinstance(change, PushEvent) and change.pushed_at is not None:
             facts["staleness_seconds"] = round(max(0.0, (ended - change.pushed_at).total_seconds()), 3)
         return facts

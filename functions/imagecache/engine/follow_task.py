@@ -19,7 +19,7 @@ from ..base.errors import InputError
 from ..base.json_schema import validate
 from ..base.reasons import Reason
 from ..model.change import CacheRequest, Change, PushEvent
-from ..model.selector import CacheSelector
+from ..model.selector import CacheSelector, read_selector
 
 VERSION = 2
 
@@ -128,28 +128,25 @@ class Task:
 def message_document(task: Task) -> dict[str, Any]:
     """The follow message (schema ``follow-message``)."""
     chain = task.chain
-    document: dict[str, Any] = {
-        "version": VERSION,
-        "job": task.job.value,
-        "due": _text(task.due),
-        "since": _text(chain.since),
-        "heldSeconds": int(chain.held.total_seconds()),
-        "repeats": chain.repeats,
-        "looks": chain.looks,
-        "changes": chain.changes,
-        "hop": task.hop,
-        "change": _change_document(task.change),
-    }
-    optional = {
-        "regionId": task.region_id,
-        "imageCacheId": task.image_cache_id,
-        "updateBegan": task.update_began and _text(task.update_began),
-        "before": task.slot and list(task.slot.before),
-        "after": task.slot and list(task.slot.after),
-        "caches": list(task.caches),
-        "key": task.key,
-    }
-    return document | {key: value for key, value in optional.items() if value}
+    return _known(
+        version=VERSION,
+        job=task.job.value,
+        due=_text(task.due),
+        since=_text(chain.since),
+        heldSeconds=int(chain.held.total_seconds()),
+        repeats=chain.repeats,
+        looks=chain.looks,
+        changes=chain.changes,
+        hop=task.hop,
+        change=_change_document(task.change),
+        regionId=task.region_id or None,
+        imageCacheId=task.image_cache_id or None,
+        updateBegan=task.update_began and _text(task.update_began),
+        before=task.slot and list(task.slot.before),
+        after=task.slot and list(task.slot.after),
+        caches=list(task.caches) or None,
+        key=task.key or None,
+    )
 
 
 def read_message(document: Any) -> Task:
@@ -211,32 +208,28 @@ def _moment(document: Mapping[str, Any], key: str, inside: str = "") -> datetime
 
 
 def _change_document(change: Change) -> dict[str, Any]:
-    common: dict[str, Any] = {"source": change.source, "eventId": change.event_id}
-    if change.region_id:
-        common["regionId"] = change.region_id
+    common = _known(source=change.source, eventId=change.event_id, regionId=change.region_id or None)
     if isinstance(change, PushEvent):
-        push = {
-            "kind": "push",
-            "registry": change.registry,
-            "repository": change.repository,
-            "tag": change.tag,
-            "digest": change.digest,
-            "pushedAt": change.pushed_at and _text(change.pushed_at),
-            "dated": change.dated or None,
-        }
-        return {**common, **{key: value for key, value in push.items() if value is not None}}
-    request = {
-        "kind": "request",
-        "reason": change.reason.value,
-        "selector": _selector_document(change.selector),
-        "force": change.force,
-        "single": change.single,
-        "images": None if change.images is None else list(change.images),
-        "statuses": None if change.statuses is None else sorted(change.statuses),
-        "askedAt": change.asked_at and _text(change.asked_at),
-        "readsRegistries": change.reads_registries or None,
-    }
-    return {**common, **{key: value for key, value in request.items() if value is not None}}
+        return common | _known(
+            kind="push",
+            registry=change.registry,
+            repository=change.repository,
+            tag=change.tag,
+            digest=change.digest,
+            pushedAt=change.pushed_at and _text(change.pushed_at),
+            dated=change.dated or None,
+        )
+    return common | _known(
+        kind="request",
+        reason=change.reason.value,
+        selector=_selector_document(change.selector),
+        force=change.force,
+        single=change.single,
+        images=None if change.images is None else list(change.images),
+        statuses=None if change.statuses is None else sorted(change.statuses),
+        askedAt=change.asked_at and _text(change.asked_at),
+        readsRegistries=change.reads_registries or None,
+    )
 
 
 def _read_change(document: Mapping[str, Any]) -> Change:
@@ -257,13 +250,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         source=document["source"],
         event_id=document["eventId"],
         reason=Reason(document["reason"]),
-        selector=CacheSelector(
-            ids=tuple(selector["ids"]),
-            names=tuple(selector["names"]),
-            exact_name=selector.get("exactName"),
-            tags=tuple((tag["key"], tag.get("value")) for tag in selector["tags"]),
-            regions=tuple(selector["regions"]),
-        ),
+        selector=replace(read_selector(selector), exact_name=selector.get("exactName")),
         images=tuple(document["images"]) if "images" in document else None,
         statuses=frozenset(document["statuses"]) if "statuses" in document else None,
         region_id=document.get("regionId"),
@@ -275,12 +262,14 @@ def _read_change(document: Mapping[str, Any]) -> Change:
 
 
 def _selector_document(selector: CacheSelector) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "ids": list(selector.ids),
-        "names": list(selector.names),
-        "tags": [{"key": key} | ({} if value is None else {"value": value}) for key, value in selector.tags],
-        "regions": list(selector.regions),
-    }
-    if selector.exact_name is not None:
-        document["exactName"] = selector.exact_name
-    return document
+    return _known(
+        ids=list(selector.ids),
+        names=list(selector.names),
+        tags=[_known(key=key, value=value) for key, value in selector.tags],
+        regions=list(selector.regions),
+        exactName=selector.exact_name,
+    )
+
+
+def _known(**facts: Any) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if value is not None}

@@ -90,17 +90,10 @@ class Recorder:
 
     def notice(self, notice: Notice) -> Outcome:
         """Record an event or request that ended where it was read."""
-        facts: dict[str, Any] = {
-            "source": notice.source,
-            "event_id": notice.event_id,
-            "image": notice.image,
-        }
+        facts: dict[str, Any] = {"source": notice.source, "event_id": notice.event_id, "image": notice.image}
         if notice.result is Result.REJECTED:
             facts["error"] = _present(
-                **{"class": ErrorClass.INPUT.value},
-                where=notice.where,
-                rule=notice.rule,
-                found=notice.found,
+                **{"class": ErrorClass.INPUT.value}, where=notice.where, rule=notice.rule, found=notice.found
             )
         return self.record(notice.result, notice.reason, notice.message, facts)
 
@@ -114,8 +107,8 @@ class Recorder:
         code: str = "",
     ) -> Outcome:
         """Record something that was not done."""
-        fate = RETRIED if error_class.retryable else DEAD_LETTERED
         error = _present(**{"class": error_class.value}, code=code)
+        fate = _fate(error_class)
         return self.record(Result.FAILED, reason, message, {**facts, "error": error, "fate": fate})
 
     def eci_failure(self, error: EciError, facts: Mapping[str, Any], *, deferred: bool = False) -> Outcome:
@@ -126,22 +119,14 @@ class Recorder:
             facts: of the decision.
             deferred: a follow task that will try again is stored.
         """
-        fate = RETRIED if error.error_class.retryable else DEAD_LETTERED
-        return self.record(
-            Result.DEFERRED if deferred else Result.FAILED,
-            error.reason,
-            error.message,
-            {
-                **facts,
-                "eci_request_id": error.request_id or facts.get("eci_request_id"),
-                "error": _present(
-                    **{"class": error.error_class.value},
-                    code=error.code,
-                    http_status=error.http_status,
-                ),
-                "fate": None if deferred else fate,
-            },
-        )
+        kind = error.error_class
+        more = {
+            "eci_request_id": error.request_id or facts.get("eci_request_id"),
+            "error": _present(**{"class": kind.value}, code=error.code, http_status=error.http_status),
+            "fate": None if deferred else _fate(kind),
+        }
+        result = Result.DEFERRED if deferred else Result.FAILED
+        return self.record(result, error.reason, error.message, {**facts, **more})
 
 
 def answer_document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -204,6 +189,10 @@ def _describe_cache(cache: ImageCache) -> dict[str, Any]:
 
 def _text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def _fate(kind: ErrorClass) -> str:
+    return RETRIED if kind.retryable else DEAD_LETTERED
 
 
 def _present(**facts: Any) -> dict[str, Any]:

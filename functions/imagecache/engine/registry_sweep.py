@@ -46,7 +46,7 @@ def sweep_registries(
     found = [Applied(decision) for decision in decisions if decision.cache is not None]
     seen = {decision.cache.image_cache_id for decision in decisions if decision.cache}
     caches = _ready(listings, sweep, seen)
-    # The other half is for the updates, which ask again: what was read before one began may be old by then.
+    # The other half is for the updates, which ask again: what was read before one began may be old later.
     until = view.remaining() * _SHARE
     survey = view.survey()
     for number, cache in enumerate(caches):
@@ -66,7 +66,7 @@ def sweep_registries(
 
 
 def _repair(sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str, ...]) -> Decision:
-    """A change of its own, so that a deferred repair is done whatever the cache's status is by then."""
+    """A change of its own, so that a deferred repair is done whatever the cache's status is later."""
     change = replace(
         sweep,
         reason=Reason.REGISTRY_NEWER,

@@ -12,14 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ..base.errors import (
-    BenignError,
-    EciError,
-    HandOffError,
-    HeldBackError,
-    PermanentError,
-    TransientError,
-)
+from ..base.errors import BenignError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
 from ..clients.task_store import Stored
 from ..model.image_cache import UPDATE_FAILED, ImageCache

@@ -1,7 +1,7 @@
 """What an entry point asks the engine for: changes to apply and notices to record.
 
-A change is a reason to look at some caches; what is done follows from the caches' state. A notice is an
-event or request that ends where it was read, with its reason.
+A change is a reason to look at some caches; what is done follows from the caches' state. A notice is an event
+or request that leads to no change, with its reason.
 """
 
 from __future__ import annotations
@@ -25,16 +25,14 @@ class PushEvent:
     """An image was pushed.
 
     Attributes:
-        source: the payload format that told it.
-        event_id: the source's id of the event, or a fingerprint of its content where it has none.
+        source: the payload format that reported it.
+        event_id: the source's id of the event, or a fingerprint of its content.
         registry: the registry's identity, see ``registry_identity``.
-        repository: the repository path.
-        tag: the pushed tag.
-        digest: the manifest's digest, if told.
-        pushed_at: the latest moment the push can have happened, with a zone; None if not told.
+        digest: the manifest's digest, if known.
+        pushed_at: the latest possible moment of the push, with a zone; None if not known.
         region_id: the only region to look in; None for all configured ones.
         dry_run: only plan.
-        dated: whether ``pushed_at`` is what the source told, with its zone.
+        dated: whether the source stated ``pushed_at`` with its zone.
     """
 
     source: str
@@ -60,7 +58,7 @@ class PushEvent:
 
     @cached_property
     def change_id(self) -> str:
-        """Equal for two deliveries of one event; different for two pushes."""
+        """The same for all deliveries of one event; different for two pushes."""
         return fingerprint([self.source, self.event_id, self.image, self.digest])
 
 
@@ -71,13 +69,12 @@ class CacheRequest:
     Attributes:
         source: ``manual`` or ``timer``.
         event_id: the request's or the timer tick's id.
-        reason: the reason code of what is done.
-        selector: which caches.
+        reason: the reason code of the records.
         images: the image list to give them, or None to rebuild the list that they have.
         statuses: only caches in one of these, or None for any.
-        quiet_since: leave alone a cache whose last update began after this: its follow task sees to it.
+        quiet_since: skip a cache whose last update began after this: its follow task handles it.
         region_id: the only region to look in; None for all configured ones.
-        force: rebuild even where the wanted list is the present one.
+        force: rebuild even if the wanted list is the present one.
         dry_run: only plan.
         single: the request means exactly one cache, which must exist.
         reads_registries: also rebuild what registries have newer images for, where rules ask them.
@@ -107,7 +104,7 @@ class CacheRequest:
 
     @cached_property
     def change_id(self) -> str:
-        """Equal for two deliveries of one request."""
+        """The same for all deliveries of one request."""
         return fingerprint([self.source, self.event_id, self.reason.value])
 
 
@@ -127,14 +124,7 @@ class Notice:
 
     @classmethod
     def refusal(cls, error: InputError, *, source: str = "", event_id: str = "", inside: str = "") -> Notice:
-        """The notice for input that was refused.
-
-        Args:
-            error: what is wrong with it.
-            source: the payload format.
-            event_id: the source's id of it.
-            inside: a JSON pointer to the part of the document that was read.
-        """
+        """The notice for input that was refused; ``inside`` is a JSON pointer to the part that was read."""
         return cls(
             Result.REJECTED,
             error.reason,

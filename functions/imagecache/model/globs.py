@@ -1,7 +1,7 @@
 """Anchored globs: ``*`` stays inside one path component, ``**`` crosses them, ``?`` is one character.
 
-Matched by following all ways at once, in time proportional to pattern times text: a glob comes from outside,
-and a regular expression made of it could be made to backtrack for hours.
+All ways are followed at once, in time proportional to pattern times text: a glob comes from outside, and as a
+regular expression it could backtrack for hours.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _step(parts: tuple[str, ...], at: int, character: str) -> Iterable[int]:
 
 
 def _past_stars(parts: tuple[str, ...], reached: set[int]) -> set[int]:
-    """The same places, and those behind stars, which match nothing too."""
+    """The same places, and those after stars, as a star may match nothing."""
     for at in range(len(parts)):
         if at in reached and parts[at] in {"*", "**"}:
             reached.add(at + 1)

@@ -16,7 +16,7 @@ MOST_IMAGES = 20
 """The longest image list that a cache takes."""
 
 UPDATABLE = frozenset({"Ready", "UpdateFailed"})
-"""The states in which ECI takes an update (vendor documentation of UpdateImageCache)."""
+"""The states in which ECI accepts an update (vendor documentation of UpdateImageCache)."""
 
 READY = "Ready"
 UPDATE_FAILED = "UpdateFailed"
@@ -27,15 +27,10 @@ class ImageCache:
     """One image cache as last described.
 
     Attributes:
-        region_id: its region.
-        image_cache_id: its id (``imc-...``).
-        name: its name.
         status: Preparing, Creating, Ready, Failed, Updating or UpdateFailed.
         images: its image list, as written and in order.
         tags: its ECI tags as (key, value).
-        resource_group_id: empty where the answer has none.
-        size_gib: ImageCacheSize, None where the answer has none.
-        elimination_strategy: EliminationStrategy, empty where the answer has none.
+        size_gib: ImageCacheSize, if known.
         flash: whether it has an instant (flash) snapshot.
         last_warning: reason and message of its latest Warning event, empty where there is none.
         ready_at: when its latest event says that it became Ready, with a zone; None if none does.
@@ -82,19 +77,13 @@ class ImageCache:
 
     @property
     def updatable(self) -> bool:
-        """Whether ECI takes an update now."""
+        """Whether ECI accepts an update now."""
         return self.status in UPDATABLE
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All image caches of one region at one time.
-
-    Attributes:
-        region_id: the region.
-        caches: its caches.
-        listed_at: when reading them began, with a zone.
-    """
+    """All image caches of one region; ``listed_at`` is when reading them began, with a zone."""
 
     region_id: str
     caches: tuple[ImageCache, ...]
@@ -102,7 +91,7 @@ class Listing:
 
     @cached_property
     def by_repository(self) -> Mapping[tuple[str, str], tuple[ImageCache, ...]]:
-        """Caches by (registry identity, repository path) of the entries that they list."""
+        """Caches by the (registry identity, repository path) of their list entries."""
         index: dict[tuple[str, str], dict[str, ImageCache]] = {}
         for cache in self.caches:
             for registry, reference in cache_entries(cache):
@@ -113,7 +102,7 @@ class Listing:
 def cache_entries(cache: ImageCache) -> list[tuple[str, ImageRef]]:
     """The entries of a cache's list with their registry identity.
 
-    An entry that is no reference (ECI took it once, so it stays listed) matches nothing and is left out.
+    An entry that is not a valid reference (ECI accepted it once, so it stays listed) matches nothing.
     """
     entries = []
     for image in cache.images:
@@ -129,7 +118,7 @@ def _last_warning(events: Iterable[Mapping[str, Any]]) -> str:
     warnings = [event for event in events if event.get("Type") == "Warning"]
     if not warnings:
         return ""
-    # Of several in one second, the last: events are listed in the order that they came in.
+    # Of several in one second the last one: events are listed in their order.
     latest = max(reversed(warnings), key=lambda event: str(event.get("LastTimestamp") or ""))
     return ": ".join(str(latest[key]) for key in ("Reason", "Message") if latest.get(key))
 
@@ -147,26 +136,16 @@ def _ready_at(events: Iterable[Mapping[str, Any]]) -> datetime | None:
 
 
 def list_of(value: Any, *, required: bool = False) -> list[Any]:
-    """A list of an answer; empty where the answer has none.
-
-    Raises:
-        TypeError: when it is something else, or missing though it is required.
-    """
+    """A list in an answer, empty if missing; raises ``TypeError`` if it is something else, or required."""
     if value is None and not required:
         return []
     if not isinstance(value, list):
-        message = f"list expected, {type(value).__name__} found"
-        raise TypeError(message)
+        raise TypeError(f"list expected, {type(value).__name__} found")
     return value
 
 
 def text_of(value: Any) -> str:
-    """A text of an answer.
-
-    Raises:
-        TypeError: when it is something else.
-    """
+    """A text in an answer; raises ``TypeError`` if it is something else."""
     if not isinstance(value, str):
-        message = f"text expected, {type(value).__name__} found"
-        raise TypeError(message)
+        raise TypeError(f"text expected, {type(value).__name__} found")
     return value

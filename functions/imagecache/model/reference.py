@@ -1,7 +1,7 @@
-"""Image references by the OCI distribution grammar, with Docker Hub's defaults.
+"""Image references by the OCI distribution grammar, with Docker Hub's defaults, and what counts as an image.
 
 Grammar: the reference package of the distribution project; limits: tags 128, repository path 255
-characters. This module knows names only: which hosts are one registry is said in ``registry``.
+characters. Must not know which hosts are one registry: see ``registry_identity``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,22 @@ from functools import lru_cache
 
 from ..base.errors import InputError
 from ..base.reasons import Reason
+
+WHOLE_MANIFEST_MEDIA_TYPES = frozenset(
+    {
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+    }
+)
+"""Image manifests and multi-arch indexes whose digest is the digest of all their bytes."""
+
+IMAGE_MEDIA_TYPES = WHOLE_MANIFEST_MEDIA_TYPES | {
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+}
+"""All image manifests and indexes: of those of version 1, the digest is that of a part of them."""
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
@@ -56,7 +72,7 @@ class ImageRef:
 
     @property
     def effective_tag(self) -> str:
-        """The tag that a puller gets: a reference without one means ``latest``."""
+        """The tag that is pulled: ``latest`` where none is written."""
         return self.tag or DEFAULT_TAG
 
     def __str__(self) -> str:
@@ -66,48 +82,32 @@ class ImageRef:
 
 
 def check_host(host: str) -> str:
-    """Return the host in lower case.
-
-    Raises:
-        InputError: when it is no host with an optional port.
-    """
+    """The host in lower case; raises ``InputError`` if it is not a host with an optional port."""
     if len(host) > _MAX_HOST or not _HOST.fullmatch(host):
-        raise _invalid("registry host", "is no host name with an optional port", host)
+        raise _invalid("registry host", "is not a host name with an optional port", host)
     return host.lower()
 
 
 def check_repository(repository: str) -> str:
-    """Return the repository path.
-
-    Raises:
-        InputError: when it is no lower-case path of at most 255 characters.
-    """
+    """The path; raises ``InputError`` if it is not a lower-case path of at most 255 characters."""
     if len(repository) > _MAX_REPOSITORY or not _REPOSITORY.fullmatch(repository):
-        raise _invalid("repository", "is no repository path of at most 255 characters", repository)
+        raise _invalid("repository", "is not a repository path of at most 255 characters", repository)
     return repository
 
 
 def check_tag(tag: str) -> str:
-    """Return the tag.
-
-    Raises:
-        InputError: when it is no tag of at most 128 characters.
-    """
+    """The tag; raises ``InputError`` if it is not a valid one."""
     if not _TAG.fullmatch(tag):
-        raise _invalid("tag", "is no tag of at most 128 word characters, dots and dashes", tag)
+        raise _invalid("tag", "is not a tag of at most 128 word characters, dots and dashes", tag)
     return tag
 
 
 def check_digest(digest: str) -> str:
-    """Return the digest.
-
-    Raises:
-        InputError: when it is no digest, or has the wrong length for its algorithm.
-    """
+    """The digest; raises ``InputError`` if it is not valid, or has the wrong length for its algorithm."""
     algorithm, _, encoded = digest.partition(":")
     registered = _REGISTERED_DIGEST.get(algorithm)
     if not _DIGEST.fullmatch(digest) or (registered and not registered.fullmatch(encoded)):
-        raise _invalid("digest", "is no digest", digest)
+        raise _invalid("digest", "is not a valid digest", digest)
     return digest
 
 
@@ -115,20 +115,17 @@ def check_digest(digest: str) -> str:
 def parse_reference(text: str) -> ImageRef:
     """Parse ``[host/]path[:tag][@digest]``.
 
-    The first component is a host if it has a dot or a colon, or is ``localhost``; else the reference is
-    Docker Hub's, where a path of one component is in ``library/``.
-
-    Args:
-        text: the reference, as a cache lists it or a person writes it.
+    Without a host (see ``is_host``) the reference is Docker Hub's, where a path of one component is in
+    ``library/``.
 
     Raises:
-        InputError: ``INVALID_REFERENCE``, saying which part breaks which rule.
+        InputError: ``INVALID_REFERENCE`` with the part and the rule that it breaks.
     """
     if not text or len(text) > _MAX_REFERENCE:
-        raise _invalid("reference", "has no characters or more than 1024", text)
+        raise _invalid("reference", "is empty or has more than 1024 characters", text)
     rest, at, digest = text.partition("@")
     first, slash, path = rest.partition("/")
-    if slash and _is_host(first):
+    if slash and is_host(first):
         host, rest = check_host(first), path
     else:
         host = DOCKER_HUB
@@ -150,7 +147,8 @@ def parse_reference(text: str) -> ImageRef:
     return reference
 
 
-def _is_host(component: str) -> bool:
+def is_host(component: str) -> bool:
+    """Whether the first component of a path is a host: it has a dot or a colon, or is ``localhost``."""
     return "." in component or ":" in component or component == "localhost"
 
 

@@ -1,9 +1,9 @@
 """Which host names are one registry.
 
-A registry of the vendor answers under a public, a VPC and sometimes an internal name; an image cache
-may list any of them, while an event names another or none. Matching therefore compares identities: the
-public name, in lower case, without the default port. Everything that is not known to be another name of
-something is its own registry, so that a look-alike host never is the real one.
+A registry of the vendor answers under a public, a VPC and sometimes an internal name; an image cache may list
+any of them, while an event names another or none. So matching compares identities: the public name, in lower
+case, without the default port. A host that is not known as another name of a registry is a registry of its
+own, so that a look-alike never counts as the real one.
 
 Host forms: vendor documentation of Container Registry (shared, personal and enterprise editions).
 """
@@ -47,10 +47,10 @@ def registry_identity(host: str) -> str:
         host: a host with an optional port, as an image reference has it.
 
     Returns:
-        The registry's public host name; equal for two hosts exactly if they are one registry.
+        The registry's public host name: the same for all hosts of one registry, and for no other.
 
     Raises:
-        InputError: when it is no host.
+        InputError: when it is not a valid host.
     """
     host = check_host(host).removesuffix(_HTTPS_PORT)
     if host in _DOCKER_HUB_NAMES:
@@ -65,7 +65,7 @@ def registry_identity(host: str) -> str:
 
 
 def registry_region(identity: str) -> str | None:
-    """The region of a vendor registry, or None where the name does not tell (custom domains, others)."""
+    """The region of a vendor registry, or None if the name does not show it (custom domains, others)."""
     for form in (_SHARED, _PERSONAL, _ENTERPRISE):
         if match := form.fullmatch(identity):
             return match["region"]

@@ -12,14 +12,12 @@ from .image_cache import ImageCache
 
 @dataclass(frozen=True)
 class CacheSelector:
-    """Every criterion that is given must be met; of the values of one criterion, any.
+    """Every given criterion must be met, by any of its values.
 
     Attributes:
-        ids: image cache ids.
         names: globs over names.
-        exact_name: a name that is taken literally.
-        tags: ECI tags as (key, glob over the value or None for any value); all must be there.
-        regions: region ids.
+        exact_name: a literal name.
+        tags: ECI tags as (key, glob over the value or None for any value); all must match.
     """
 
     ids: tuple[str, ...] = ()
@@ -40,7 +38,7 @@ class CacheSelector:
 
 
 ALL_CACHES = CacheSelector()
-"""No criterion, so every cache is meant."""
+"""No criterion, so every cache."""
 
 
 def read_selector(document: Mapping[str, Any]) -> CacheSelector:

@@ -18,12 +18,7 @@ from .entry_memory import Notes
 from .plan import Decision
 
 
-def notes_of(
-    wanted: Sequence[Decision],
-    asked: Mapping[str, str],
-    at: Moment,
-    rules: Rules,
-) -> Notes:
+def notes_of(wanted: Sequence[Decision], asked: Mapping[str, str], at: Moment, rules: Rules) -> Notes:
     """The notes of an update.
 
     Args:
@@ -32,7 +27,7 @@ def notes_of(
         at: the update's start, and how far the registries' clocks may be off.
         rules: the rules.
     """
-    told: dict[tuple[str, str, str], set[str | None]] = {}
+    reported: dict[tuple[str, str, str], set[str | None]] = {}
     pushed: dict[tuple[str, str], datetime] = {}
     for decision in wanted:
         push = decision.change
@@ -40,12 +35,12 @@ def notes_of(
             continue
         registry = rules.identity(push.registry)
         young = push.dated and push.pushed_at is not None and at.now <= push.pushed_at + at.skew
-        digests = told.setdefault((registry, push.repository, push.tag), set())
+        digests = reported.setdefault((registry, push.repository, push.tag), set())
         digests.add(push.digest if young else None)
         if decision.rule is not None and decision.rule.policy.type == "any" and push.pushed_at is not None:
             key = (registry, push.repository)
             pushed[key] = max(push.pushed_at, pushed.get(key, push.pushed_at))
-    certain = {key: digests for key, digests in told.items() if len(digests) == 1 and None not in digests}
+    certain = {key: digests for key, digests in reported.items() if len(digests) == 1 and None not in digests}
     noted = dict(asked)
     for entry in entries_of(wanted[-1].images_after, rules):
         digests = certain.get((entry.registry, entry.repository, entry.tag), set())

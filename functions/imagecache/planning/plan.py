@@ -70,11 +70,7 @@ def plan(listings: Sequence[Listing], change: Change, at: Moment, rules: Rules =
         ids = ", ".join(decision.cache.image_cache_id for decision in decisions if decision.cache)
         return [
             Decision(
-                change,
-                None,
-                Result.REJECTED,
-                Reason.AMBIGUOUS_NAME,
-                f"{len(decisions)} caches match: {ids}",
+                change, None, Result.REJECTED, Reason.AMBIGUOUS_NAME, f"{len(decisions)} caches match: {ids}"
             )
         ]
     return decisions or [_nothing(listings, change)]
@@ -161,7 +157,7 @@ def _why_held(tag: str, rule: Rule | None, later: datetime | None) -> str:
 
 
 def _has_digest(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -> bool:
-    """Whether the cache certainly has the pushed digest already. Who asks by hand is not told so."""
+    """Whether the cache certainly has the pushed digest. Who asks by hand gets the rebuild in any case."""
     last = last_update(cache, at)
     if push.digest is None or push.source == MANUAL or last is None or cache.status != READY:
         return False
@@ -186,11 +182,7 @@ def _decide_request(cache: ImageCache, request: CacheRequest, at: Moment) -> Dec
 
 
 def _update(
-    cache: ImageCache,
-    change: Change,
-    reason: Reason,
-    message: str,
-    images: tuple[str, ...],
+    cache: ImageCache, change: Change, reason: Reason, message: str, images: tuple[str, ...]
 ) -> Decision:
     return Decision(change, cache, Result.REFRESHED, reason, message, images)
 

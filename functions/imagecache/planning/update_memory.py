@@ -258,7 +258,7 @@ def has_wanted_list(cache: ImageCache, change: Change, rules: Rules = NO_RULES) 
 
 
 def image_id(push: PushEvent) -> str:
-    """A short id of the pushed image: its reference, and its digest if told."""
+    """A short id of the pushed image: its reference, and its digest if known."""
     return _hashed(push.image, push.digest or "")[:_IMAGE]
 
 

@@ -13,13 +13,9 @@ from .rules import Rules
 
 
 class Entry(NamedTuple):
-    """One entry of an image list that is a reference.
+    """One entry of an image list: its position from 0, its text as written, and what the text means.
 
-    Attributes:
-        position: in the list, from 0.
-        text: as written.
-        registry: the registry's identity, aliases resolved.
-        reference: the parsed text.
+    The registry's identity has aliases resolved.
     """
 
     position: int
@@ -34,12 +30,12 @@ class Entry(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """The tag that a puller gets."""
+        """The tag that is pulled."""
         return self.reference.effective_tag
 
     @property
     def pinned(self) -> bool:
-        """Whether a digest says what is pulled, whatever the tag."""
+        """Whether a digest decides what is pulled."""
         return self.reference.digest is not None
 
     @property
@@ -49,15 +45,15 @@ class Entry(NamedTuple):
 
 
 def entries_of(images: Sequence[str], rules: Rules, repository: tuple[str, str] | None = None) -> list[Entry]:
-    """The entries of a list; what is no reference is left out, and thereby left alone.
+    """The entries of a list. What is not a reference is left out, so nothing is done to it.
 
     Args:
         images: the list.
-        rules: tell which hosts are one registry.
+        rules: have the aliases of registries.
         repository: only entries of this one: registry identity, aliases resolved, and path.
     """
     entries = []
-    # The last component is in every form of a repository's name, and most entries are of another one.
+    # Most entries are of another repository: every form of its name has the last component.
     name = repository[1].rpartition("/")[2] if repository else ""
     for position, text in enumerate(images):
         parsed = _parsed(text) if name in text else None
@@ -71,7 +67,7 @@ def entries_of(images: Sequence[str], rules: Rules, repository: tuple[str, str] 
 
 @lru_cache(maxsize=32768)
 def _parsed(text: str) -> tuple[str, ImageRef] | None:
-    """Registry identity and reference, or None if it is none."""
+    """Registry identity and reference, or None if it is not a reference."""
     try:
         reference = parse_reference(text)
         return registry_identity(reference.host), reference

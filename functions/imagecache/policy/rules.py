@@ -1,7 +1,7 @@
 """Rules: for an entry of a cache's image list, the tag policy and what else is configured. Pure.
 
-The first rule whose ``caches`` and ``images`` both match is the entry's rule; a tag that its policy does not
-understand is treated like one with policy exact. Where no rule matches, the policy is exact as well.
+The first rule whose ``caches`` and ``images`` both match is the entry's rule. Where none matches, or its
+policy does not understand the tag, the policy is exact.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from ..model.globs import glob_matches
 from ..model.image_cache import ImageCache
-from ..model.reference import DOCKER_HUB
+from ..model.reference import DOCKER_HUB, is_host
 from ..model.registry_identity import registry_identity
 from ..model.selector import ALL_CACHES, CacheSelector
 from .tag_policy import EXACT, Policy
@@ -26,7 +26,7 @@ class RepositoryGlob:
     Attributes:
         host: the registry: an identity, a glob over identities if ``host_is_glob``, or None for any.
         path: a glob over the repository path.
-        host_is_glob: whether the host holds a star or a question mark.
+        host_is_glob: whether the host has a star or a question mark.
     """
 
     host: str | None
@@ -48,12 +48,11 @@ class Rule:
 
     Attributes:
         name: for records.
-        caches: which image caches it is for.
-        repositories: which repositories; empty for all.
+        repositories: empty for all.
         tags: globs over tags; empty for all.
         policy: what happens to other tags of a listed repository.
-        cooldown_seconds: between the start of one update of a cache and the next one that a push asks for.
-        reads_registry: whether the registry is asked what is there now.
+        cooldown_seconds: between the start of an update of a cache and the next update that a push asks for.
+        reads_registry: whether the registry is read for what is there now.
         update: parameters of UpdateImageCache by the API's names; may hold passwords.
     """
 
@@ -79,12 +78,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """All rules, in order.
-
-    Attributes:
-        rules: the rules.
-        aliases: identity of a custom domain -> identity of the registry that answers there.
-    """
+    """All rules in order, and identity of a custom domain -> identity of the registry that answers there."""
 
     rules: tuple[Rule, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -106,19 +100,12 @@ class Rules:
         return (own, *self._domains.get(own, ()))
 
     def rule_for(self, cache: ImageCache, registry: str, repository: str, tag: str) -> Rule | None:
-        """The rule for a tag of a repository in a cache: the first that matches, or None.
-
-        Args:
-            cache: the cache.
-            registry: the registry's identity, aliases resolved.
-            repository: the repository path.
-            tag: the tag.
-        """
+        """The first rule that matches, or None; the registry's identity has aliases resolved."""
         return next((rule for rule in self.rules if rule.matches(cache, registry, repository, tag)), None)
 
     @property
     def read_registries(self) -> bool:
-        """Whether any rule asks registries."""
+        """Whether any rule reads registries."""
         return any(rule.reads_registry for rule in self.rules)
 
 
@@ -134,11 +121,10 @@ def read_repository_glob(text: str, aliases: Mapping[str, str]) -> RepositoryGlo
         aliases: see ``Rules``.
 
     Raises:
-        InputError: when the host, which holds no star, is none.
+        InputError: when a host without a star is not valid.
     """
     first, slash, rest = text.partition("/")
-    is_host = slash and ("." in first or ":" in first or first == "localhost")
-    if not is_host:
+    if not slash or not is_host(first):
         return RepositoryGlob(None, text)
     if "*" in first or "?" in first:
         return RepositoryGlob(first.lower(), rest, host_is_glob=True)
@@ -150,11 +136,7 @@ def read_repository_glob(text: str, aliases: Mapping[str, str]) -> RepositoryGlo
 
 
 def update_parameters(rules: Iterable[Rule]) -> dict[str, Any]:
-    """The parameters that rules add to an update; where two give the same one, the first rule's.
-
-    Args:
-        rules: the rules of a cache's entries, in order.
-    """
+    """The parameters that the rules of a cache's entries add to an update; an earlier rule's count first."""
     parameters: dict[str, Any] = {}
     for rule in rules:
         for name, value in rule.update.items():

@@ -6,11 +6,11 @@ text. A tag without a rank is left alone by the policy.
 
 ::
 
-    exact          understands none: a cache is only rebuilt for the tags that it lists
+    exact          no tag: a cache is rebuilt only for the tags that it lists
     semver         [v]X[.Y[.Z]][-prerelease][-variant] inside a range
     numerical      a whole number or a decimal one, compared as a number, digit by digit
     alphabetical   any text, compared by Unicode code points
-    any            every tag; the one pushed last is the newest
+    any            every tag; the last pushed one is the newest
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 KEY_GROUP = "key"
-"""The group of a policy's pattern that holds what is compared."""
+"""The group of a policy's pattern that is compared."""
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
@@ -29,12 +29,7 @@ _Key: TypeAlias = tuple[Any, ...]
 
 
 class Rank(NamedTuple):
-    """Where a tag stands.
-
-    Attributes:
-        variant: tags of different variants are not compared.
-        key: greater is newer; comparable with the keys of the same policy and variant.
-    """
+    """Where a tag stands: a greater key is newer, among tags of the same policy and variant."""
 
     variant: str
     key: _Key
@@ -45,7 +40,6 @@ class Policy:
     """One policy.
 
     Attributes:
-        type: exact, semver, numerical, alphabetical or any.
         keep: how many of the newest tags stay listed.
         range: of semver: an npm-style range.
         pattern: of numerical and alphabetical: a regular expression for the whole tag, with a group ``key``;
@@ -59,7 +53,7 @@ class Policy:
 
     @property
     def ordered(self) -> bool:
-        """Whether tags tell by themselves which is the newer one."""
+        """Whether tags themselves show which is newer."""
         return self.type in {"semver", "numerical", "alphabetical"}
 
     def rank(self, tag: str) -> Rank | None:
@@ -68,16 +62,11 @@ class Policy:
 
 
 EXACT = Policy()
-"""The policy where no rule says another."""
+"""The policy where no rule matches."""
 
 
 def newest_first(policy: Policy, tags: set[str]) -> list[str]:
-    """Tags of one variant, the newest first.
-
-    Args:
-        policy: one that is ordered.
-        tags: tags that it understands.
-    """
+    """Tags of one variant, the newest first, by an ordered policy."""
     ranks = {tag: rank for tag in tags if (rank := policy.rank(tag)) is not None}
     return sorted(ranks, key=lambda tag: (ranks[tag].key, tag), reverse=True)
 
@@ -89,7 +78,7 @@ def _rank(policy: Policy, tag: str) -> Rank | None:
     if policy.type == "any":
         return Rank("", ())
     if policy.type == "semver":
-        # With a library that takes 20 to 30 ms at a cold start.
+        # Its library takes 20 to 30 ms at a cold start.
         from .semver import version_rank  # noqa: PLC0415 - only where a rule asks for it
 
         found = version_rank(policy.range, tag)

@@ -1,14 +1,13 @@
 """Promotions: what a new tag does to the entries of a list that a policy governs. Pure.
 
-The entries of one repository that are written with the same host, have the same rule, and whose tags are of
-one variant, share slots: the places that they have in the list. The newest ``keep`` tags fill these slots,
-the newest first; where there are more of them than slots, the others follow right behind the last slot, and
-slots that are left over go. Every other entry stays as and where it is.
+The entries of one repository with the same host, the same rule and tags of one variant share slots: their
+places in the list. The newest ``keep`` tags fill these slots, the newest first; tags without a slot follow
+right after the last slot, and slots without a tag are removed. Every other entry stays as and where it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -16,9 +15,6 @@ from ..model.image_cache import MOST_IMAGES, ImageCache
 from .list_entries import Entry, entries_of
 from .rules import Rule, Rules
 from .tag_policy import newest_first
-
-_SHRINK_FIRST = (False, True)
-"""Whether slots grow that are filled now: what the others leave is room for these, in a list of any order."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +39,7 @@ class Slots:
 def governed(
     cache: ImageCache, images: Sequence[str], rules: Rules, repository: tuple[str, str] | None = None
 ) -> list[Slots]:
-    """The entries of a list that policies govern.
-
-    Args:
-        cache: the cache, which rules may select.
-        images: its list, or the one that it is to get.
-        rules: the rules.
-        repository: only entries of this one, see ``entries_of``.
-    """
+    """The entries of a list that policies govern, only those of a repository if given, see ``entries_of``."""
     groups: dict[tuple[str, str, int, str], tuple[Rule, str, list[Entry]]] = {}
     for entry in entries_of(images, rules, repository):
         if entry.pinned:
@@ -65,48 +54,23 @@ def governed(
 
 
 def promote(
-    cache: ImageCache,
-    images: tuple[str, ...],
-    repository: tuple[str, str],
-    tag: str,
-    rules: Rules,
+    cache: ImageCache, images: tuple[str, ...], repository: tuple[str, str], tag: str, rules: Rules
 ) -> tuple[str, ...]:
-    """The list that a pushed tag leads to; the same one where no policy lets it in.
+    """The list that a pushed tag leads to; the same one if no policy lets it in.
 
-    Args:
-        cache: the cache.
-        images: its list.
-        repository: registry identity, aliases resolved, and repository path of the push.
-        tag: the pushed tag.
-        rules: the rules.
+    The repository is the registry's identity, aliases resolved, and the path.
     """
     rule = rules.rule_for(cache, *repository, tag)
     rank = rule.policy.rank(tag) if rule else None
     if rule is None or rank is None:
         return images
-    alike = _alike(cache, images, repository, rule, rank.variant, rules)
-    for growing in _SHRINK_FIRST:
-        for number in range(len(alike)):
-            candidates = _with(alike[number], tag)
-            if _grows(alike[number], candidates) is growing:
-                images = place(images, alike[number], candidates)
-                if len(alike) > 1:
-                    # Placing tags moves what stands behind them.
-                    alike = _alike(cache, images, repository, rule, rank.variant, rules)
-    return images
 
+    def competing(images: tuple[str, ...]) -> list[Slots]:
+        """The slots that the tag competes for: one group for each form of the repository's name."""
+        found = governed(cache, images, rules, repository)
+        return [slots for slots in found if slots.rule is rule and slots.variant == rank.variant]
 
-def _alike(  # noqa: PLR0913, PLR0917 - what makes slots those of a tag
-    cache: ImageCache,
-    images: Sequence[str],
-    repository: tuple[str, str],
-    rule: Rule,
-    variant: str,
-    rules: Rules,
-) -> list[Slots]:
-    """The slots that a tag competes for: one for each form of the repository's name."""
-    found = governed(cache, images, rules, repository)
-    return [slots for slots in found if slots.rule is rule and slots.variant == variant]
+    return _filled(images, competing, lambda slots: _with(slots, tag))
 
 
 def bring_up_to_date(
@@ -117,20 +81,33 @@ def bring_up_to_date(
 ) -> tuple[str, ...]:
     """The list that policies want, given the tags that registries have.
 
-    Args:
-        cache: the cache.
-        images: its list.
-        available: (registry identity, repository path) -> tags; what is not in it stays as it is.
-        rules: the rules.
+    Repositories (registry identity, path) that are not in ``available`` stay as they are.
     """
-    for growing in _SHRINK_FIRST:
-        for number in range(len(governed(cache, images, rules))):
-            slots = governed(cache, images, rules)[number]
-            if not (slots.rule.reads_registry and slots.rule.policy.ordered):
-                continue
-            candidates = _eligible(cache, slots, available.get(slots.repository, frozenset()), rules)
-            if candidates and _grows(slots, candidates) is growing:
-                images = place(images, slots, candidates)
+
+    def candidates(slots: Slots) -> list[str]:
+        if not (slots.rule.reads_registry and slots.rule.policy.ordered):
+            return []
+        return _eligible(cache, slots, available.get(slots.repository, frozenset()), rules)
+
+    return _filled(images, lambda images: governed(cache, images, rules), candidates)
+
+
+def _filled(
+    images: tuple[str, ...],
+    find: Callable[[tuple[str, ...]], list[Slots]],
+    candidates: Callable[[Slots], list[str]],
+) -> tuple[str, ...]:
+    """The list with slots filled: those that do not grow first, as they may leave room for the others."""
+    found = find(images)
+    for growing in (False, True):
+        for number in range(len(found)):
+            slots = found[number]
+            wanted = candidates(slots)
+            grows = len(slots.entries) < min(slots.rule.policy.keep, len(wanted))
+            if wanted and grows is growing:
+                images = place(images, slots, wanted)
+                # Placing tags moves what stands behind them.
+                found = find(images)
     return images
 
 
@@ -154,8 +131,8 @@ def place(images: tuple[str, ...], slots: Slots, candidates: Sequence[str]) -> t
     Args:
         images: the list that has the slots.
         slots: the slots.
-        candidates: different tags, the newest first, at least one; as many as the rule keeps are taken,
-            fewer where the list would get longer than a cache takes.
+        candidates: at least one, the newest first. As many are taken as the rule keeps, fewer if the list
+            would get too long for a cache.
     """
     others = len(images) - len(slots.entries)
     room = max(1, MOST_IMAGES - others)
@@ -174,12 +151,8 @@ def place(images: tuple[str, ...], slots: Slots, candidates: Sequence[str]) -> t
     return tuple(placed)
 
 
-def _grows(slots: Slots, candidates: Sequence[str]) -> bool:
-    return len(slots.entries) < min(slots.rule.policy.keep, len(candidates))
-
-
 def _with(slots: Slots, tag: str) -> list[str]:
-    """The tags of slots and a pushed one, the newest first; without an order the pushed one is the newest."""
+    """The tags of slots and a pushed one, the newest first: the pushed one, if tags have no order."""
     if slots.rule.policy.ordered:
         return newest_first(slots.rule.policy, {*slots.tags, tag})
     return list(dict.fromkeys([tag, *slots.tags]))

@@ -1,6 +1,6 @@
 """What EventBridge delivers: one CloudEvents object, or an array of them, each with its own fate.
 
-An event is the vendor's own, one of Harbor, or the payload of a webhook inside an event.
+An event is the vendor's own, one of Harbor, or a webhook's payload inside an event.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _HARBOR, _HARBOR_PUSH = "harbor", "harbor.artifact.pushed"
 
 
 def read_event_bus(document: Any, delivery: Delivery) -> list[Item]:
-    """The pushes that a delivery reports, and a notice for each event that is none or is refused."""
+    """The pushes that a delivery reports, and a notice for each other or refused event."""
     if not isinstance(document, list):
         return _read_one(document, delivery)
     if not document:
-        return [Notice(Result.IGNORED, Reason.NO_EVENTS, "the array holds no events")]
+        return [Notice(Result.IGNORED, Reason.NO_EVENTS, "the array has no events")]
     return [
         item
         for index, event in enumerate(document)
@@ -34,7 +34,7 @@ def _read_one(event: Any, delivery: Delivery) -> list[Item]:
     source = members.get("source")
     try:
         if source != cloudevents.SOURCE and members:
-            # What the vendor's registry tells must not pay for this import.
+            # Events of the vendor's registry must not pay for this import.
             from .sources import wrapped  # noqa: PLC0415
 
             if carried := wrapped.wrapped_source(members):

@@ -1,4 +1,4 @@
-"""The HTTP trigger of Function Compute 3.0: its event, and the answer that it takes."""
+"""The HTTP trigger of Function Compute 3.0: its event, and the answer that it expects."""
 
 from __future__ import annotations
 
@@ -32,11 +32,10 @@ class HttpRequest:
     Attributes:
         method: in upper case.
         path: without the query.
-        query: parameters; may hold secrets, so it is not in the text form.
+        query: parameters; may hold secrets, so the repr does not show it.
         raw_body: as the event has it.
-        is_base64: whether the body is encoded.
-        headers: names in lower case; may hold secrets as well. Several values of one name, in whatever case
-            it was written, are joined by commas, as the platform joins them.
+        headers: names in lower case; may hold secrets too. Values of one name, in any letter case, are joined
+            by commas, as the platform joins them.
     """
 
     method: str
@@ -57,17 +56,15 @@ class HttpRequest:
         """
         if len(self.raw_body) > MAX_BODY_BYTES * 4 // 3 + 4:
             raise _too_large(f"more than {MAX_BODY_BYTES} bytes")
-        if not self.is_base64:
-            return self._bounded(self.raw_body.encode("utf-8", errors="replace"))
-        try:
-            return self._bounded(base64.b64decode(self.raw_body, validate=True))
-        except ValueError:
-            raise InputError(
-                Reason.NOT_JSON, "the body is no base64", where="body", rule="base64", found="something else"
-            ) from None
-
-    @staticmethod
-    def _bounded(body: bytes) -> bytes:
+        body = self.raw_body.encode("utf-8", errors="replace")
+        if self.is_base64:
+            try:
+                body = base64.b64decode(body, validate=True)
+            except ValueError:
+                problem = "the body is not base64"
+                raise InputError(
+                    Reason.NOT_JSON, problem, where="body", rule="base64", found="something else"
+                ) from None
         if len(body) > MAX_BODY_BYTES:
             raise _too_large(f"{len(body)} bytes")
         return body
@@ -96,7 +93,7 @@ def read_http_event(document: Any) -> HttpRequest:
 
 
 def http_answer(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The HTTP answer that tells the outcomes, and of a dry run the plan."""
+    """The HTTP answer with the outcomes, and of a dry run the plan."""
     return {
         "statusCode": status_code(outcomes),
         "headers": {"Content-Type": "application/json"},
@@ -106,10 +103,10 @@ def http_answer(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def status_code(outcomes: Sequence[Outcome]) -> int:
-    """The status for all outcomes together; the sender must try again if anything is left to do.
+    """The status for all outcomes together.
 
-    503 if something is to be tried again, 500 if something failed for good, 202 if something is deferred,
-    a 4xx if all was rejected, else 200.
+    503 if the sender must try something again, 500 if something failed for good, 202 if something is
+    deferred, a 4xx if all was rejected, else 200.
     """
     results = {outcome["result"] for outcome in outcomes}
     if Result.FAILED.value in results:

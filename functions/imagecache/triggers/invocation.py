@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from ..base.credentials import Credentials, read_credentials
 from ..base.deadline import HAND_OFF_SECONDS, Deadline, timeout_seconds
 from ..base.environment import Environment
 from ..base.errors import (
     CredentialsError,
-    DoorError,
+    EntryPointError,
     ErrorClass,
     InputError,
-    PermanentDoorError,
-    RetryableDoorError,
+    PermanentEntryPointError,
+    RetryableEntryPointError,
     SettingsError,
 )
 from ..base.reasons import Reason, Result
@@ -39,6 +39,7 @@ from ..model.change import Item, Notice
 from ..policy.rules import NO_RULES, Rules
 
 _MOST_NAMED = 10
+_T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
@@ -102,37 +103,30 @@ def run(door: str, context: Any, read: Callable[[Invocation], Iterable[Item]]) -
         read: turns the event into items; may raise ``InputError``.
 
     Returns:
-        The records. A failure is among them, never raised: the entry point decides how to tell it.
+        The records. A failure is among them, never raised: the entry point decides how to report it.
     """
-
-    def work(invocation: Invocation) -> None:
-        items = _items(invocation, read)
-        invocation.engine.process(items)
-
-    return _framed(door, context, work)
+    return _framed(door, context, read, Engine.process)
 
 
 def run_follow(door: str, context: Any, read: Callable[[Invocation], Task]) -> list[Outcome]:
     """The same for a follow task, whose message says what it is for."""
-
-    def work(invocation: Invocation) -> None:
-        engine = invocation.engine
-        try:
-            task = read(invocation)
-        except InputError as error:
-            invocation.recorder.notice(Notice.refusal(error))
-        else:
-            engine.follow(task)
-
-    return _framed(door, context, work)
+    return _framed(door, context, read, Engine.follow)
 
 
-def _framed(door: str, context: Any, work: Callable[[Invocation], None]) -> list[Outcome]:
+def _framed(
+    door: str, context: Any, read: Callable[[Invocation], _T], act: Callable[[Engine, _T], None]
+) -> list[Outcome]:
     request_id = str(getattr(context, "request_id", "") or "unknown")
     recorder = Recorder(door, request_id)
     invocation = Invocation(_warm.clock(), request_id, recorder, context)
     try:
-        work(invocation)
+        engine = invocation.engine
+        try:
+            found = read(invocation)
+        except InputError as error:
+            recorder.notice(Notice.refusal(error))
+        else:
+            act(engine, found)
     except SettingsError as error:
         recorder.failure(Reason.SETTINGS_INVALID, str(error), {}, error_class=ErrorClass.PERMANENT)
     except Exception as error:  # noqa: BLE001 - the outermost frame: recorded, then raised or answered with 5xx
@@ -140,11 +134,7 @@ def _framed(door: str, context: Any, work: Callable[[Invocation], None]) -> list
         # The stack without the exception's text, which may hold anything.
         _logger.error("unexpected %s\n%s", kind, "".join(traceback.format_tb(error.__traceback__)))  # noqa: TRY400
         recorder.failure(
-            Reason.INTERNAL_ERROR,
-            f"unexpected {kind}",
-            {},
-            error_class=ErrorClass.PERMANENT,
-            code=kind,
+            Reason.INTERNAL_ERROR, f"unexpected {kind}", {}, error_class=ErrorClass.PERMANENT, code=kind
         )
     return recorder.outcomes
 
@@ -157,8 +147,8 @@ def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) 
         refuse_rejected: whether rejected input is an error of configuration.
 
     Raises:
-        RetryableDoorError: when something is to be tried again.
-        PermanentDoorError: when something failed for good.
+        RetryableEntryPointError: when something is to be tried again.
+        PermanentEntryPointError: when something failed for good.
     """
     failed = [outcome for outcome in outcomes if outcome["result"] == Result.FAILED.value]
     if refuse_rejected:
@@ -168,14 +158,14 @@ def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) 
     return answer_document(outcomes)
 
 
-def _failure(failed: Sequence[Outcome], total: int) -> DoorError:
+def _failure(failed: Sequence[Outcome], total: int) -> EntryPointError:
     named = [
         f"{outcome['reason']} {outcome.get('image_cache_id', '')} ({outcome['message']})"
         for outcome in failed[:_MOST_NAMED]
     ]
     message = f"{len(failed)} of {total} outcomes failed: " + "; ".join(named)
     retried = any(outcome.get("fate") == RETRIED for outcome in failed)
-    return RetryableDoorError(message) if retried else PermanentDoorError(message)
+    return RetryableEntryPointError(message) if retried else PermanentEntryPointError(message)
 
 
 def _read_rules(env: Environment) -> Rules:
@@ -184,10 +174,3 @@ def _read_rules(env: Environment) -> Rules:
     from ..config.rules_file import read_rules  # noqa: PLC0415 - a cold start without rules need not pay for it
 
     return read_rules(env)
-
-
-def _items(invocation: Invocation, read: Callable[[Invocation], Iterable[Item]]) -> Iterable[Item]:
-    try:
-        return read(invocation)
-    except InputError as error:
-        return [Notice.refusal(error)]

@@ -1,6 +1,6 @@
 """A timer's event: sweep what failed, or refresh a selection.
 
-The payload is configuration, so a wrong one must not pass as if there were nothing to do.
+The payload is configuration, so a wrong one must not look like a tick with nothing to do.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..base.json_schema import validate
 from ..base.reasons import Reason
 from ..model.change import CacheRequest, Item
 from ..model.image_cache import UPDATE_FAILED
-from ..model.selector import CacheSelector, read_selector
+from ..model.selector import ALL_CACHES, read_selector
 from .invocation import Invocation
 
 SOURCE = "timer"
@@ -22,7 +22,7 @@ SOURCE = "timer"
 def read_timer(document: Any, invocation: Invocation) -> list[Item]:
     """The change that a timer tick asks for. An empty payload is a sweep of all caches.
 
-    Where follow tasks are configured, a sweep leaves a cache alone while one may still see to it.
+    A sweep skips a cache that a follow task may still handle.
 
     Raises:
         InputError: when the event or its payload breaks its schema.
@@ -34,12 +34,11 @@ def read_timer(document: Any, invocation: Invocation) -> list[Item]:
         payload = read_json(text.encode("utf-8", errors="replace"), limit=MAX_BODY_BYTES, what="payload")
         validate(payload, "timer-payload", where="/payload")
     sweep = payload["action"] == "sweep"
-    selector = read_selector(payload["caches"]) if "caches" in payload else CacheSelector()
     request = CacheRequest(
         source=SOURCE,
         event_id=f"{document['triggerName']}@{document['triggerTime']}",
         reason=Reason.SWEEP_REPAIR if sweep else Reason.REFRESH_SCHEDULED,
-        selector=selector,
+        selector=read_selector(payload["caches"]) if "caches" in payload else ALL_CACHES,
         statuses=frozenset({UPDATE_FAILED}) if sweep else None,
         quiet_since=_quiet_since(invocation) if sweep else None,
         reads_registries=sweep,

@@ -1,4 +1,4 @@
-"""A webhook request: which source it is for, and whether it may be let in."""
+"""A webhook request: which source it is for, and whether it is accepted."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _BEARER = "bearer "
 
 
 def read_webhook(request: HttpRequest, invocation: Invocation) -> list[Item]:
-    """Let the request in and read its payload.
+    """Check the request and read its payload.
 
-    Checked in this order: the path, the method, who sends it, the size, the payload; nothing is parsed for
-    a caller who has no token. A signature is the body's, so there the size is checked before it.
+    The order is: path, method, sender, size, payload. Nothing is parsed for a caller without a token. A
+    signature is the body's, so there the size is checked first.
 
     Raises:
         InputError: with the reason of the first check that fails.
@@ -39,7 +39,7 @@ def read_webhook(request: HttpRequest, invocation: Invocation) -> list[Item]:
             rule="POST",
             found=shown(request.method),
         )
-    _let_in(request, WEBHOOK_SOURCES[source], tokens)
+    _check_sender(request, WEBHOOK_SOURCES[source], tokens)
     registry = request.query.get("registry")
     host = check_host(unquote(registry)) if registry else None
     delivery = Delivery(invocation.arrived, invocation.request_id, host)
@@ -48,18 +48,18 @@ def read_webhook(request: HttpRequest, invocation: Invocation) -> list[Item]:
 
 
 def check_token(query: Mapping[str, str], tokens: tuple[str, ...], authorization: str = "") -> None:
-    """Check what may be a token against every configured token, in constant time for each.
+    """Check a request's token against every configured token, in constant time for each.
 
     Args:
-        query: the request's; its ``token`` may be one, as it is or percent-encoded.
-        tokens: the configured ones; there is at least one.
-        authorization: what an ``Authorization`` header gives as a token.
+        query: the request's; its ``token`` may be percent-encoded.
+        tokens: the configured ones, at least one.
+        authorization: the token of an ``Authorization`` header, if any.
 
     Raises:
         InputError: ``UNAUTHORIZED``; it shows no token.
     """
     given = query.get("token", "")
-    # Whether the platform decodes query parameters is documented nowhere; a token is the same either way.
+    # It is not documented whether the platform decodes query parameters.
     candidates = {_bytes(text) for text in (given, unquote(given), authorization)}
     matches = [hmac.compare_digest(text, token.encode()) for text in candidates for token in tokens]
     if not any(matches):
@@ -72,7 +72,7 @@ def check_token(query: Mapping[str, str], tokens: tuple[str, ...], authorization
 
 
 def check_signature(signature: str, body: bytes, tokens: tuple[str, ...]) -> None:
-    """Check the signature of a body against the one that each configured token makes, in constant time.
+    """Check the signature of a body against those made with each configured token, in constant time.
 
     Args:
         signature: the header's value, ``sha256=`` and the HMAC-SHA256 in lower-case hexadecimal digits.
@@ -93,7 +93,7 @@ def check_signature(signature: str, body: bytes, tokens: tuple[str, ...]) -> Non
         )
 
 
-def _let_in(request: HttpRequest, access: Access, tokens: tuple[str, ...]) -> None:
+def _check_sender(request: HttpRequest, access: Access, tokens: tuple[str, ...]) -> None:
     if not tokens:
         raise InputError(
             Reason.NO_TOKEN_CONFIGURED,
@@ -101,14 +101,14 @@ def _let_in(request: HttpRequest, access: Access, tokens: tuple[str, ...]) -> No
             where="token",
         )
     if access is Access.SIGNATURE:
-        # No other proof is taken: a token in a URL would let in any body.
+        # No other proof counts: a token in a URL would admit any body.
         check_signature(request.headers.get(_SIGNATURE.lower(), ""), request.body(), tokens)
         return
     check_token(request.query, tokens, _authorization(request, access))
 
 
 def _authorization(request: HttpRequest, access: Access) -> str:
-    """The token in the ``Authorization`` header, empty where its form is not the source's."""
+    """The token in the ``Authorization`` header, empty if its form is not the source's."""
     header = request.headers.get("authorization", "").strip()
     if header[: len(_BEARER)].lower() == _BEARER:
         return header[len(_BEARER) :].strip()
@@ -123,11 +123,11 @@ def _source(path: str, tokens: tuple[str, ...]) -> str:
     source = source_in_path(path)
     if source is None:
         known = ", ".join(sorted(WEBHOOK_SOURCES))
-        # Someone may have put the token where the source belongs.
+        # A sender may have put the token where the source belongs.
         found = without_secrets(shown(path), tokens)
         raise InputError(
             Reason.UNKNOWN_SOURCE,
-            f"no webhook source at {found}; known are /webhooks/<source> with source one of: {known}",
+            f"no webhook source at {found}; use /webhooks/<source> with source one of: {known}",
             where="path",
             rule=known,
             found=found,

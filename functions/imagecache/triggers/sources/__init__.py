@@ -1,7 +1,7 @@
 """One module per payload format, each with ``read(document, delivery) -> items``.
 
-The table says which formats a webhook may name; an event pays for the import of its own format only.
-How to add one: CONTRIBUTING.md, "Add a registry".
+The table lists the formats that a webhook may name; an event imports only its own format. How to add one:
+CONTRIBUTING.md, "Add a registry".
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from importlib import import_module
 from typing import Any
 
 from ...model.change import Item
-from .delivery import Delivery as Delivery
+from .push import Delivery as Delivery
 
 _PREFIX = "/webhooks/"
 
 
 class Access(Enum):
-    """How a webhook's sender shows that it may be let in; the configured tokens are the secrets of all."""
+    """How a webhook's sender proves itself; the secrets are the configured tokens."""
 
-    TOKEN = "the token parameter, or an Authorization header with Bearer and a token"  # noqa: S105 - no secret
+    TOKEN = "the token parameter, or an Authorization header with Bearer and a token"  # noqa: S105 - not a secret
     HEADER = "the token parameter, or an Authorization header with a token"
     SIGNATURE = "an X-Hub-Signature-256 header with the body's HMAC, keyed with a token"
 
@@ -35,16 +35,11 @@ WEBHOOK_SOURCES: Mapping[str, Access] = {
     "native": Access.TOKEN,
     "quay": Access.TOKEN,
 }
-"""The sources of ``POST /webhooks/<source>``; each is a module of that name in this package."""
+"""The sources of ``POST /webhooks/<source>``; each is a module of this package."""
 
 
 def read_source(source: str, document: Any, delivery: Delivery) -> list[Item]:
     """Read a payload with the module of its source.
-
-    Args:
-        source: a name of the table.
-        document: the parsed JSON.
-        delivery: how it came.
 
     Raises:
         InputError: when the source's module refuses the document as a whole.
@@ -56,6 +51,6 @@ def read_source(source: str, document: Any, delivery: Delivery) -> list[Item]:
 
 
 def source_in_path(path: str) -> str | None:
-    """The source of the table that a path of the form ``/webhooks/<source>`` names, or None."""
+    """The source in the table that a path ``/webhooks/<source>`` names, or None."""
     source = path.removeprefix(_PREFIX).removesuffix("/") if path.startswith(_PREFIX) else ""
     return source if source in WEBHOOK_SOURCES else None

@@ -1,8 +1,8 @@
 """The webhook of the vendor's Container Registry (ACR).
 
-The payload names neither the registry's host nor an event id. Without the ``registry`` parameter it is
-read as the shared registry of the region that it names, which is where this webhook comes from by
-default; a personal instance under its own host and an enterprise instance need the parameter.
+The payload has neither the registry's host nor an event id. Without the ``registry`` parameter it means the
+shared registry of its region, where this webhook comes from by default; a personal instance under its own
+host and an enterprise instance need the parameter.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.registry_identity import registry_identity, registry_region, shared_host
-from .delivery import Delivery
-from .push import image_push
+from .push import Delivery, image_push
 
 SOURCE = "acr"
 
@@ -31,8 +30,16 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     validate(document, "acr-webhook", where=delivery.where)
     pushed, repository = document["push_data"], document["repository"]
     host = delivery.registry or shared_host(repository["region"])
-    _check_region(host, repository["region"])
-    # Without its time, one push of a tag cannot be told from the next; then each delivery is one.
+    named = registry_region(registry_identity(host))
+    if named not in {None, repository["region"]}:
+        raise InputError(
+            Reason.REGISTRY_MISMATCH,
+            f"the registry parameter names {host} in {named}, the payload comes from {repository['region']}",
+            where="registry",
+            rule=f"a registry of {repository['region']}",
+            found=host,
+        )
+    # Without a time, two pushes of a tag look the same; then each delivery counts as a push.
     undated = None if pushed.get("pushed_at") else delivery.delivery_id
     push = image_push(
         delivery,
@@ -45,15 +52,3 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         pushed_at=pushed.get("pushed_at"),
     )
     return [push]
-
-
-def _check_region(host: str, region_id: str) -> None:
-    named = registry_region(registry_identity(host))
-    if named is not None and named != region_id:
-        raise InputError(
-            Reason.REGISTRY_MISMATCH,
-            f"the registry parameter names {host} in {named}, the payload comes from {region_id}",
-            where="registry",
-            rule=f"a registry of {region_id}",
-            found=host,
-        )

@@ -1,7 +1,7 @@
 """CloudEvents of the vendor's Container Registry, as EventBridge delivers them.
 
-Documented: BuildCompleted. The data keys of PushCompleted are not, and are read as the same ones.
-"Completed" is said of failures too, so a status other than SUCCESS means that there is no image.
+The keys of BuildCompleted are documented; those of PushCompleted are not, and are read as the same.
+Failures are "Completed" too, so a status other than SUCCESS means that there is no image.
 """
 
 from __future__ import annotations
@@ -12,40 +12,36 @@ from typing import Any
 
 from ...base.errors import InputError
 from ...base.json_schema import validate
-from ...base.reasons import Reason, Result
-from ...model.change import Item, Notice
+from ...base.reasons import Reason
+from ...model.change import Item
 from ...model.registry_identity import enterprise_host, personal_host
-from .delivery import Delivery
-from .push import image_push
+from .push import Delivery, ignored, image_push
 
 SOURCE = "acs.cr"
 
 _PUSH_TYPES = frozenset({"cr:Artifact:PushCompleted", "cr:Artifact:BuildCompleted"})
+_REGISTRY_KEYS = ("InstanceId", "InstanceName", "RegionId")
 _PERSONAL = "crpi-"
 _PERSONAL_ID = re.compile(r"crpi-[a-z0-9]+", re.ASCII)
-"""With anything behind it, such as -vpc, it would make another name of an instance's host."""
+"""Nothing may follow, such as -vpc: it would name another host."""
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
-    """The push that one CloudEvents object reports, or the notice that says why it reports none.
+    """The push that one CloudEvents object reports, or a notice that says why there is none.
 
     Raises:
-        InputError: when it breaks its schema, a name is invalid, or the registry cannot be told.
+        InputError: when it breaks its schema, a name is invalid, or no registry is named.
     """
     validate(document, "acr-cloudevent", where=delivery.where)
     if document["source"] != SOURCE or document["type"] not in _PUSH_TYPES:
-        return [
-            _ignored(
-                document,
-                Reason.UNKNOWN_EVENT_TYPE,
-                f"type {document['type']} from {document['source']} does not say that an image was pushed",
-            )
-        ]
+        problem = f"type {document['type']} from {document['source']} does not report an image push"
+        return [ignored(document["source"], document["id"], Reason.UNKNOWN_EVENT_TYPE, problem)]
     data = document["data"]
     status = data.get("BuildStatus", "SUCCESS")
-    # Not by upper case, in which letters beyond ASCII would be these: of the sharp s, SS.
+    # Not by upper case, which turns a sharp s into SS.
     if status.lower() != "success":
-        return [_ignored(document, Reason.BUILD_FAILED, f"the build ended with status {status}")]
+        problem = f"the build ended with status {status}"
+        return [ignored(SOURCE, document["id"], Reason.BUILD_FAILED, problem)]
     push = image_push(
         delivery,
         source=SOURCE,
@@ -70,19 +66,8 @@ def _host(document: Mapping[str, Any], where: str) -> str:
         return enterprise_host(instance_name, region_id)
     raise InputError(
         Reason.UNKNOWN_REGISTRY,
-        "the event does not tell its registry: RegionId and InstanceName, or a personal InstanceId, needed",
+        "the event does not name its registry: RegionId and InstanceName, or a personal InstanceId, needed",
         where=f"{where}/data",
         rule="names its instance and region",
-        found=_named(data),
+        found=", ".join(key for key in _REGISTRY_KEYS if data.get(key)) or "none of them",
     )
-
-
-def _named(data: Mapping[str, Any]) -> str:
-    return (
-        ", ".join(key for key in ("InstanceId", "InstanceName", "RegionId") if data.get(key))
-        or "none of them"
-    )
-
-
-def _ignored(document: Mapping[str, Any], reason: Reason, message: str) -> Notice:
-    return Notice(Result.IGNORED, reason, message, source=document["source"], event_id=document["id"])

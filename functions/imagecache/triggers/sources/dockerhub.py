@@ -1,7 +1,7 @@
 """The webhook of Docker Hub: a tag was pushed.
 
-It has no digest, no id and no signature. The payload names a URL for the receiver to call back; it is never
-called, as a payload must not decide whom a function talks to.
+It has no digest, no id and no signature. Its callback URL is never called: a payload must not decide whom a
+function talks to.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from ...base.json_schema import validate
+from ...base.timestamps import rfc3339
 from ...model.change import Item
 from ...model.reference import DOCKER_HUB
-from .delivery import Delivery
-from .push import image_push, push_id
-from .unix_time import rfc3339
+from .push import Delivery, image_push, push_id
 
 SOURCE = "dockerhub"
 

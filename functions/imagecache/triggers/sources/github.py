@@ -1,10 +1,10 @@
 """The webhook of GitHub: events ``package`` and ``registry_package`` of the container registry.
 
-Which of them it is, is told by the key that the body has. Whatever else GitHub posts to a webhook, such as
-the ping after it was made, has neither key and is no push.
+The body has a key of the event's name. Whatever else GitHub posts to a webhook, such as the first ping, has
+neither key and is not a push.
 
-The times that it tells are the version's. A tag can be moved to a version that was made long before, and that
-this renews any of them is written nowhere; so they are not read, and a push counts as made when it arrived.
+The payload's times are the version's. A tag can be moved to a version that was made long before, and GitHub
+does not document that this changes them. So they are not read, and a push counts as made when it arrived.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from typing import Any
 from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
-from .delivery import Delivery
-from .hosts import split_host
-from .push import ignored, image_push, push_id
+from .push import Delivery, ignored, image_push, push_id, split_host
 
 SOURCE = "github"
 
@@ -27,7 +25,7 @@ _IMAGE = "container"
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
-    """The push that the webhook reports, or the notice that says why it reports none.
+    """The push that the webhook reports, or a notice that says why there is none.
 
     Raises:
         InputError: when the document breaks its schema or a name is invalid.
@@ -35,16 +33,16 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     validate(document, "github-webhook", where=delivery.where)
     package = document.get("package") or document.get("registry_package")
     if package is None or document["action"] not in _ACTIONS:
-        told = f"action {document['action']} adds no image" if package else "the event is about no package"
-        return [_ignored(package or {}, Reason.NOT_A_PUSH, told)]
+        problem = f"action {document['action']} adds no image" if package else "the event has no package"
+        return [_ignored(package or {}, Reason.NOT_A_PUSH, problem)]
     if package["package_type"].lower() != _IMAGE:
-        told = f"a package of type {package['package_type']} is no image"
-        return [_ignored(package, Reason.NOT_AN_IMAGE, told)]
+        problem = f"a package of type {package['package_type']} is not an image"
+        return [_ignored(package, Reason.NOT_AN_IMAGE, problem)]
     version = package.get("package_version") or {}
     tag = (version.get("container_metadata") or {}).get("tag") or {}
     if not tag.get("name"):
-        told = f"a version of {package['name']} was published without a tag"
-        return [_ignored(package, Reason.NO_TAG, told)]
+        problem = f"a version of {package['name']} was published without a tag"
+        return [_ignored(package, Reason.NO_TAG, problem)]
     host, repository = _repository(package, version)
     push = image_push(
         delivery,
@@ -59,7 +57,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
 
 
 def _repository(package: Mapping[str, Any], version: Mapping[str, Any]) -> tuple[str, str]:
-    """Host and path, both in lower case: the registry knows no other, but owners have names that do."""
+    """Host and path, in lower case as the registry needs them; owners' names may have capitals."""
     host, path = split_host(_lower(version.get("package_url") or ""))
     if host:
         return host, path.partition("@")[0].partition(":")[0]
@@ -67,7 +65,7 @@ def _repository(package: Mapping[str, Any], version: Mapping[str, Any]) -> tuple
 
 
 def _lower(name: str) -> str:
-    """In lower case, unless a letter is beyond ASCII: the Kelvin sign in it would become a plain k."""
+    """In lower case if all is ASCII: the Kelvin sign, for one, would become a plain k."""
     return name.lower() if name.isascii() else name
 
 

@@ -1,6 +1,6 @@
-"""The webhook of Harbor, in both of its payload formats: Default, and CloudEvents.
+"""The webhook of Harbor, in both of its payload formats: Default and CloudEvents.
 
-The same facts stand under different keys. Each resource of a push is a push of its own.
+They have the same facts under different keys. Each resource of a push is a push of its own.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from typing import Any
 from ...base.errors import InputError
 from ...base.json_schema import validate
 from ...base.reasons import Reason
+from ...base.timestamps import rfc3339
 from ...model.change import Item, Notice
-from .delivery import Delivery
-from .hosts import registry_host, split_host
-from .push import ignored, image_push, push_id
-from .unix_time import rfc3339
+from .push import Delivery, ignored, image_push, push_id, registry_host, split_host
 
 SOURCE = "harbor"
 
 _MEMBER = {"PUSH_ARTIFACT": "event_data", "harbor.artifact.pushed": "data"}
-"""The types of a push, one in each format, and where its facts are."""
+"""The type of a push in each format, and the key of its facts."""
 _DIGESTS = ("sha256:", "sha384:", "sha512:")
 
 
@@ -28,13 +26,13 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     """The pushes that the webhook reports, one for each resource, or a notice.
 
     Raises:
-        InputError: when the document breaks its schema. A bad resource is a notice of its own.
+        InputError: when the document breaks its schema. A bad resource is a notice.
     """
     validate(document, "harbor-webhook", where=delivery.where)
     member = _MEMBER.get(document["type"])
     if member is None:
-        told = f"type {document['type']} adds no image"
-        return [ignored(SOURCE, document.get("id") or "", Reason.NOT_A_PUSH, told)]
+        problem = f"type {document['type']} adds no image"
+        return [ignored(SOURCE, document.get("id") or "", Reason.NOT_A_PUSH, problem)]
     inside = f"{delivery.where}/{member}/resources"
     return [
         _read_one(resource, document, document[member]["repository"], delivery, f"{inside}/{index}")
@@ -47,15 +45,15 @@ def _read_one(
 ) -> Item:
     name = repository["repo_full_name"]
     pushed_at = document.get("time") or rfc3339(document.get("occur_at"))
-    # An event in the format CloudEvents has an id, one in the other format has none.
+    # Only the CloudEvents format has an id.
     event_id = document.get("id") or push_id(delivery, pushed_at, name, resource)
     try:
         validate(resource, "harbor-resource", where=where)
         tag = resource.get("tag") or ""
-        # Where nothing but a digest was pushed, Harbor writes it in the place of the tag.
+        # For a push by digest only, Harbor writes the digest as the tag.
         if not tag or tag.startswith(_DIGESTS):
-            told = f"an artifact of {name} was pushed without a tag"
-            return ignored(SOURCE, event_id, Reason.NO_TAG, told)
+            problem = f"an artifact of {name} was pushed without a tag"
+            return ignored(SOURCE, event_id, Reason.NO_TAG, problem)
         host, _ = split_host(resource.get("resource_url") or "")
         return image_push(
             delivery,

@@ -1,4 +1,4 @@
-"""This application's own payload, for CI jobs and registries that have no other: an image was pushed."""
+"""This application's own payload, for CI jobs and registries without a webhook of their own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.reference import parse_reference
-from .delivery import Delivery
-from .push import image_push
+from .push import Delivery, image_push
 
 SOURCE = "native"
 
@@ -20,8 +19,8 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     """The push that the sender reports. An image without a tag means ``latest``.
 
     Raises:
-        InputError: when the document breaks its schema, the image is no reference or is named by its digest
-            only, or two digests are given that differ.
+        InputError: when the document breaks its schema, the image is not a valid reference or is named by
+            digest only, or two different digests are given.
     """
     validate(document, "native-webhook", where=delivery.where)
     image = parse_reference(document["image"])
@@ -33,7 +32,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     push = image_push(
         delivery,
         source=SOURCE,
-        # Without an id nothing tells two pushes apart for certain, so each delivery is one.
+        # Without an id, two pushes may look the same, so each delivery counts as a push.
         event_id=document.get("id") or delivery.delivery_id,
         host=image.host,
         repository=image.repository,

@@ -1,20 +1,44 @@
-"""From the facts that a payload gives to a push, or to the notice that says why it is none."""
+"""What payload formats share: how a payload came, the registry that it means, the push that it reports."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from ...base.errors import InputError
 from ...base.json_input import fingerprint
 from ...base.reasons import Reason, Result
 from ...base.timestamps import parse_moment
 from ...model.change import Notice, PushEvent
-from ...model.reference import check_digest, check_repository, check_tag
+from ...model.reference import IMAGE_MEDIA_TYPES, check_digest, check_repository, check_tag, is_host
 from ...model.registry_identity import registry_identity
-from .delivery import Delivery
 
 _ATTACHED = re.compile(r"sha256-.*|.*\.(?:sig|att|sbom)", re.DOTALL)
 _ZONE = re.compile(r".*(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a payload came.
+
+    Attributes:
+        arrived: when, with a zone.
+        delivery_id: the platform's id of the invocation or event that brought it.
+        registry: the host that the webhook's ``registry`` parameter names, or None.
+        where: a JSON pointer to the payload inside what was received, for error messages.
+        no_later_than: the latest moment of the push, where the payload's carrier states one before
+            ``arrived``. It bounds a push whose payload states no time.
+    """
+
+    arrived: datetime
+    delivery_id: str
+    registry: str | None = None
+    where: str = ""
+    no_later_than: datetime | None = None
 
 
 def image_push(  # noqa: PLR0913 - the facts of one push, all by name
@@ -33,10 +57,10 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
     A tag as signing tools write it (``sha256-...``, ``*.sig``, ``*.att``, ``*.sbom``) is a notice.
 
     Raises:
-        InputError: when host, repository, tag or digest is none.
+        InputError: when host, repository, tag or digest is invalid.
     """
     registry = registry_identity(host)
-    told = parse_moment(pushed_at, arrived=delivery.arrived)
+    stated = parse_moment(pushed_at, arrived=delivery.arrived)
     push = PushEvent(
         source=source,
         event_id=event_id,
@@ -44,38 +68,110 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
         repository=check_repository(repository),
         tag=check_tag(tag),
         digest=check_digest(digest) if digest else None,
-        # A push that tells no time counts as made when it arrived, or as what carried it says.
-        pushed_at=told or delivery.no_later_than or delivery.arrived,
-        # A time at or after the arrival was not told, but put in the place of one that cannot be.
-        dated=told is not None and told < delivery.arrived and bool(_ZONE.fullmatch(pushed_at or "")),
+        # A push without a time counts as made when it arrived, or when its carrier was made.
+        pushed_at=stated or delivery.no_later_than or delivery.arrived,
+        # A time at or after the arrival was not stated: it replaces one that is impossible.
+        dated=stated is not None and stated < delivery.arrived and bool(_ZONE.fullmatch(pushed_at or "")),
     )
     if _ATTACHED.fullmatch(tag):
-        return Notice(
-            Result.IGNORED,
-            Reason.SIGNATURE_TAG,
-            f"tag {tag} holds a signature, an attestation or an SBOM",
-            source=source,
-            event_id=event_id,
-            image=push.image,
-        )
+        notice = f"tag {tag} holds a signature, an attestation or an SBOM"
+        return ignored(source, event_id, Reason.SIGNATURE_TAG, notice, image=push.image)
     return push
+
+
+def manifest_push(
+    event: Mapping[str, Any], delivery: Delivery, *, source: str, host: tuple[str | None, str], where: str
+) -> PushEvent | Notice:
+    """The push of an event with ``action``, ``target`` and ``timestamp``, as the OCI registry writes it.
+
+    Args:
+        event: the event.
+        delivery: how it came.
+        source: the payload format.
+        host: the registry's host in the event, None or empty if missing, and the keys that should have it.
+        where: a JSON pointer to the event.
+
+    Raises:
+        InputError: when no registry is named, or a name is invalid.
+    """
+    event_id, action, target = event.get("id") or "", event["action"], event.get("target") or {}
+    if action != "push":
+        return ignored(source, event_id, Reason.NOT_A_PUSH, f"action {action} adds no image")
+    media_type = target.get("mediaType")
+    if media_type and media_type not in IMAGE_MEDIA_TYPES:
+        notice = f"media type {media_type} is not an image manifest"
+        return ignored(source, event_id, Reason.NOT_AN_IMAGE, notice)
+    if not target.get("tag"):
+        notice = f"a manifest of {target['repository']} was pushed without a tag"
+        return ignored(source, event_id, Reason.NO_TAG, notice)
+    stated_host, needed = host
+    return image_push(
+        delivery,
+        source=source,
+        event_id=event_id,
+        host=registry_host(delivery, stated_host, needed=needed, where=where),
+        repository=target["repository"],
+        tag=target["tag"],
+        digest=target.get("digest"),
+        pushed_at=event.get("timestamp"),
+    )
+
+
+def split_host(reference: str) -> tuple[str, str]:
+    """Take the host off ``host/path...``, as registries write addresses of images.
+
+    A first component is a host if it follows ``https://`` or ``http://``, or by the rule of image references.
+
+    Returns:
+        The host, empty if there is none, and the rest.
+    """
+    # Only at the start: a scheme further on must not put another host in the place of the first.
+    scheme = _SCHEME.match(reference)
+    written = reference[scheme.end() :] if scheme else reference
+    first, slash, path = written.partition("/")
+    if slash and (scheme or is_host(first)):
+        return first, path
+    return "", written
+
+
+def registry_host(delivery: Delivery, stated: str | None, *, needed: str, where: str) -> str:
+    """The registry's host: the ``registry`` parameter's, else the payload's.
+
+    Args:
+        delivery: how the payload came.
+        stated: the host in the payload; None or empty if missing.
+        needed: the key of the payload that should have it.
+        where: a JSON pointer to the object that has the key.
+
+    Raises:
+        InputError: ``UNKNOWN_REGISTRY`` when neither names one.
+    """
+    if host := delivery.registry or stated:
+        return host
+    raise InputError(
+        Reason.UNKNOWN_REGISTRY,
+        f"the payload does not name its registry: {needed} or the registry parameter is needed",
+        where=where or "/",
+        rule="names the registry's host",
+        found="none",
+    )
 
 
 def push_id(delivery: Delivery, pushed_at: str | None, *facts: Any) -> str:
     """The id of a push whose payload has none: a fingerprint of what identifies it.
 
-    Without a time, one push of a tag cannot be told from the next, not even by a digest, which may come back;
-    then each delivery is one.
+    Without a time, two pushes of a tag look the same, even by digest, as a digest may come back. Then each
+    delivery counts as a push of its own.
 
     Args:
         delivery: how the payload came.
-        pushed_at: the push's time as the payload tells it.
+        pushed_at: the push's time as the payload states it.
         facts: JSON documents that are equal for two deliveries of one push.
     """
     dated = parse_moment(pushed_at, arrived=delivery.arrived) is not None
     return fingerprint([*facts, pushed_at, None if dated else delivery.delivery_id])
 
 
-def ignored(source: str, event_id: str, reason: Reason, message: str) -> Notice:
-    """The notice for an event that is read and asks for nothing."""
-    return Notice(Result.IGNORED, reason, message, source=source, event_id=event_id)
+def ignored(source: str, event_id: str, reason: Reason, message: str, *, image: str = "") -> Notice:
+    """The notice for an event that is readable and asks for nothing."""
+    return Notice(Result.IGNORED, reason, message, source=source, event_id=event_id, image=image)

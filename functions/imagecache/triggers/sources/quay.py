@@ -1,6 +1,6 @@
-"""The webhook of Quay: tags of a repository were updated. It tells no time, no digest and no id.
+"""The webhook of Quay: tags of a repository were updated. It has no time, no digest and no id.
 
-So each delivery is taken for a push of its own: one update too many, never one too few.
+So each delivery counts as a push of its own: perhaps a needless update, never a missing one.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from ...base.errors import InputError
 from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item, Notice
-from .delivery import Delivery
-from .hosts import registry_host, split_host
-from .push import ignored, image_push, push_id
+from .push import Delivery, ignored, image_push, push_id, registry_host, split_host
 
 SOURCE = "quay"
 
@@ -30,8 +28,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     validate(document, "quay-webhook", where=delivery.where)
     repository = document["repository"]
     if _TAGS not in document:
-        told = f"the notification about {repository} is not about a push"
-        return [ignored(SOURCE, "", Reason.NOT_A_PUSH, told)]
+        return [ignored(SOURCE, "", Reason.NOT_A_PUSH, f"the event of {repository} is not a push")]
     if not document[_TAGS]:
         return [ignored(SOURCE, "", Reason.NO_TAG, f"{repository} was pushed without a tag")]
     host, _ = split_host(document.get("docker_url") or "")

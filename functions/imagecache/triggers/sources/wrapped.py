@@ -1,13 +1,12 @@
 """Payloads of webhooks inside CloudEvents, as a custom event bus delivers them.
 
-Two ways lead there. Whoever publishes an event names the source of its ``data``: by the event's source,
-``imc-refresh.<source>``, or by its type, ``imc-refresh:<source>``. And EventBridge's own HTTP event source
-wraps each request that it takes: there the path (``/webhooks/<source>``) or the query (``source=<source>``)
-of the request names it, and the query may name the ``registry``, as with a webhook.
+A publisher names the source of its ``data`` by the event's source, ``imc-refresh.<source>``, or by its type,
+``imc-refresh:<source>``. EventBridge's own HTTP event source wraps each request: there the request's path
+(``/webhooks/<source>``) or query (``source=<source>``) names it, and the query may name the ``registry``, as
+with a webhook.
 
-No token is asked for: only the account's own buses can invoke the function. Who may put an event on such a
-bus is decided there, for an HTTP event source by its security settings; a body's signature cannot be
-checked, as its bytes are gone.
+No token is asked for: only the account's own buses can invoke the function, and they decide who may put an
+event on them. A body's signature cannot be checked, as its bytes are gone.
 
 Event form: vendor documentation of the HTTP event source; it does not say what its ``queryString`` has in it.
 """
@@ -26,14 +25,14 @@ from ...base.timestamps import parse_moment
 from ...model.change import Item, Notice
 from ...model.reference import check_host
 from . import WEBHOOK_SOURCES, read_source, source_in_path
-from .delivery import Delivery
+from .push import Delivery
 
 _HTTP_EVENT = "eventbridge:Events:HTTPEvent"
 _SOURCE_PREFIX, _TYPE_PREFIX = "imc-refresh.", "imc-refresh:"
 
 
 def wrapped_source(event: Mapping[str, Any]) -> str | None:
-    """The source of the table whose payload an event says that it carries, or None."""
+    """The source in the table whose payload an event claims to carry, or None."""
     kind, publisher = _text(event, "type"), _text(event, "source")
     if kind == _HTTP_EVENT:
         return _requested_source(event.get("data"))
@@ -46,10 +45,10 @@ def wrapped_source(event: Mapping[str, Any]) -> str | None:
 
 
 def read(source: str, event: Mapping[str, Any], delivery: Delivery) -> list[Item]:
-    """The pushes that the payload inside an event reports, and a notice for each part that is none.
+    """The pushes that the payload inside an event reports, and a notice for each other part.
 
     Args:
-        source: what ``wrapped_source`` says.
+        source: as ``wrapped_source`` gives it.
         event: the parsed CloudEvents object.
         delivery: how the event came; ``where`` points to it.
     """
@@ -70,17 +69,17 @@ def _unwrap(event: Mapping[str, Any], delivery: Delivery) -> tuple[Any, Delivery
     if event["type"] == _HTTP_EVENT:
         query, payload, where = payload.get("queryString") or {}, payload["body"], f"{where}/body"
     if isinstance(payload, str):
-        # EventBridge parses a request's body only where its content type says plainly that it is JSON.
+        # EventBridge parses a request's body only if its content type is plainly JSON.
         payload = read_json(payload.encode("utf-8", "replace"), limit=MAX_BODY_BYTES, what=where)
     registry = query.get("registry")
     carried = replace(
         delivery,
-        # The bus may deliver an event more than once; then these two are the same.
+        # The same for each delivery of one event.
         delivery_id=fingerprint([event["source"], event["id"]]),
         registry=check_host(unquote(registry)) if registry else None,
         where=where,
-        # The event was made after the push. It only bounds a push that tells no time of its own, so that a
-        # wrapper whose time is too early can do no harm to one that does.
+        # The event was made after the push. This bounds only a push without a time of its own, so that a
+        # wrapper with too early a time harms no other.
         no_later_than=parse_moment(event.get("time"), arrived=delivery.arrived),
     )
     return payload, carried

@@ -1,17 +1,16 @@
-"""HTTP to registries and their token services, on ``requests`` (2.34.2) and its urllib3 (2.8.0).
+"""HTTP calls on ``requests`` (2.34.2) and its urllib3 (2.8.0).
 
-Neither a registry nor a token service is trusted to be quick, small or honest. What these libraries would do
-about that, and what is done here instead:
+No server is trusted to be quick, small or honest. What these libraries do about that, and what is done here:
 
 - a read timeout bounds the wait for one more byte, so an answer that drips has no end: every read, of
   headers and chunk sizes too, waits no longer than the time that is left in all;
-- a body is read whole, and unpacked: it is read in pieces to a bound, and asked for unpacked;
-- the body and the target of a redirection are read even where it is not followed: they are not;
+- a body is read whole and unpacked: here in pieces to a bound, and asked for unpacked;
+- the body and target of a redirection are read even if it is not followed: not here;
 - a cookie is kept and sent again, and a .netrc entry replaces our authorization: neither here;
 - urllib3 logs URLs, and headers that it cannot parse: its loggers are silenced;
 - exception texts hold the URL: only the kind of a fault is passed on.
 
-Must not know what is asked, nor of whom.
+Must not know what is asked for, nor whom.
 """
 
 from __future__ import annotations
@@ -33,7 +32,6 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as UrllibTimeoutError
 
@@ -53,18 +51,12 @@ _SECONDS = re.compile(r"[0-9]{1,4}", re.ASCII)
 logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 
 _time_left: ContextVar[Callable[[], float]] = ContextVar("_time_left", default=lambda: 0.0)
-"""Of the call that is being made: connections outlive it."""
+"""Of the current call: connections outlive it."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that came whole.
-
-    Attributes:
-        status: the HTTP status.
-        headers: by name, in any letter case.
-        body: empty where it was too large and the status is not 200.
-    """
+    """A complete answer: header names in any letter case; no body if too large and the status is not 200."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -72,65 +64,63 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class _Fault:
+class Fault:
     """Why there is no answer, and whether to ask once more."""
 
-    told: str
+    text: str
     passing: bool = False
 
 
+@dataclass(frozen=True)
 class HttpCalls:
     """Makes calls, each within the time that is left.
 
-    Args:
-        session: of ``new_session``.
+    Attributes:
+        session: made by ``new_session``.
         remaining: seconds that are left for calls.
         sleep: waits before a second attempt, in seconds.
     """
 
-    def __init__(
-        self,
-        session: requests.Session,
-        remaining: Callable[[], float],
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._session = session
-        self._remaining = remaining
-        self._sleep = sleep
+    session: requests.Session
+    remaining: Callable[[], float]
+    sleep: Callable[[float], None] = time.sleep
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], *, where: str) -> Answer:
-        """The answer, whatever its status.
+        """A registry's answer, whatever its status.
 
-        A connection that fails, and a server that is busy for two seconds at most, are tried once more.
+        A failed connection, and a server that is busy for at most two seconds, are tried once more.
 
         Args:
             method: GET or HEAD.
-            url: may hold what must not be shown.
-            headers: likewise.
-            where: what the text of an error begins with.
+            url: may hold a secret.
+            headers: may hold a secret.
+            where: the beginning of an error's text.
 
         Raises:
-            RegistryError: when there is no answer, or one without an end or a bound.
+            RegistryError: when there is no answer, or one that does not end or is too large.
         """
-        outcome = self._attempt(method, url, headers)
+        outcome = self.attempt(method, url, headers)
         pause = _pause(outcome)
-        if pause is not None and self._remaining() >= pause + SHORTEST_CALL_SECONDS:
-            self._sleep(pause)
-            outcome = self._attempt(method, url, headers)
-        if isinstance(outcome, _Fault):
-            raise RegistryError(f"{where}: {outcome.told}")
+        if pause is not None and self.remaining() >= pause + SHORTEST_CALL_SECONDS:
+            self.sleep(pause)
+            outcome = self.attempt(method, url, headers)
+        if isinstance(outcome, Fault):
+            raise RegistryError(f"{where}: {outcome.text}")
         return outcome
 
-    def _attempt(self, method: str, url: str, headers: Mapping[str, str]) -> Answer | _Fault:
+    def attempt(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer | Fault:
         """One call. A fault is returned, so that no error has the library's exception as its context."""
-        left = self._remaining()
+        left = self.remaining()
         if left < SHORTEST_CALL_SECONDS:
-            return _Fault("out of time")
-        reset = _time_left.set(self._remaining)
+            return Fault("out of time")
+        reset = _time_left.set(self.remaining)
         try:
-            with self._session.request(
+            with self.session.request(
                 method,
                 url,
+                data=body,
                 headers={"Accept-Encoding": "identity", **headers},
                 timeout=(min(CONNECT_TIMEOUT_SECONDS, left), min(READ_TIMEOUT_SECONDS, left)),
                 allow_redirects=False,
@@ -140,9 +130,9 @@ class HttpCalls:
             ) as response:
                 return _whole(response)
         except (requests.Timeout, UrllibTimeoutError, TimeoutError):
-            return _Fault("out of time" if self._remaining() < SHORTEST_CALL_SECONDS else "no answer in time")
+            return Fault("out of time" if self.remaining() < SHORTEST_CALL_SECONDS else "no answer in time")
         except (OSError, HTTPError, HTTPException, ValueError) as error:
-            return _Fault(f"the connection failed: {type(error).__name__}", passing=True)
+            return Fault(f"the connection failed: {type(error).__name__}", passing=True)
         finally:
             _time_left.reset(reset)
 
@@ -156,7 +146,7 @@ def new_session() -> requests.Session:
     return session
 
 
-def _whole(response: requests.Response) -> Answer | _Fault:
+def _whole(response: requests.Response) -> Answer | Fault:
     expected = response.status_code == HTTPStatus.OK
     bound = MOST_BODY_BYTES if expected else MOST_ERROR_BYTES
     body = bytearray()
@@ -164,15 +154,15 @@ def _whole(response: requests.Response) -> Answer | _Fault:
         body += piece
         if len(body) > bound:
             if expected:
-                return _Fault(f"an answer of more than {bound} bytes")
+                return Fault(f"an answer of more than {bound} bytes")
             body.clear()
             break
     return Answer(response.status_code, response.headers, bytes(body))
 
 
-def _pause(outcome: Answer | _Fault) -> int | None:
-    """Seconds to wait before the call is made once more, or None if it is not."""
-    if isinstance(outcome, _Fault):
+def _pause(outcome: Answer | Fault) -> int | None:
+    """Seconds to wait before a second call, or None for no second call."""
+    if isinstance(outcome, Fault):
         return 0 if outcome.passing else None
     wanted = outcome.headers.get("Retry-After", "")
     if outcome.status not in _BUSY or not _SECONDS.fullmatch(wanted):
@@ -181,12 +171,12 @@ def _pause(outcome: Answer | _Fault) -> int | None:
 
 
 def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """An explicit authentication that adds nothing, so that no .netrc entry replaces our header."""
+    """An authentication that adds nothing, so that no .netrc entry replaces our header."""
     return request
 
 
 class _TimedReads(io.RawIOBase):
-    """Reads a connection, with no more patience each time than there is time left in all."""
+    """Reads a connection; no read waits longer than the time that is left in all."""
 
     def __init__(self, raw: io.RawIOBase, connection: socket.socket) -> None:
         self._raw = raw
@@ -213,23 +203,13 @@ class _TimedResponse(HTTPResponse):
         self.fp = io.BufferedReader(_TimedReads(self.fp.detach(), sock))
 
 
-class _PlainConnection(HTTPConnection):
-    response_class = _TimedResponse
+def _timed(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """The same kind of pool, with connections whose answers are read in time."""
+    connection = type("_TimedConnection", (pool.ConnectionCls,), {"response_class": _TimedResponse})
+    return type("_TimedPool", (pool,), {"ConnectionCls": connection})
 
 
-class _TlsConnection(HTTPSConnection):
-    response_class = _TimedResponse
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-_POOLS = {"http": _PlainPool, "https": _TlsPool}
+_POOLS = {"http": _timed(HTTPConnectionPool), "https": _timed(HTTPSConnectionPool)}
 
 
 class _Adapter(HTTPAdapter):
@@ -245,4 +225,4 @@ class _Adapter(HTTPAdapter):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nothing is a redirection: the library reads the body of one without a bound."""
+        """Nothing is a redirection: the library would read its body without a bound."""
