@@ -114,7 +114,7 @@ def test_a_server_that_does_not_know_tags_is_a_permanent_refusal_after_one_call(
     eci: Any, gateway: Any
 ) -> None:
     cache_id = eci.cache(tags={"memory": "old"})
-    eci.control.settings(tag_resources=False)
+    eci.control.settings(tag_calls="unknown")
     with pytest.raises(PermanentError) as raised:
         gateway.tag_image_cache(REGION, cache_id, "memory", "new")
     assert (raised.value.code, raised.value.calls) == ("InvalidAction.NotFound", 1)

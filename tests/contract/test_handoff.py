@@ -229,9 +229,6 @@ KNOWN = conflict({"Code": KNOWN_ID, "Message": "the task is known"})
         pytest.param(conflict([]), Stored.REFUSED, id="a conflict without a code"),
         pytest.param(409, Stored.REFUSED, id="a conflict that says other things"),
         pytest.param(b"HTTP/1.1 409 \r\nconnection: close\r\n\r\n", Stored.REFUSED, id="an empty conflict"),
-        pytest.param(
-            conflict("x" * 5000 + KNOWN_ID), Stored.REFUSED, id="a page that is longer than any answer"
-        ),
     ],
 )
 def test_only_a_conflict_with_the_code_of_a_known_task_says_that_it_is_stored_before(

@@ -32,7 +32,7 @@ API_VERSION: Final = "2023-03-30"
 SHORTEST_CALL_SECONDS = 0.5
 MOST_PAYLOAD_BYTES = 128 * 1024
 ATTEMPTS = 3
-KNOWN_ID = b"StatefulAsyncInvocationAlreadyExists"
+KNOWN_ID = "StatefulAsyncInvocationAlreadyExists"
 """The code of a 409 whose id is that of a stored task (documentation of 2.0); others prove nothing."""
 
 RETRY_SECONDS = 0.2
@@ -81,7 +81,7 @@ class FcTaskStore:
             elif outcome.status == _ACCEPTED:
                 return Stored.NOW
             elif outcome.status == _CONFLICT:
-                return Stored.BEFORE if KNOWN_ID in outcome.body else Stored.REFUSED
+                return Stored.BEFORE if KNOWN_ID.encode() in outcome.body else Stored.REFUSED
             else:
                 problem = f"Function Compute answered {outcome.status} to the follow task"
                 if outcome.status < _SERVER_FAULT and outcome.status != _THROTTLED:

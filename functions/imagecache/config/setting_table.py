@@ -14,8 +14,6 @@ from .forms import FLAG, FUNCTION_NAME, REGIONS, TOKENS, Form, endpoint, free_te
 
 T = TypeVar("T")
 
-_HOUR = whole_number(1, 3600)
-
 
 @dataclass(frozen=True)
 class Setting(Generic[T]):
@@ -94,7 +92,6 @@ FOLLOW_BACKOFF_SECONDS = Setting(
     "300",
     "Pause between updates of a cache that fails: none, then 1, 4, 12 and 48 times this.",
 )
-FOLLOW_MAX_SECONDS = Setting("IMC_FOLLOW_MAX_SECONDS", _HOUR, "900", "Longest delay of a follow task.")
 FOLLOW_GIVE_UP_SECONDS = Setting(
     "IMC_FOLLOW_GIVE_UP_SECONDS", whole_number(60, 604800), "21600", "After this a change has failed."
 )

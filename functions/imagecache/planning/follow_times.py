@@ -74,8 +74,8 @@ class FollowTimes:
             before: the due time before.
             due: the due time.
         """
-        share = (due - pushed_at) / max(due - before, timedelta(seconds=1))
-        return timedelta(milliseconds=round(self._grid * 1000 * min(1.0, max(0.0, share))))
+        age = max(0.0, (due - pushed_at) / max(due - before, timedelta(seconds=1)))
+        return timedelta(milliseconds=round(self._grid * 1000 * age / (1 + age)))
 
     def later(self, now: datetime) -> datetime:
         """When capacity that was used up is worth another try."""
