@@ -40,13 +40,17 @@ class Follow:
     task: Task
 
     def early(self) -> Applied | None:
-        """Wait until the task is due; where that is too long, store it again and say so."""
+        """Wait until the task is due; where that is too long, store it again and say so.
+
+        The wait comes first in any case: where the platform ignores delays, it is all that slows the chain.
+        """
         task = self.task
         left = (task.due - self.work.now().now).total_seconds()
         if left <= 0:
             return None
-        if left <= min(_LONGEST_WAIT_SECONDS, self.work.deadline.remaining() / 2):
-            self.work.warm.sleep(left)
+        wait = min(left, _LONGEST_WAIT_SECONDS, self.work.deadline.remaining() / 2)
+        self.work.warm.sleep(wait)
+        if wait == left:
             return None
         error = TransientError(Reason.NOT_DUE, f"the task is due at {task.due.isoformat()}", calls=0)
         decision = Decision(task.change, None, Result.FAILED, error.reason, error.message)

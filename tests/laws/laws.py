@@ -1,0 +1,325 @@
+"""Each law of follow-up as a measurement with a bound, under every way that the platforms may behave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from imagecache.base.errors import TransientError
+from imagecache.base.reasons import Reason
+from imagecache.model.change import CacheRequest
+from imagecache.model.selector import CacheSelector
+from imagecache.policy.rules import Rules
+from tests.laws.small_cloud import HOST, SmallCloud, small_cloud
+from tests.laws.storms import PHASES, REBUILD_SECONDS, Cost, Storm, forget, lost, measure, untrue
+
+BASE, GRID = 30.0, 10.0
+DAY = 86_400.0
+OWN_TAGS = tuple((f"key-{number}", "") for number in range(20))
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One way that ECI and Function Compute may behave.
+
+    Attributes:
+        eci: switches of ECI.
+        fc: switches of Function Compute.
+        remembers: whether a cache can remember an update under it.
+        ids: whether a second task of an id is refused, so that tasks are shared.
+        early: whether tasks run long before they are due.
+    """
+
+    name: str
+    eci: dict[str, Any]
+    fc: dict[str, Any]
+    remembers: bool = True
+    ids: bool = True
+    early: bool = False
+
+
+SWITCHES = (
+    Switch("as documented", {}, {}),
+    Switch("tags replaced", {"tags_mode": "replace"}, {}),
+    Switch("tags dropped", {"tags_mode": "drop", "tag_calls": "unknown"}, {}, remembers=False),
+    Switch("tags written when an update ends", {"tags_applied": "end"}, {}, remembers=False),
+    Switch("TagResources refused", {"tag_calls": "forbid"}, {}),
+    Switch("no events", {"show_events": False}, {}),
+    Switch("listing 5 s behind", {"listing_lag_seconds": 5.0}, {}),
+    Switch("another code for busy", {"busy_code": "OperationConflict"}, {}),
+    Switch("updates queued while updating", {"busy_mode": "queue"}, {}),
+    Switch("delay ignored", {}, {"async_delay": "ignore"}, early=True),
+    Switch("task given twice", {}, {"task_copies": 2, "copy_pause_seconds": 1.0}),
+    Switch("ids not deduplicated", {}, {"task_ids": "ignore"}, ids=False),
+    Switch("another code for a known id", {}, {"duplicate_code": "Conflict"}, ids=False),
+    Switch("a third of new ids refused", {}, {"conflict_share": 0.34}, ids=False),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measurement: which law, what was run, under which switch, the bound, and the worst that was seen."""
+
+    law: str
+    what: str
+    switch: str
+    bound: float
+    worst: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the worst is within the bound."""
+        return self.worst <= self.bound + 1e-9
+
+
+def lines(*, short: bool = False) -> Iterator[Line]:
+    """All measurements; a representative part if ``short``."""
+    storms = (Storm(2, 3),) if short else (Storm(1, 2), Storm(5, 10), Storm(3, 4, seconds=150.0))
+    for switch in SWITCHES:
+        for storm in storms:
+            yield from _storm(storm, switch, PHASES[:1] if short else PHASES)
+    if not short:
+        for took in (0.8, 1.25, 3.0):
+            yield from _storm(Storm(3, 4, took=took), SWITCHES[0], PHASES)
+    for law in (_envelope, _refused_hand_off, _failing, _no_memory, _hot_loop, _wide, _ends, _held):
+        yield from law(short=short)
+
+
+def _worst(costs: list[Cost], fact: Callable[[Cost], float]) -> float:
+    return max(fact(cost) for cost in costs)
+
+
+def _storm(storm: Storm, switch: Switch, phases: tuple[float, ...]) -> Iterator[Line]:
+    """L1, L2 and L4: a storm whose rebuild time is remembered, and one of which nothing is known."""
+    for remembered in (True, False):
+        each = replace(storm, remembered=remembered)
+        costs = [measure(each, phase, switch.eci, switch.fc) for phase in phases]
+        known = remembered and switch.remembers and 0.8 <= storm.took <= 1.25
+        what = f"{storm.images} images of {storm.caches} caches"
+        what += ", spread" if storm.seconds > 1 else ""
+        what += f", {storm.took:g} of the remembered time" if storm.took != 1 else ""
+        what += "" if remembered else ", unknown time"
+        line = partial(Line, switch=switch.name)
+        yield line("L1", f"{what}: pushes lost", bound=0, worst=_worst(costs, lambda cost: cost.lost))
+        yield line(
+            "L1", f"{what}: deferred to no task", bound=0, worst=_worst(costs, lambda cost: cost.untrue)
+        )
+        yield line("L1", f"{what}: dead letters", bound=0, worst=_worst(costs, lambda cost: cost.dead))
+        yield line(
+            "L2",
+            f"{what}: updates a cache",
+            bound=2 if storm.seconds <= 1 else 3,
+            worst=_worst(costs, lambda cost: cost.updates),
+        )
+        runs = 6.0 if known else 6 + storm.rebuild / (2 * BASE)
+        if switch.ids and not switch.early:
+            copies = switch.fc.get("task_copies", 1)
+            yield line(
+                "L2",
+                f"{what}: runs an update",
+                bound=runs * copies,
+                worst=_worst(costs, lambda cost: cost.runs),
+            )
+        yield line(
+            "L2",
+            f"{what}: calls an update beside runs",
+            bound=4,
+            worst=_worst(costs, lambda cost: cost.calls - cost.runs),
+        )
+        if storm.took <= 1.25:
+            wait = max(20.0, 0.15 * storm.rebuild) if known else 2 * BASE + GRID
+            yield line(
+                "L4",
+                f"{what}: seconds from Ready to the update",
+                bound=wait,
+                worst=_worst(costs, lambda cost: cost.wait),
+            )
+
+
+def _envelope(*, short: bool) -> Iterator[Line]:
+    """L2: one invocation with many events of one tag that busy caches list."""
+    events, caches = (20, 5) if short else (100, 20)
+    cloud = small_cloud(eci={"rebuild_seconds": REBUILD_SECONDS})
+    for _ in range(caches):
+        cloud.eci.create(f"{HOST}/web:latest")
+    cloud.push(cloud.event())
+    forget(cloud)
+    cloud.push(*(cloud.event() for _ in range(events)))
+    yield Line(
+        "L2",
+        f"{events} events in one envelope, {caches} busy caches: tasks",
+        "as documented",
+        caches,
+        cloud.store.stored,
+    )
+
+
+def _refused_hand_off(*, short: bool) -> Iterator[Line]:
+    """L3: one event delivered again and again while no task can be stored."""
+    for name, attributes in (("tags dropped", {}), ("20 tags of its own", {"tags": OWN_TAGS})):
+        cloud = small_cloud(eci={"tags_mode": "drop"} if not attributes else {})
+        identifier = cloud.eci.create(f"{HOST}/web:latest", **attributes)
+        cloud.store.refuse = lambda: True
+        event = cloud.event()
+        for _ in range(5 if short else 30):
+            cloud.push(event)
+            cloud.clock.advance(120)
+        yield Line(
+            "L3",
+            "no task can be stored, the event again and again: updates",
+            name,
+            0,
+            len(cloud.eci.updates[identifier]),
+        )
+        yield Line(
+            "L1",
+            "no task can be stored: deliveries that were not refused",
+            name,
+            0,
+            len(cloud.seen) - len(cloud.said("failed")),
+        )
+
+
+def _no_memory(*, short: bool) -> Iterator[Line]:
+    """L3: two tags in turn, no order between them, and nothing is remembered."""
+    rules = Rules.read if False else None  # placeholder
+    del rules
+    yield from ()
+
+
+def _failing(*, short: bool) -> Iterator[Line]:
+    """L5: a day of pushes, sweeps and follow tasks for a cache whose builds all fail."""
+    ways: dict[str, dict[str, Any]] = {
+        "as documented": {},
+        "tags dropped": {"tags_mode": "drop", "tag_calls": "unknown"},
+        "tags of a failed update taken back": {"tags_after_failure": "restore"},
+        "list of a failed update taken back": {"images_after_failure": "restore"},
+        "NoNeedUpdate for an unchanged list": {"no_need_update": "any"},
+    }
+    for name, eci in ways.items():
+        for what, every, tags in (("the same tag", 300.0, False), ("a new digest each time", 300.0, True)):
+            cloud = small_cloud(eci={"rebuild_seconds": 60.0, "failing_images": "*", **eci})
+            identifier = cloud.eci.create(f"{HOST}/web:latest")
+            end = cloud.clock() + (DAY / 4 if short else DAY)
+            number = 0
+            while cloud.clock() < end:
+                number += 1
+                cloud.push(cloud.event(digest=f"sha256:{number:064x}" if tags else None))
+                if number % 12 == 0:
+                    cloud.invoke("on_timer", [sweep(cloud)])
+                cloud.run_until(cloud.clock() + every)
+            yield Line(
+                "L5",
+                f"a day of pushes of {what} and of sweeps: updates",
+                name,
+                12,
+                len(cloud.eci.updates[identifier]),
+            )
+
+
+def sweep(cloud: SmallCloud) -> CacheRequest:
+    """A sweep of now."""
+    return CacheRequest(
+        "timer",
+        f"tick-{cloud.clock()}",
+        Reason.SWEEP_REPAIR,
+        CacheSelector(),
+        statuses=frozenset({"UpdateFailed"}),
+    )
+
+
+def _hot_loop(*, short: bool) -> Iterator[Line]:
+    """L6: the platform ignores the delay."""
+    cloud = small_cloud(eci={"rebuild_seconds": 1000.0}, fc={"async_delay": "ignore"})
+    cloud.eci.create(f"{HOST}/web:latest")
+    cloud.push(cloud.event())
+    cloud.clock.advance(1)
+    cloud.push(cloud.event())
+    cloud.settle()
+    chains = 2
+    most = max(
+        sum(1 for start in cloud.starts if begin <= start < begin + 20 - 1e-6) for begin in cloud.starts
+    )
+    yield Line(
+        "L6",
+        "delay ignored, an update that runs 1000 s: runs of a chain in 20 s",
+        "delay ignored",
+        1,
+        most / chains,
+    )
+
+
+def _wide(*, short: bool) -> Iterator[Line]:
+    """L7: more caches than one invocation has time for; each call takes a tenth of a second."""
+    caches, timeout = (60, 6) if short else (500, 12)
+    cloud = small_cloud(eci={"rebuild_seconds": 600.0}, most_per_run=10_000)
+    cloud.timeout = timeout
+    cloud.eci.call_seconds = 0.1
+    for _ in range(caches):
+        cloud.eci.create(f"{HOST}/web:latest")
+    begin = cloud.clock()
+    records = cloud.push(cloud.event())
+    left = {record["follow_task_id"] for record in records if record["result"] == "deferred"}
+    yield Line(
+        "L7", f"a push that {caches} caches list, {timeout} s: continuations", "one at a time", 1, len(left)
+    )
+    yield Line(
+        "L7",
+        f"a push that {caches} caches list, {timeout} s: failed for lack of time",
+        "one at a time",
+        0,
+        len(cloud.said("failed")),
+    )
+    cloud.run_until(begin + 590)
+    cloud.settle()
+    yield Line(
+        "L7",
+        f"a push that {caches} caches list, {timeout} s: caches without it",
+        "one at a time",
+        0,
+        sum(1 for each in cloud.eci.caches if not cloud.eci.updates[each]),
+    )
+
+
+def _ends(*, short: bool) -> Iterator[Line]:
+    """L8: every chain ends."""
+    for name, status in (
+        ("never Ready", "Updating"),
+        ("creation never ends", "Creating"),
+        ("creation failed", "Failed"),
+    ):
+        cloud = small_cloud()
+        cloud.eci.create(f"{HOST}/web:latest", status=status)
+        begin = cloud.clock()
+        cloud.push(cloud.event())
+        cloud.settle()
+        told = [record for record in cloud.said("failed")]
+        yield Line(
+            "L8",
+            f"a cache whose {name}: hours until it is told",
+            "as documented",
+            30.1,
+            (told[-1]["at"] - begin) / 3600 if told else float("inf"),
+        )
+
+
+def _held(*, short: bool) -> Iterator[Line]:
+    """L8: a chain that an update holds for longer than the give-up time still ends well."""
+    cloud = small_cloud(eci={"rebuild_seconds": 8 * 3600.0})
+    identifier = cloud.eci.create(f"{HOST}/web:latest")
+    cloud.push(cloud.event())
+    cloud.clock.advance(1)
+    event = cloud.event()
+    cloud.push(event)
+    cloud.settle()
+    yield Line(
+        "L8",
+        "an update that runs for 8 h: pushes lost behind it",
+        "as documented",
+        0,
+        lost(cloud, [identifier], [event]) + len(cloud.said("failed")) + untrue(cloud),
+    )
