@@ -26,7 +26,7 @@ from ..model.image_cache import READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision, decide
 from ..planning.update_memory import last_update
 from ..policy.rules import Rules
-from .follow_task import Job, Task
+from .follow_task import Job, Slot, Task
 
 CREATION_FAILED = "Failed"
 _MOST_HELD = timedelta(hours=24)
@@ -96,7 +96,7 @@ def expired(task: Task, now: datetime, settings: FollowSettings) -> bool:
 def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> Done | Wait | Make:
     memory = last_update(cache, at)
     if task.slot is not None:
-        ended = _slot_ended(task, cache, at, rules)
+        ended = _slot_ended(task, task.slot, cache, at, rules)
         if ended is not None:
             return ended
     elif memory is not None and memory.began >= task.due - at.skew and cache.status != UPDATE_FAILED:
@@ -114,34 +114,34 @@ def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> D
         return Make(wanted)
     # Changes that came later may have been merged into this task: what they ask for is in the list.
     message = "rebuilt for all changes that waited for the cache"
+    # A list of its own is set by the cache's id, also where its name is another one now.
+    images = task.slot.after if task.slot is not None else cache.images
     return Make(
-        replace(_decision(task, cache, Result.REFRESHED, _reason(task), message), images_after=cache.images)
+        replace(_decision(task, cache, Result.REFRESHED, _reason(task), message), images_after=images)
     )
 
 
-def _slot_ended(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> Done | None:
+def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Rules) -> Done | None:
     """A list of its own that is set already, or that something later has taken the place of."""
-    slot, change = task.slot, task.change
-    memory = last_update(cache, at)
+    change, memory = task.change, last_update(cache, at)
+    wanted = decide(cache, change, at, rules)
+    other = cache.images not in {slot.before, slot.after}
+    forced = False
     if isinstance(change, CacheRequest):
-        later = (
-            memory is not None
-            and memory.asked is not None
-            and change.asked_at is not None
-            and memory.asked > change.asked_at
-        )
-        known = memory is not None and memory.asked is not None
-        taken = later if known else slot is not None and cache.images not in {slot.before, slot.after}
+        asked = memory.asked if memory is not None else None
+        taken = other if asked is None else change.asked_at is not None and asked > change.asked_at
+        # The cache had this list before, and is to be rebuilt anyway.
+        done = wanted is not None and wanted.reason is Reason.COVERED
+        forced = change.force and slot.before == slot.after and not done
     else:
-        wanted = decide(cache, change, at, rules)
         if wanted is None or wanted.result is not Result.REFRESHED:
             return Done(wanted or _decision(task, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, _GONE))
         ordered = wanted.rule is None or wanted.rule.policy.ordered or memory is not None
-        taken = not ordered and slot is not None and cache.images not in {slot.before, slot.after}
+        taken = other and not ordered
     if taken:
         message = "the cache has got another list since this one was asked for"
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
-    if slot is not None and cache.images == slot.after and cache.status != UPDATE_FAILED:
+    if cache.images == slot.after and cache.status != UPDATE_FAILED and not forced:
         return _done(task, cache, Result.UNCHANGED, Reason.COVERED, "the cache has this list already")
     return None
 

@@ -1,0 +1,320 @@
+"""One look of a follow task: what it does, by cache status, job, memory and the list that it sets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from imagecache.base.reasons import Reason, Result
+from imagecache.base.timestamps import Moment
+from imagecache.engine.chain import Done, Make, Wait, look
+from imagecache.engine.follow_task import Chain, Job, Slot, Task
+from imagecache.model.change import CacheRequest, Change, PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.update_memory import MEMORY_TAG, UpdateMemory, memory_value
+from imagecache.policy.rules import NO_RULES, Rule, Rules
+from imagecache.policy.tag_policy import Policy
+from tests.support.remembered import remembered
+
+HOST = "registry.cn-hangzhou.aliyuncs.com"
+OLD, NEW, OTHER = (f"{HOST}/prod/web:{tag}" for tag in ("v1.0.0", "v1.1.0", "v1.2.0"))
+STRANGER = "nginx:1.27"
+REBUILDS = 3
+
+DUE = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
+NOW = DUE + timedelta(seconds=1)
+AT = Moment(NOW, timedelta(seconds=2))
+BEFORE, AFTER = DUE - timedelta(minutes=5), DUE
+
+AGAIN, WATCH = Job.AGAIN, Job.WATCH
+SLOT = Slot((OLD,), (NEW,))
+SAME = Slot((OLD,), (OLD,))
+
+ANY = Rules((Rule("any", policy=Policy("any")),))
+SEMVER = Rules((Rule("versions", policy=Policy("semver")),))
+
+
+def push(tag: str, **changes: Any) -> PushEvent:
+    return replace(PushEvent("acs.cr", "e-1", HOST, "prod/web", tag, pushed_at=BEFORE), **changes)
+
+
+def request(**changes: Any) -> CacheRequest:
+    selector = CacheSelector(ids=("imc-1",))
+    start = CacheRequest("manual", "r-1", Reason.LIST_CHANGED, selector, images=(NEW,), asked_at=BEFORE)
+    return replace(start, **changes)
+
+
+REPUSH, PROMOTION, REQUEST = push("v1.0.0"), push("v1.1.0"), request()
+BY_NAME = request(selector=CacheSelector(exact_name="web"))
+FORCED = request(images=(OLD,), force=True)
+REFRESH = CacheRequest("timer", "t-1", Reason.REFRESH_SCHEDULED, CacheSelector(names=("web",)))
+
+
+def cache(status: str, *images: str, memory: UpdateMemory | None = None, **changes: Any) -> ImageCache:
+    """A cache, by default with the list that it had when the task was stored."""
+    tags = () if memory is None else ((MEMORY_TAG, memory_value(memory)),)
+    start = ImageCache("cn-hangzhou", "imc-1", "web", status, images or (OLD,), tags)
+    return replace(start, **changes)
+
+
+def task(job: Job, change: Change, slot: Slot | None = None, *, repeats: int = 0) -> Task:
+    began = BEFORE if job is Job.WATCH else None
+    chain = Chain(BEFORE, repeats=repeats)
+    return Task(job, change, DUE, chain, "cn-hangzhou", "imc-1", update_began=began, slot=slot)
+
+
+def remembers(began: datetime, **changes: Any) -> UpdateMemory:
+    return UpdateMemory(began, **changes)
+
+
+def said(step: Done | Wait | Make) -> tuple[Any, ...]:
+    """The step as a row of the table: its kind, and what is decided."""
+    if isinstance(step, Wait):
+        return (Wait, step.reason.value)
+    decision = step.decision
+    if isinstance(step, Make):
+        assert decision.result is Result.REFRESHED
+        return (Make, decision.reason.value, decision.images_after, step.repeats)
+    return (Done, decision.result.value, decision.reason.value)
+
+
+def ends(result: str, reason: str) -> tuple[Any, ...]:
+    return (Done, result, reason)
+
+
+def waits(reason: str) -> tuple[Any, ...]:
+    return (Wait, reason)
+
+
+def makes(reason: str, *images: str) -> tuple[Any, ...]:
+    return (Make, reason, images, False)
+
+
+def repeats(reason: str, *images: str) -> tuple[Any, ...]:
+    return (Make, reason, images, True)
+
+
+GONE = ends("ignored", "CACHE_GONE")
+CREATION_FAILED = ends("failed", "CREATION_FAILED")
+COVERED = ends("unchanged", "COVERED")
+SUPERSEDED = ends("ignored", "SUPERSEDED")
+LANDED = ends("landed", "LANDED")
+
+Row = tuple[Task, "ImageCache | None", Rules, tuple[Any, ...]]
+
+EITHER_JOB: dict[str, Row] = {
+    f"{job.value}, {name}": (task(job, REPUSH), found, NO_RULES, step)
+    for job in (AGAIN, WATCH)
+    for name, found, step in (
+        ("deleted", None, GONE),
+        ("its creation failed", cache("Failed"), CREATION_FAILED),
+    )
+}
+
+SHARED: dict[str, Row] = {
+    f"again, {name}": (task(AGAIN, change), found, NO_RULES, step)
+    for name, change, found, step in (
+        ("Preparing", REPUSH, cache("Preparing"), waits("CACHE_BUSY")),
+        ("Creating", REPUSH, cache("Creating"), waits("CACHE_BUSY")),
+        ("Updating", REPUSH, cache("Updating"), waits("CACHE_BUSY")),
+        ("no memory", REPUSH, cache("Ready"), makes("TAG_REPUSHED", OLD)),
+        ("failed", REPUSH, cache("UpdateFailed"), makes("TAG_REPUSHED", OLD)),
+        (
+            "an update since it was due",
+            REPUSH,
+            cache("Ready", memory=remembers(AFTER)),
+            COVERED,
+        ),
+        (
+            "an update within the clock margin before it was due",
+            REPUSH,
+            cache("Updating", memory=remembers(DUE - timedelta(seconds=2))),
+            COVERED,
+        ),
+        (
+            "an update before the clock margin",
+            REPUSH,
+            cache("Ready", memory=remembers(DUE - timedelta(seconds=2.1))),
+            makes("TAG_REPUSHED", OLD),
+        ),
+        (
+            "an update since it was due that failed",
+            REPUSH,
+            cache("UpdateFailed", memory=remembers(AFTER)),
+            makes("TAG_REPUSHED", OLD),
+        ),
+        ("another list", REPUSH, cache("Ready", STRANGER), makes("TAG_REPUSHED", STRANGER)),
+        ("another tag", REPUSH, cache("Ready", OTHER), makes("TAG_REPUSHED", OTHER)),
+        ("a timer", REFRESH, cache("Ready"), makes("REFRESH_SCHEDULED", OLD)),
+        ("a timer, renamed", REFRESH, cache("Ready", name="other"), makes("REFRESH_SCHEDULED", OLD)),
+    )
+}
+
+PROMOTED: dict[str, Row] = {
+    f"again for a tag's place, {name}": (task(AGAIN, PROMOTION, SLOT), found, rules, step)
+    for name, found, rules, step in (
+        ("Updating", cache("Updating"), SEMVER, waits("CACHE_BUSY")),
+        ("Ready", cache("Ready"), SEMVER, makes("TAG_PROMOTED", NEW)),
+        ("failed", cache("UpdateFailed"), SEMVER, makes("TAG_PROMOTED", NEW)),
+        ("set already", cache("Ready", NEW), SEMVER, COVERED),
+        ("set, and failed", cache("UpdateFailed", NEW), SEMVER, makes("TAG_REPUSHED", NEW)),
+        ("a later version", cache("Ready", OTHER), SEMVER, ends("ignored", "POLICY_HOLDS")),
+        ("an entry more", cache("Ready", OLD, STRANGER), SEMVER, makes("TAG_PROMOTED", NEW, STRANGER)),
+        ("its rule is gone", cache("Ready"), NO_RULES, ends("ignored", "POLICY_HOLDS")),
+        ("its repository is gone", cache("Ready", STRANGER), SEMVER, ends("ignored", "NO_LONGER_LISTED")),
+        ("no order", cache("Ready"), ANY, makes("TAG_PROMOTED", NEW)),
+        ("no order, another list", cache("Ready", OTHER), ANY, SUPERSEDED),
+        (
+            "no order, another list of which the cache says when it was set",
+            cache("Ready", OTHER, memory=remembers(BEFORE)),
+            ANY,
+            makes("TAG_PROMOTED", NEW),
+        ),
+    )
+}
+
+LISTED: dict[str, Row] = {
+    f"again for a person's list, {name}": (task(AGAIN, change, slot), found, NO_RULES, step)
+    for name, change, slot, found, step in (
+        ("Updating", REQUEST, SLOT, cache("Updating"), waits("CACHE_BUSY")),
+        ("Ready", REQUEST, SLOT, cache("Ready"), makes("LIST_CHANGED", NEW)),
+        ("renamed", BY_NAME, SLOT, cache("Ready", name="other"), makes("LIST_CHANGED", NEW)),
+        ("set already", REQUEST, SLOT, cache("Ready", NEW), COVERED),
+        ("set, and failed", REQUEST, SLOT, cache("UpdateFailed", NEW), makes("LIST_CHANGED", NEW)),
+        ("another list", REQUEST, SLOT, cache("Ready", OTHER), SUPERSEDED),
+        (
+            "another list, of a push",
+            REQUEST,
+            SLOT,
+            cache("Ready", OTHER, memory=remembers(BEFORE)),
+            SUPERSEDED,
+        ),
+        (
+            "another list, asked for before",
+            REQUEST,
+            SLOT,
+            cache("Ready", OTHER, memory=remembers(BEFORE, asked=BEFORE - timedelta(seconds=9))),
+            makes("LIST_CHANGED", NEW),
+        ),
+        (
+            "another list, asked for later",
+            REQUEST,
+            SLOT,
+            cache("Ready", OTHER, memory=remembers(AFTER, asked=BEFORE + timedelta(seconds=9))),
+            SUPERSEDED,
+        ),
+        (
+            "the old list, asked for later",
+            REQUEST,
+            SLOT,
+            cache("Ready", memory=remembers(AFTER, asked=BEFORE + timedelta(seconds=9))),
+            SUPERSEDED,
+        ),
+        (
+            "a message that does not say when it was asked for",
+            request(asked_at=None),
+            SLOT,
+            cache("Ready", OTHER, memory=remembers(AFTER, asked=AFTER)),
+            makes("LIST_CHANGED", NEW),
+        ),
+        ("the same list", replace(FORCED, force=False), SAME, cache("Ready"), COVERED),
+        ("the same list, forced", FORCED, SAME, cache("Ready"), makes("LIST_CHANGED", OLD)),
+        ("the same list, forced, Updating", FORCED, SAME, cache("Updating"), waits("CACHE_BUSY")),
+    )
+}
+
+WATCHED: dict[str, Row] = {
+    f"watch, {name}": (task(WATCH, change, slot), found, rules, step)
+    for name, change, slot, found, rules, step in (
+        ("Updating", REPUSH, None, cache("Updating"), NO_RULES, waits("UPDATE_RUNNING")),
+        ("Ready", REPUSH, None, cache("Ready"), NO_RULES, LANDED),
+        ("Ready again since", REPUSH, None, cache("Ready", ready_at=AFTER), NO_RULES, LANDED),
+        (
+            "Ready since long before",
+            REPUSH,
+            None,
+            cache("Ready", ready_at=BEFORE - timedelta(seconds=4)),
+            NO_RULES,
+            SUPERSEDED,
+        ),
+        ("Ready with its list", PROMOTION, SLOT, cache("Ready", NEW), SEMVER, LANDED),
+        ("Ready with the list before", PROMOTION, SLOT, cache("Ready"), SEMVER, SUPERSEDED),
+        ("Ready with a later tag", PROMOTION, SLOT, cache("Ready", OTHER), SEMVER, SUPERSEDED),
+        ("Ready with an entry more", PROMOTION, SLOT, cache("Ready", NEW, STRANGER), SEMVER, LANDED),
+        ("Ready without the entry", PROMOTION, SLOT, cache("Ready", STRANGER), SEMVER, SUPERSEDED),
+        ("Ready with a person's list", REQUEST, SLOT, cache("Ready", NEW), NO_RULES, LANDED),
+        ("Ready with another's list", REQUEST, SLOT, cache("Ready", OTHER), NO_RULES, SUPERSEDED),
+        ("failed", REPUSH, None, cache("UpdateFailed"), NO_RULES, repeats("TAG_REPUSHED", OLD)),
+        (
+            "failed and renamed",
+            REFRESH,
+            None,
+            cache("UpdateFailed", name="other"),
+            NO_RULES,
+            repeats("REFRESH_SCHEDULED", OLD),
+        ),
+        (
+            "failed, the list put back",
+            PROMOTION,
+            SLOT,
+            cache("UpdateFailed"),
+            SEMVER,
+            repeats("TAG_REPUSHED", NEW),
+        ),
+        ("failed with a later tag", PROMOTION, SLOT, cache("UpdateFailed", OTHER), SEMVER, SUPERSEDED),
+        (
+            "failed, a later update",
+            REPUSH,
+            None,
+            cache("UpdateFailed", memory=remembers(BEFORE + timedelta(seconds=3))),
+            NO_RULES,
+            SUPERSEDED,
+        ),
+        (
+            "failed, its own memory",
+            REPUSH,
+            None,
+            cache("UpdateFailed", memory=remembers(BEFORE)),
+            NO_RULES,
+            repeats("TAG_REPUSHED", OLD),
+        ),
+    )
+}
+
+TABLE = EITHER_JOB | SHARED | PROMOTED | LISTED | WATCHED
+
+
+@pytest.mark.parametrize(("one", "found", "rules", "step"), TABLE.values(), ids=TABLE)
+def test_a_look(one: Task, found: ImageCache | None, rules: Rules, step: tuple[Any, ...]) -> None:
+    assert said(look(one, found, AT, rules, REBUILDS)) == step
+
+
+def test_a_forced_rebuild_that_was_made_is_not_made_again() -> None:
+    made = cache("Ready", tags=remembered(cache("Ready"), [FORCED], AFTER))
+    assert said(look(task(AGAIN, FORCED, SAME), made, AT, NO_RULES, REBUILDS)) == COVERED
+
+
+def test_what_covers_is_named() -> None:
+    step = look(task(AGAIN, REPUSH), cache("Ready", memory=remembers(AFTER)), AT, NO_RULES, REBUILDS)
+    assert isinstance(step, Done)
+    assert step.decision.covered_by == remembers(AFTER)
+
+
+@pytest.mark.parametrize("made", [REBUILDS - 1, REBUILDS, REBUILDS + 1])
+def test_a_failed_update_is_repeated_a_bounded_number_of_times(made: int) -> None:
+    step = look(task(WATCH, REPUSH, repeats=made), cache("UpdateFailed"), AT, NO_RULES, REBUILDS)
+    over = ends("failed", "UPDATE_FAILED")
+    assert said(step) == (over if made >= REBUILDS else repeats("TAG_REPUSHED", OLD))
+
+
+@pytest.mark.parametrize("warning", ["Failed: no such manifest", ""])
+@pytest.mark.parametrize(("status", "made"), [("Failed", 0), ("UpdateFailed", 0), ("UpdateFailed", REBUILDS)])
+def test_a_failure_is_told_with_the_caches_own_words(status: str, made: int, warning: str) -> None:
+    found = cache(status, last_warning=warning)
+    step = look(task(WATCH, REPUSH, repeats=made), found, AT, NO_RULES, REBUILDS)
+    assert not isinstance(step, Wait)
+    assert step.decision.message.endswith(f": {warning or 'no reason is given'}")
