@@ -90,9 +90,12 @@ def test_a_new_key_is_used_by_a_warm_instance(
     assert fleet.updates()[-1].parameters["AccessKeyId"] == renewed.access_key_id
 
 
-def test_a_key_that_eci_does_not_know_fails_for_good(fleet: Any, doors: Any, events: Any) -> None:
+def test_a_key_that_eci_does_not_know_yet_is_tried_again(fleet: Any, doors: Any, events: Any) -> None:
     fleet.store.revoke(fleet.credential.access_key_id)
-    assert_failed_for_good(invoke("on_manual", doors, events), "ECI_REFUSED", "on_manual")
+    told = invoke("on_push", doors, events)
+    assert told.results == [("failed", "SERVER_ERROR")]
+    assert told.only["error"]["code"] == "InvalidAccessKeyId.NotFound"
+    assert isinstance(told.error, RetryableEntryPointError)
 
 
 @each_door

@@ -47,6 +47,11 @@ DOCUMENTED = {
     "InvalidParameter.NotFound": ErrorClass.PERMANENT,
     # the RPC gateway's own, about a ClientToken that was used before
     "IdempotentParameterMismatch": ErrorClass.BUSY,
+    "LastTokenProcessing": ErrorClass.BUSY,
+    # the RPC gateway's own, about a signature and the key that made it
+    "SignatureNonceUsed": ErrorClass.TRANSIENT,
+    "InvalidSecurityToken.Expired": ErrorClass.TRANSIENT,
+    "InvalidAccessKeyId.NotFound": ErrorClass.TRANSIENT,
 }
 
 unknown_codes = st.text(max_size=40).filter(

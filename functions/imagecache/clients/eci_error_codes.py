@@ -46,9 +46,14 @@ ATTEMPTS: dict[ErrorClass, int] = {
 
 _CODES: dict[Row, str] = {
     # IdempotentParameterMismatch: an earlier call with this token was accepted, so its update is running.
-    _BUSY: "IncorrectStatus ImageCache.IncorrectStatus OperationConflict IdempotentParameterMismatch",
+    # LastTokenProcessing: the earlier call is not answered yet.
+    _BUSY: "IncorrectStatus ImageCache.IncorrectStatus OperationConflict IdempotentParameterMismatch "
+    "LastTokenProcessing",
     _THROTTLED: "Throttling Throttling.User",
-    _SERVER: "ServiceUnavailable InternalError",
+    # A signature and its credentials are good for a short time, and not at once everywhere: another
+    # attempt has a new signature, another invocation new credentials.
+    _SERVER: "ServiceUnavailable InternalError SignatureNonceUsed InvalidSecurityToken.Expired "
+    "InvalidAccessKeyId.NotFound",
     Row(CapacityError, Reason.QUOTA_EXCEEDED): "QuotaExceeded",
     Row(CapacityError, Reason.OUT_OF_STOCK): "OperationDenied.NoStock",
     Row(CapacityError, Reason.OUT_OF_ADDRESSES): "InvalidVSwitchId.IpNotEnough",
