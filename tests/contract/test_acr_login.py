@@ -196,6 +196,7 @@ LIES: dict[str, tuple[int, bytes, str]] = {
 }
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(("status", "body", "told"), LIES.values(), ids=LIES)
 def test_an_answer_without_a_login_is_an_error(setting: Setting, status: int, body: bytes, told: str) -> None:
     setting.api.instead = [(status, body)]

@@ -213,6 +213,7 @@ ODD_PAGES: dict[str, Any] = {
 }
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("answer", ODD_PAGES.values(), ids=list(ODD_PAGES))
 def test_a_page_that_is_not_as_documented_is_unreadable_and_never_an_empty_listing(
     new_gateway: Any, raw_server: Any, respond: Any, answer: Any

@@ -273,6 +273,7 @@ LIES: dict[str, tuple[Said, str]] = {
 }
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(("said", "told"), LIES.values(), ids=LIES)
 def test_an_answer_that_is_not_whole_or_not_right_is_an_error(
     setting: Setting, said: Said, told: str
@@ -665,6 +666,7 @@ SERVICE_LIES: dict[str, tuple[Said, str]] = {
 }
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(("said", "told"), SERVICE_LIES.values(), ids=SERVICE_LIES)
 def test_a_token_service_without_a_token_is_an_error(setting: Setting, said: Said, told: str) -> None:
     registry, _ = with_tokens(setting, said)

@@ -73,6 +73,7 @@ def test_what_has_no_known_shape_is_refused(deployed: Any, doors: Any, sender: s
     assert deployed.actions() == []
 
 
+@pytest.mark.usefixtures("no_collection")
 @each_sender
 @pytest.mark.parametrize(
     "text",

@@ -81,6 +81,7 @@ def test_a_token_is_taken_from_neither_the_body_nor_any_other_header(
     assert doors.call("on_webhook", event).status == 401
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     "body",
     ["push", "[" * 200_000, "a" * 2 * MIB, '{"push_data": {}}'],

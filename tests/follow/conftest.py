@@ -339,6 +339,8 @@ def world(
         IMC_WEBHOOK_TOKENS=WEBHOOK_TOKEN,
     )
     eci.control.settings(rebuild_seconds=100)
-    # A new instance of the function, on the clock of this world.
-    monkeypatch.setattr(invocation, "_warm", Warm(eci.clock.moment, eci.clock.advance))
+    # A new instance of the function, on the clock of this world; connections stay open, see ``renewed``.
+    warm = Warm(eci.clock.moment, eci.clock.advance)
+    warm.connections = invocation._warm.connections  # noqa: SLF001
+    monkeypatch.setattr(invocation, "_warm", warm)
     return World(eci.clock, eci.control, server.tasks, monkeypatch.setenv, monkeypatch.delenv)

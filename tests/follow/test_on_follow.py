@@ -560,6 +560,7 @@ MALFORMED: dict[str, bytes] = {
 }
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_message_is_recorded_and_raised(world: Any, message: bytes) -> None:
     refused = world.follow(message)

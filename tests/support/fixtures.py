@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,18 @@ from .eci import REGION, EciServer, LocalEci, eci_server
 
 _OURS = ("IMC_", "ALIYUN_", "ALIBABA_CLOUD_", "FC_")
 _THEIRS = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "netrc", "debug"}
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """For texts that take the JSON parser to the interpreter's limit of recursion.
+
+    A collection of garbage at that depth leaves no room for finalizers and callbacks, such as the one of
+    Hypothesis, whose failure would be the test's. Whether one happens there is chance.
+    """
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

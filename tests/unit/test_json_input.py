@@ -65,6 +65,7 @@ def test_a_document_is_refused(data: bytes, reason: Reason) -> None:
     assert refused.value.found
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("bracket", [b"[", b'{"a":'], ids=["arrays", "objects"])
 def test_a_document_of_200000_brackets_is_refused(bracket: bytes) -> None:
     with pytest.raises(InputError) as refused:
