@@ -142,7 +142,8 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
         message = "the cache has got another list since this one was asked for"
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
     if cache.images == slot.after and cache.status != UPDATE_FAILED and not forced:
-        return _done(task, cache, Result.UNCHANGED, Reason.COVERED, "the cache has this list already")
+        covered = _decision(task, cache, Result.UNCHANGED, Reason.COVERED, "the cache has this list already")
+        return Done(replace(covered, covered_by=memory))
     return None
 
 

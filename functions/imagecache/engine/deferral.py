@@ -188,17 +188,17 @@ class Deferral:
         until = error.until if isinstance(error, HeldBackError) else None
         if isinstance(error, CapacityError):
             until = times.later(at.now)
-        if self.task is not None and self.task.image_cache_id:
-            held = until is not None or not cache.updatable
-            due = times.again(memory, at, until)
-            return self.task.next(self.task.job, due, at.now, held=held)
+        running = self.task if self.task is not None and self.task.image_cache_id else None
+        slot, change = running.slot if running else self._slot(cache, decision), decision.change
+        job = running.job if running else Job.AGAIN
         due = times.again(memory, at, until)
-        slot = self._slot(cache, decision)
-        change = decision.change
-        if slot is not None and isinstance(change, PushEvent):
-            due += times.order(change.pushed_at or at.now, times.before(due, memory), due)
+        if slot is not None and job is Job.AGAIN:
+            moment = change.pushed_at if isinstance(change, PushEvent) else change.asked_at
+            due += times.order(moment or at.now, times.before(due, memory), due)
+        if running is not None:
+            return running.next(job, due, at.now, held=until is not None or not cache.updatable)
         place = (cache.region_id, cache.image_cache_id)
-        return Task(Job.AGAIN, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
+        return Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
 
     def _slot(self, cache: ImageCache, decision: Decision) -> Slot | None:
         """The list that a change sets which no other change shares; what registries say is asked again."""

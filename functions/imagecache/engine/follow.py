@@ -24,7 +24,7 @@ from .work import Work
 _logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT_SECONDS = 20.0
-"""A task that is early waits so long inside its invocation; else it is stored again."""
+"""A task that is early waits so long inside its invocation; then it is stored again."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,11 @@ class Follow:
             return None
         wait = min(left, _LONGEST_WAIT_SECONDS, self.work.deadline.remaining() / 2)
         self.work.warm.sleep(wait)
-        if wait == left:
+        # A change that goes on has no due time that others count on.
+        if wait == left or not task.image_cache_id:
             return None
         error = TransientError(Reason.NOT_DUE, f"the task is due at {task.due.isoformat()}", calls=0)
         decision = Decision(task.change, None, Result.FAILED, error.reason, error.message)
-        if not task.image_cache_id:
-            # A change that goes on has no due time that others count on.
-            return None
         again = replace(task, hop=task.hop + 1)
         place = {"region_id": task.region_id, "image_cache_id": task.image_cache_id}
         try:
@@ -77,17 +75,19 @@ class Follow:
         rules = work.settings.rules
         step = look(task, cache, work.now(), rules, work.settings.follow.rebuilds)
         if isinstance(step, Done):
-            yield self._done(step.decision, started)
-        elif cache is not None and isinstance(step, Wait):
+            yield self._done(deferral, step.decision, started)
+            return
+        assert cache is not None  # noqa: S101 - a look at one that is gone is done
+        if isinstance(step, Wait):
             decision = Decision(task.change, cache, Result.FAILED, step.reason, step.message)
             yield from deferral.defer(cache, [decision], BusyError(step.reason, step.message), {}, started)
-        elif cache is not None and not isinstance(step, Wait):
+        else:
             chain = replace(task.chain, looks=task.chain.looks + 1)
             if step.repeats:
                 chain = replace(chain, repeats=chain.repeats + 1)
             yield from Updater(work, deferral).update(cache, [step.decision], started, chain)
 
-    def _done(self, decision: Decision, started: float) -> Applied:
+    def _done(self, deferral: Deferral, decision: Decision, started: float) -> Applied:
         facts: dict[str, object] = {
             "region_id": self.task.region_id,
             "image_cache_id": self.task.image_cache_id,
@@ -96,7 +96,9 @@ class Follow:
             return Applied(decision, PermanentError(decision.reason, decision.message), facts, started)
         if decision.result is Result.LANDED and decision.cache is not None:
             facts |= self._landed(decision.cache)
-        return Applied(decision, facts=facts, started=started)
+            return Applied(decision, facts=facts, started=started)
+        (applied,) = deferral.settled([decision], started)
+        return replace(applied, facts={**facts, **applied.facts})
 
     def _landed(self, cache: ImageCache) -> dict[str, object]:
         """What is known of an update that ended Ready; the cache is to remember how long it took."""

@@ -22,6 +22,7 @@ from ..planning.update_memory import last_update, memory_of_update
 from ..planning.update_request import Update, build_update, masked
 from ..planning.wanted_list import parameters_of, wanted_now, what_is_newer
 from .applied import Applied
+from .chain import Done, look
 from .deferral import Deferral, unfollowed
 from .follow_task import Chain, Task
 from .update_limits import needs_extra
@@ -178,9 +179,19 @@ class Updater:
         if now is None:
             gone = [self.deferral.gone(decision) for decision in wanted]
             return [Applied(decision, started=sending.started) for decision in gone]
-        settled, left = self.deferral.decide_again(now, wanted)
+        settled, left = self._decided_again(now, wanted)
         done = self.deferral.settled(settled, sending.started)
         return done + self.deferral.defer(now, left, error, facts, sending.started)
+
+    def _decided_again(
+        self, cache: ImageCache, wanted: Sequence[Decision]
+    ) -> tuple[Sequence[Decision], Sequence[Decision]]:
+        """What ends here and what still wants an update; a task also acts for what was merged into it."""
+        task, work = self.deferral.task, self.work
+        if task is None or not task.image_cache_id:
+            return self.deferral.decide_again(cache, wanted)
+        step = look(task, cache, work.now(), work.settings.rules, work.settings.follow.rebuilds)
+        return ([step.decision], ()) if isinstance(step, Done) else ((), wanted)
 
 
 def _repaired_already(wanted: Sequence[Decision], started: float) -> list[Applied]:

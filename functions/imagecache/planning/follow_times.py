@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from itertools import count, takewhile
+from itertools import takewhile
 
 from ..base.timestamps import Moment
 from .update_memory import UpdateMemory
@@ -66,11 +66,11 @@ class FollowTimes:
     def order(self, pushed_at: datetime, before: datetime, due: datetime) -> timedelta:
         """How much later than its due time a list of its own is set: the less, the later it was pushed.
 
-        Of several that wait for the same time the last pushed one is then set first, and the others find that
-        their place is taken.
+        Of several that wait for the same time the last one is then set first, and the others find that their
+        place is taken.
 
         Args:
-            pushed_at: when its tag was pushed.
+            pushed_at: when its tag was pushed, or the list was asked for.
             before: the due time before.
             due: the due time.
         """
@@ -108,8 +108,10 @@ class FollowTimes:
             yield self._rounded(memory.began + share * duration, self._grid)
         last = memory.began + _SHARES[-1] * duration
         step = max(_STEP_SHARE * duration, timedelta(seconds=2 * self.base))
-        for number in count(max(1, int((near - last) / step) - 1)):
+        number = max(1, int((near - last) / step) - 1)
+        while True:
             yield self._rounded(last + number * step, self._grid)
+            number += 1
 
     @property
     def _grid(self) -> float:
