@@ -320,6 +320,10 @@ MALFORMED: dict[str, Spoil] = {
     "unknown key": lambda document: document | {"imageCacheID": "imc-1"},
     "due without a zone": lambda document: document | {"due": "2026-03-02T02:15:31"},
     "due in China time": lambda document: document | {"due": "2026-03-02T10:15:31+08:00"},
+    "a day that does not exist": lambda document: document | {"due": "2026-02-30T02:15:31+00:00"},
+    "a push of a day that does not exist": lambda document: (
+        document | {"change": document["change"] | {"pushedAt": "2026-02-30T02:15:31+00:00"}}
+    ),
     "a newline behind due": lambda document: document | {"due": document["due"] + "\n"},
     "empty cache id": lambda document: document | {"imageCacheId": ""},
     "region with a slash": lambda document: document | {"regionId": "cn/hangzhou"},

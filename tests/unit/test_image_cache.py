@@ -135,3 +135,29 @@ def test_a_listing_is_indexed_by_identity_and_repository() -> None:
 
 def test_a_listing_without_caches_has_an_empty_index() -> None:
     assert Listing("cn-hangzhou", (), NOW).by_repository == {}
+
+
+READY = {"Type": "Normal", "Reason": "Ready", "LastTimestamp": "2026-03-02T12:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("events", "ready_at"),
+    [
+        pytest.param([], None, id="no events"),
+        pytest.param([READY], NOW, id="Ready"),
+        pytest.param([{**READY, "LastTimestamp": "2026-03-02T20:00:00+08:00"}], NOW, id="another zone"),
+        pytest.param([{**READY, "LastTimestamp": "2026-03-02T12:00:00"}], None, id="no zone"),
+        pytest.param([{**READY, "LastTimestamp": "noon"}], None, id="unreadable"),
+        pytest.param([{**READY, "LastTimestamp": None}], None, id="no time"),
+        pytest.param([{**READY, "Type": "Warning"}], None, id="a warning"),
+        pytest.param(
+            [READY, {**READY, "Reason": "Updating", "LastTimestamp": "2026-03-02T12:00:01Z"}],
+            None,
+            id="something since",
+        ),
+    ],
+)
+def test_when_a_cache_became_ready_is_read_from_its_newest_event(
+    events: list[dict[str, Any]], ready_at: datetime | None
+) -> None:
+    assert ImageCache.from_answer("cn-hangzhou", {**ITEM, "Events": events}).ready_at == ready_at

@@ -1,0 +1,144 @@
+"""The engine over clients in memory: what time leaves goes on, and what is repaired already is left alone."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from imagecache.base.reasons import Reason
+from imagecache.clients.eci_gateway import Accepted
+from imagecache.clients.task_store import Stored
+from imagecache.config.settings import FollowSettings, Settings
+from imagecache.engine.engine import Engine
+from imagecache.engine.follow_task import read_message
+from imagecache.engine.records import Recorder
+from imagecache.engine.warm import Warm
+from imagecache.engine.work import Work
+from imagecache.model.change import CacheRequest, PushEvent
+from imagecache.model.image_cache import ImageCache
+from imagecache.model.selector import CacheSelector
+from imagecache.planning.entry_memory import Notes
+from imagecache.policy.rules import Rule, Rules
+from imagecache.policy.tag_policy import Policy
+from tests.support.fake_clients import FakeClients, FixedTime
+from tests.support.remembered import remembered
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
+REGION, HOST = "cn-hangzhou", "registry.cn-hangzhou.aliyuncs.com"
+WEB = f"{HOST}/prod/web:1"
+TIMEOUT, CALL = 60.0, 10.0
+PUSH = PushEvent("acs.cr", "e-1", HOST, "prod/web", "1", pushed_at=NOW)
+SWEEP = CacheRequest(
+    "timer", "t-1", Reason.SWEEP_REPAIR, CacheSelector(), statuses=frozenset({"UpdateFailed"})
+)
+
+
+@dataclass
+class Cloud:
+    """ECI, a registry with one digest for all, a task store and a clock; each call to ECI takes a while."""
+
+    caches: dict[str, ImageCache]
+    listed: Sequence[ImageCache] = ()
+    elapsed: float = 0.0
+    updated: list[str] = field(default_factory=list)
+    tasks: dict[str, Any] = field(default_factory=dict)
+
+    def clock(self) -> datetime:
+        return NOW + timedelta(seconds=self.elapsed)
+
+    def list_image_caches(self, _region_id: str) -> tuple[ImageCache, ...]:
+        self.elapsed += CALL
+        return tuple(self.listed or self.caches.values())
+
+    def describe_image_cache(self, _region_id: str, image_cache_id: str) -> ImageCache:
+        return self.caches[image_cache_id]
+
+    def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
+        self.elapsed += CALL
+        cache = self.caches[request["ImageCacheId"]]
+        tags = tuple((tag["Key"], tag["Value"]) for tag in request["Tag"])
+        self.caches[cache.image_cache_id] = replace(cache, status="Updating", tags=tags)
+        self.updated.append(cache.image_cache_id)
+        return Accepted("R", 1)
+
+    def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> Stored:
+        assert delay_seconds >= 1
+        known = task_id in self.tasks
+        self.tasks.setdefault(task_id, json.loads(payload))
+        return Stored.BEFORE if known else Stored.NOW
+
+    def tags(self, _registry: str, _repository: str) -> frozenset[str]:
+        return frozenset({"1"})
+
+    def digest(self, _registry: str, _repository: str, _tag: str) -> str:
+        return "sha256:" + "0f" * 32
+
+    def engine(self, rules: Rules = Rules()) -> Engine:  # noqa: B008 - it is frozen
+        """An invocation that begins now."""
+        began = self.elapsed
+        left = FixedTime(lambda: began + TIMEOUT - self.elapsed)
+        settings = Settings((REGION,), rules=rules, follow=FollowSettings("on-follow"), concurrency=1)
+        clients = FakeClients(self, self, self, left)
+        work = Work(settings, clients, left, "1-request", Warm(self.clock, lambda _: None))
+        return Engine(work, Recorder("on_push", "1-request", io.StringIO()))
+
+
+def cache(number: int, *, tags: tuple[tuple[str, str], ...] = ()) -> ImageCache:
+    return ImageCache(REGION, f"imc-{number}", f"web-{number}", "Ready", (WEB,), tags)
+
+
+def said(engine: Engine) -> list[tuple[str, str]]:
+    return [(outcome["result"], outcome["reason"]) for outcome in engine.recorder.outcomes]
+
+
+def continuations(cloud: Cloud) -> dict[str, list[str]]:
+    """The caches that are left, by task."""
+    return {name: task["caches"] for name, task in cloud.tasks.items() if task["job"] == "change"}
+
+
+def test_what_time_leaves_of_a_push_goes_on_until_all_is_done() -> None:
+    cloud = Cloud({f"imc-{number}": cache(number) for number in range(12)})
+    engine = cloud.engine()
+    engine.process([PUSH])
+
+    # The listing and five updates took the time of the invocation.
+    assert said(engine) == [("refreshed", "TAG_REPUSHED")] * 5 + [("deferred", "OUT_OF_TIME")] * 7
+    ((task_id, left),) = continuations(cloud).items()
+    assert left == [f"imc-{number}" for number in range(5, 12)]
+    assert {outcome.get("follow_task_id") for outcome in engine.recorder.outcomes[5:]} == {task_id}
+
+    task = cloud.tasks[task_id]
+    for _ in range(2):
+        cloud.elapsed += CALL
+        before = set(cloud.tasks)
+        cloud.engine().follow(read_message(task))
+        new = [name for name in continuations(cloud) if name not in before]
+        task = cloud.tasks[new[0]] if new else None
+    assert task is None
+    assert cloud.updated == [f"imc-{number}" for number in range(12)]
+
+
+def test_a_parent_that_is_run_again_meets_the_task_that_it_stored() -> None:
+    cloud = Cloud({f"imc-{number}": cache(number) for number in range(7)})
+    cloud.engine().process([PUSH])
+    stored = continuations(cloud)
+    # It ended before it was recorded, so the platform runs it again, with the same id.
+    cloud.caches = {name: replace(each, status="Ready", tags=()) for name, each in cloud.caches.items()}
+    cloud.elapsed = 0
+    cloud.engine().process([PUSH])
+    assert continuations(cloud) == stored
+
+
+def test_a_repair_that_was_made_since_the_caches_were_listed_is_not_made_again() -> None:
+    listed = cache(1)
+    notes = Notes({WEB: "sha256:" + "0f" * 32}, {})
+    cloud = Cloud({"imc-1": cache(1, tags=remembered(listed, [PUSH], NOW, notes))}, listed=[listed])
+    engine = cloud.engine(Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),)))
+    engine.process([replace(SWEEP, reads_registries=True)])
+    assert said(engine) == [("unchanged", "COVERED")]
+    assert "nothing newer" in engine.recorder.outcomes[0]["message"]
+    assert cloud.updated == []
