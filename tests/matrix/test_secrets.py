@@ -265,8 +265,8 @@ def marked(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
         "IMC_FC_ENDPOINT": world.fc.url,
         "IMC_FOLLOW_FUNCTION": "imc-refresh-on-follow",
         # What is stored stays stored: no instance is to get in the way of this process.
-        "IMC_FOLLOW_BASE_SECONDS": "3600",
-        "IMC_FOLLOW_MAX_SECONDS": "3600",
+        "IMC_FOLLOW_BASE_SECONDS": "3599",
+        "IMC_FOLLOW_MAX_SECONDS": "3599",
         "IMC_CLOCK_SKEW_SECONDS": "0",
         "IMC_WEBHOOK_TOKENS": WEBHOOK_TOKEN,
         "IMC_LOG_LEVEL": "DEBUG",
