@@ -39,7 +39,7 @@ def test_with_a_real_registry_every_sentence_holds() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert "A real registry at 127.0.0.1:" in run.stdout
     assert "Every sentence of the story held." in run.stdout
-    for cache in ("web-alone", "web-and-sidecar"):
+    for cache in ("shop-blue", "shop-green"):
         updates = run.stdout.count(f"refreshed TAG_REPUSHED {cache}")
         assert 3 <= updates <= 4
         assert 3 <= run.stdout.count(f"landed LANDED {cache}") <= updates
