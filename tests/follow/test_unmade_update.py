@@ -58,3 +58,19 @@ def test_an_update_lands_where_neither_memory_nor_events_say_that_it_was_made(wo
     world.eci.force(cache_id, "UpdateFailed")
     world.eci.force(cache_id, "Ready")
     assert [visit.said for visit in world.settle()] == [[("landed", "LANDED")]]
+
+
+def test_a_task_whose_update_is_refused_for_good_fails_at_each_attempt(world: Any) -> None:
+    cache_id = cache_of(world, tags=FULL)
+    world.eci.force(cache_id, "Updating")
+    assert world.push().said == [("deferred", "CACHE_BUSY")]
+    world.eci.force(cache_id, "Ready")
+    world.eci.inject("error", code="NoPermission", action="UpdateImageCache", count=9)
+    task = world.tasks.take()
+    world.clock.now = task.due
+
+    attempts = [world.follow(task.document) for _ in range(9)]
+
+    assert [attempt.said for attempt in attempts] == [[("failed", "PERMISSION_DENIED")]] * 9
+    assert all(attempt.error for attempt in attempts)
+    assert [waiting.document["job"] for waiting in world.tasks.waiting] == ["watch"]

@@ -102,6 +102,8 @@ class Updater:
             planned = [replace(each, result=Result.PLANNED, message=each.message + later) for each in wanted]
             return [Applied(decision, facts=facts, started=started) for decision in planned]
         watch = self.deferral.watch(cache, wanted, memory, chain)
+        if task is not None and task.image_cache_id and not watch.key:
+            watch = replace(watch, key=task.task_id)
         return self._send(cache, wanted, _Sending(request, facts, watch, started))
 
     def _send(self, cache: ImageCache, wanted: Sequence[Decision], sending: _Sending) -> list[Applied]:
@@ -110,10 +112,14 @@ class Updater:
         first = work.hand_off.enabled and (
             last_update(cache, work.now()) is None or cache.status == UPDATE_FAILED
         )
-        task_id = ""
+        task_id, task = "", self.deferral.task
         if first:
             try:
-                if work.hand_off.store(sending.watch) is not Stored.NOW:
+                stored = work.hand_off.store(sending.watch)
+                # A task that is tried again meets the watch of its own first attempt, which may have been
+                # refused for good: it has to be refused again, or nobody would see it end.
+                own = task is not None and sending.watch.key == task.task_id
+                if stored is not Stored.NOW and not own:
                     message = "another update of this cache is followed already"
                     until = self.deferral.window_end() if cache.status == UPDATE_FAILED else None
                     error: EciError = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
