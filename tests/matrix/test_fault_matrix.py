@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 import httpx
@@ -42,8 +42,14 @@ LONG = 3 * ATTEMPTS
 DELIVERIES = 5
 """How often a webhook's sender tries."""
 SENDER_SECONDS = 0.02
-MEMORY_OF_FAILURES = "20260102T030405000000Z.3.0123456789ab"
-"""What a cache remembers of an update long ago that was, in a row, the third repetition of a failed one."""
+LONG_AGO = datetime.now(timezone.utc) - timedelta(days=30)
+MEMORY = f"{LONG_AGO:%Y%m%dT%H%M%S%fZ}.0.0123456789ab"
+"""What a cache remembers of an update long ago. One that is in UpdateFailed and remembers nothing is updated
+once in two hours, which is longer than a case is waited for."""
+MEMORY_OF_FAILURES = f"{LONG_AGO:%Y%m%dT%H%M%S%fZ}.3.0123456789ab"
+"""The same of an update that was, in a row, the third repetition of a failed one."""
+CREATED = {"type": "Normal", "reason": "Ready", "message": "", "at": LONG_AGO.timestamp() - 60}
+"""As each cache of the cloud has it: an update that was not made must not be taken for this."""
 FAILED_REBUILDS = 2
 """In a row; the functions bear three."""
 ALL_PAIRS = os.environ.get("FAULT_MATRIX") == "full"
@@ -309,7 +315,15 @@ def prepare(world: World, case: Case, **members: Any) -> Play:
     repository = f"prod/r{hashlib.sha256(str(case).encode()).hexdigest()[:12]}"
     name = "timed-web" if case.door == "refresh" else "web"
     status = "UpdateFailed" if case.door == "sweep" else "Ready"
-    seed = {"region_id": REGION, "image_cache_name": name, "status": status, **members}
+    tags = {"imc-refresh": MEMORY} if case.door == "sweep" else {}
+    seed = {
+        "region_id": REGION,
+        "image_cache_name": name,
+        "status": status,
+        "tags": tags,
+        "events": [CREATED],
+    }
+    seed |= members
     cache_id = world.cloud.control.create_cache(images=[f"{HOST}/{repository}:latest"], **seed)
     return Play(world, case, repository, cache_id, world.last("deliveries"), world.last("log_lines"))
 
