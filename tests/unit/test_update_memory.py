@@ -139,7 +139,7 @@ def test_what_is_written_is_read_again(memory: UpdateMemory) -> None:
 def test_the_longest_memory_leaves_room_for_the_ids_of_six_changes() -> None:
     memory = UpdateMemory(
         BEGAN,
-        timedelta(days=400),
+        timedelta(hours=2),
         10**9,
         99,
         BEGAN,

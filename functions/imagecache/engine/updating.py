@@ -102,35 +102,36 @@ class Updater:
             planned = [replace(each, result=Result.PLANNED, message=each.message + later) for each in wanted]
             return [Applied(decision, facts=facts, started=started) for decision in planned]
         watch = self.deferral.watch(cache, wanted, memory, chain)
-        if task is not None and task.image_cache_id and not watch.key:
-            watch = replace(watch, key=task.task_id)
         return self._send(cache, wanted, _Sending(request, facts, watch, started))
 
     def _send(self, cache: ImageCache, wanted: Sequence[Decision], sending: _Sending) -> list[Applied]:
         """Send the update; where the cache cannot say that it ran, its watch is stored before."""
-        work, started = self.work, sending.started
+        work, started, watch = self.work, sending.started, sending.watch
+        task_id, task = "", self.deferral.task
         first = work.hand_off.enabled and (
             last_update(cache, work.now()) is None or cache.status == UPDATE_FAILED
         )
-        task_id, task = "", self.deferral.task
         if first:
+            own = task is not None and bool(task.image_cache_id) and not watch.key
+            if task is not None and own:
+                watch = replace(watch, key=task.task_id)
             try:
-                stored = work.hand_off.store(sending.watch)
-                # A task that is tried again meets the watch of its own first attempt, which may have been
-                # refused for good: it has to be refused again, or nobody would see it end.
-                own = task is not None and sending.watch.key == task.task_id
-                if stored is not Stored.NOW and not own:
-                    message = "another update of this cache is followed already"
-                    until = self.deferral.window_end() if cache.status == UPDATE_FAILED else None
-                    error: EciError = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
-                    return self.deferral.defer(cache, wanted, error, {}, started)
-                task_id = sending.watch.task_id
+                first = work.hand_off.store(watch) is Stored.NOW
             except HandOffError as problem:
-                error = TransientError(
+                error: EciError = TransientError(
                     Reason.HAND_OFF_FAILED, "the update cannot be followed and is not made"
                 )
                 facts = {**sending.facts, "update_calls": 0, "hand_off": str(problem)}
                 return [Applied(decision, error, facts=facts, started=started) for decision in wanted]
+            if first:
+                task_id = watch.task_id
+            elif not own:
+                message = "another update of this cache is followed already"
+                until = self.deferral.window_end() if cache.status == UPDATE_FAILED else None
+                error = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
+                return self.deferral.defer(cache, wanted, error, {}, started)
+            # Else an earlier attempt of this task stored it, and its update was refused, perhaps for good: each
+            # attempt has to say that, or it would never come to the on-failure queue.
         try:
             accepted = work.eci.update_image_cache(sending.request)
         except BenignError as benign:
