@@ -118,9 +118,8 @@ class Updater:
             try:
                 first = work.hand_off.store(watch) is Stored.NOW
             except HandOffError as problem:
-                error: EciError = TransientError(
-                    Reason.HAND_OFF_FAILED, "the update cannot be followed and is not made"
-                )
+                message = "the update cannot be followed and is not made"
+                error: EciError = TransientError(Reason.HAND_OFF_FAILED, message)
                 facts = {**sending.facts, "update_calls": 0, "hand_off": str(problem)}
                 return [Applied(decision, error, facts=facts, started=started) for decision in wanted]
             if first:
@@ -130,8 +129,8 @@ class Updater:
                 until = self.deferral.window_end() if cache.status == UPDATE_FAILED else None
                 error = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
                 return self.deferral.defer(cache, wanted, error, {}, started)
-            # Else an earlier attempt of this task stored it, and its update was refused, perhaps for good: each
-            # attempt has to say that, or it would never come to the on-failure queue.
+            # Else an earlier attempt of this task stored it. Perhaps its update was refused for good: each
+            # attempt has to say so, or that would never come to the on-failure queue.
         try:
             accepted = work.eci.update_image_cache(sending.request)
         except BenignError as benign:
