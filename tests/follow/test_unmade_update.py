@@ -105,3 +105,18 @@ def test_a_cache_that_fails_and_remembers_nothing_is_updated_once_in_two_hours(w
     windows = [int(update["started_at"] // 7200) for update in world.updates(cache_id)]
     assert windows == sorted(set(windows))
     assert len(windows) >= 3
+
+
+def test_a_failing_cache_with_a_memory_does_not_wait_for_two_hours_for_what_another_update_may_do(
+    world: Any,
+) -> None:
+    began = datetime.fromtimestamp(world.clock.now - 86400, timezone.utc)
+    cache_id = cache_of(world, status="UpdateFailed", tags={"imc-refresh": f"{began:%Y%m%dT%H%M%S%fZ}.0"})
+    world.eci.inject("error", code="NoPermission", action="UpdateImageCache")
+    event = world.event()
+    assert world.push(event).said == [("failed", "PERMISSION_DENIED")]
+    assert world.push(event).said == [("deferred", "UPDATE_RUNNING")]
+    pushed = world.clock.now
+    world.settle()
+    assert world.updates(cache_id)[0]["started_at"] - pushed <= 120
+    assert world.clock.now - pushed < 600

@@ -126,7 +126,7 @@ class Updater:
                 task_id = watch.task_id
             elif not own:
                 message = "another update of this cache is followed already"
-                until = self.deferral.window_end() if cache.status == UPDATE_FAILED else None
+                until = self.deferral.window_end() if watch.key else None
                 error = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
                 return self.deferral.defer(cache, wanted, error, {}, started)
             # Else an earlier attempt of this task stored it. Perhaps its update was refused for good: each
