@@ -353,9 +353,9 @@ def judge(play: Play, status: int, *, needed: int = 1) -> dict[str, Any]:
         for update in play.world.cloud.control.history(play.cache_id)
         if update["kind"] == "rebuild" and update["started_at"] >= play.began
     ]
-    if play.case.door == "sweep" and play.case.step == "update":
-        # The watch of a failing cache is stored before its update. Where that is refused and goes on later,
-        # the watch finds the cache failed as before, and may be the first to mend it.
+    if play.case.door == "sweep":
+        # The watch of a failing cache is stored before its update. Where that is not made then and goes on
+        # later, the watch finds the cache failed as before, and may be the first to mend it.
         needed += 1
     rebuilt = any(update["status"] == "Ready" for update in started_after)
     dead, told = len(play.dead_letters()), not 200 <= status < 300
