@@ -353,9 +353,10 @@ def judge(play: Play, status: int, *, needed: int = 1) -> dict[str, Any]:
         for update in play.world.cloud.control.history(play.cache_id)
         if update["kind"] == "rebuild" and update["started_at"] >= play.began
     ]
-    if play.case.door == "sweep":
-        # The watch of a failing cache is stored before its update. Where that is not made then and goes on
-        # later, the watch finds the cache failed as before, and may be the first to mend it.
+    if play.case.door == "sweep" or play.case.fault in SLOW:
+        # The watch of a failing cache is stored before its update. Where that is not made then, the watch may
+        # be the first to mend the cache; the stored look, which may be for others too, makes its update anyway.
+        # So does one that is stored when no time is left to see what a call without an answer did.
         needed += 1
     rebuilt = any(update["status"] == "Ready" for update in started_after)
     dead, told = len(play.dead_letters()), not 200 <= status < 300
@@ -364,7 +365,7 @@ def judge(play: Play, status: int, *, needed: int = 1) -> dict[str, Any]:
     broken = {
         "it is lost": lost,
         "a fault that passes was not survived": not play.case.lasting and (dead or told or not rebuilt),
-        "one update would have been enough": duplicates,
+        "fewer updates would have been enough": duplicates,
     }
     return {
         "door": play.case.door,
@@ -476,7 +477,8 @@ def test_rebuilds_that_fail_are_made_again(
 def play_throttled_repair(world: World, case: Case) -> dict[str, Any]:
     play = prepare(world, case, status="UpdateFailed", tags={"imc-refresh": MEMORY_OF_FAILURES})
     world.eci.order("update", case.fault)
-    return judge(play, deliver(play))
+    # Of the watch that was stored before, and of the look that was stored after: see ``judge``.
+    return judge(play, deliver(play), needed=2)
 
 
 @pytest.mark.deep
