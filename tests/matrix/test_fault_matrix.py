@@ -355,7 +355,7 @@ def judge(play: Play, status: int, *, needed: int = 1) -> dict[str, Any]:
     ]
     if play.case.door == "sweep" or play.case.fault in SLOW:
         # The watch of a failing cache is stored before its update. Where that is not made then, the watch may
-        # be the first to mend the cache; the stored look, which may be for others too, makes its update anyway.
+        # be the first to mend the cache; the stored look, which may be for others, makes its update anyway.
         # So does one that is stored when no time is left to see what a call without an answer did.
         needed += 1
     rebuilt = any(update["status"] == "Ready" for update in started_after)
