@@ -181,6 +181,8 @@ def keys(world: World) -> set[str]:
     return {value for row in rows for value in row if value}
 
 
+# Of each fault it waits for the end of all follow tasks, which are due on a grid of two seconds.
+@pytest.mark.timeout(400)
 @pytest.mark.deep
 def test_instances_show_no_secret(world: World) -> None:
     """Real instances, with the keys that the platform issues, through every entry point at once."""
