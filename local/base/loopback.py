@@ -15,6 +15,9 @@ LOOPBACK: dict[str, Any] = {"trust_env": False, "verify": ssl.SSLContext(ssl.PRO
 The servers speak plain HTTP; loading the machine's certificates takes a client longer than most tests take.
 """
 
+_KEPT = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
+"""The servers close a connection that is idle for 5 s; a request that is sent just then is lost."""
+
 
 class LoopbackClient:
     """Calls one server.
@@ -26,7 +29,7 @@ class LoopbackClient:
     """
 
     def __init__(self, url: str, refusal: type[Exception], timeout_seconds: float) -> None:
-        self._client = httpx.Client(base_url=url, **LOOPBACK, timeout=timeout_seconds)
+        self._client = httpx.Client(base_url=url, **LOOPBACK, timeout=timeout_seconds, limits=_KEPT)
         self._refusal = refusal
 
     def send(self, method: str, path: str, expected: int = httpx.codes.OK, **options: Any) -> httpx.Response:

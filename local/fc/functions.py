@@ -65,7 +65,7 @@ class Host:
         account_id: given to the functions.
         isolated: whether only the standard library and the code folder can be imported, as in the cloud;
             else the interpreter's site-packages can too.
-        max_instances: of one function at a time.
+        max_instances: of one function at a time, where the template sets no lower bound.
         fresh: whether each invocation gets a process of its own.
     """
 
@@ -99,7 +99,9 @@ class Functions:
         self._lock = threading.Lock()
         self._pools = {
             spec.name: InstancePool(
-                _starter(spec, host, logs), max_instances=host.max_instances, fresh=host.fresh
+                _starter(spec, host, logs),
+                max_instances=min(host.max_instances, spec.most_instances or host.max_instances),
+                fresh=host.fresh,
             )
             for spec in specs
         }

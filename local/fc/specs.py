@@ -1,4 +1,4 @@
-"""What the template says about functions and triggers, as values: ALIYUN::FC3::Function and ::Trigger.
+"""What the template says of functions and triggers: ALIYUN::FC3::Function, ::Trigger and ::ConcurrencyConfig.
 
 What stands beside them (roles, queues, asynchronous configurations) is read elsewhere and collected here.
 Property names are those of the resource types; the keys inside TriggerConfig those of the API's trigger
@@ -8,8 +8,8 @@ structures. Must not know how anything is run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..eventbridge.rules import Rule, read_rule
@@ -45,6 +45,7 @@ class FunctionSpec:
         memory_mb: given to the function; not enforced here.
         environment: its own variables; may hold secrets, so they are not in the text form.
         role: what it may do; without one it gets no access key.
+        most_instances: how many of it run at a time; None where the template sets no bound.
     """
 
     name: str
@@ -55,6 +56,7 @@ class FunctionSpec:
     memory_mb: int
     environment: Mapping[str, str] = field(repr=False)
     role: Role | None = None
+    most_instances: int | None = None
 
     @property
     def module(self) -> str:
@@ -114,6 +116,8 @@ def read_deployment(resources: Iterable[Resource]) -> Deployment:
     listed = list(resources)
     functions = tuple(_function(one, listed) for one in listed if one.type == "ALIYUN::FC3::Function")
     names = {one.name for one in functions}
+    bounds = _bounds(listed, names)
+    functions = tuple(replace(one, most_instances=bounds.get(one.name)) for one in functions)
     triggers: list[HttpTrigger | TimerTrigger | Rule] = []
     for resource in listed:
         if resource.type == "ALIYUN::FC3::Trigger":
@@ -135,6 +139,21 @@ def read_deployment(resources: Iterable[Resource]) -> Deployment:
         read_async_configs(listed, functions=names, queues=queues),
         queues,
     )
+
+
+def _bounds(resources: Iterable[Resource], functions: Collection[str]) -> dict[str, int]:
+    """How many instances functions may have, by their names."""
+    bounds: dict[str, int] = {}
+    for resource in resources:
+        if resource.type == "ALIYUN::FC3::ConcurrencyConfig":
+            path = f"{resource.path}.FunctionName"
+            name = take(resource.path, resource.properties, "FunctionName", str)
+            if name not in functions:
+                raise TemplateError(path, f"there is no function {name!r}")
+            if name in bounds:
+                raise TemplateError(path, f"a second bound of {name!r}")
+            bounds[name] = take(resource.path, resource.properties, "ReservedConcurrency", int)
+    return bounds
 
 
 def _function(resource: Resource, resources: Iterable[Resource]) -> FunctionSpec:

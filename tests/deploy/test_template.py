@@ -87,6 +87,13 @@ def test_a_sweep_has_a_time_of_its_own_for_registries() -> None:
     assert seconds == {**dict.fromkeys(given, 30), "on_timer": 200}
 
 
+@pytest.mark.parametrize("instances", [20, 3], ids=["by-default", "by-a-parameter"])
+def test_follow_tasks_alone_have_a_bound_of_instances(instances: int) -> None:
+    loaded = resources({} if instances == 20 else {"FollowInstances": str(instances)})
+    bounds = [one.properties for one in loaded if one.type == "ALIYUN::FC3::ConcurrencyConfig"]
+    assert bounds == [{"FunctionName": "imc-refresh-on-follow", "ReservedConcurrency": instances}]
+
+
 def test_rules_and_a_password_reach_every_function() -> None:
     for environment in environments({"Rules": RULES, "RegistryPassword": "not a word"}).values():
         (rule,) = settings(environment).rules.rules
@@ -116,6 +123,7 @@ def test_rules_as_a_text_do_not_count_beside_a_file() -> None:
         pytest.param("RegistrySeconds", "1000", id="too-many-seconds"),
         pytest.param("CrEndpoint", "cr.example.com", id="endpoint-without-a-scheme"),
         pytest.param("MaxUpdatesPerRun", "-1", id="below-nothing"),
+        pytest.param("FollowInstances", "0", id="no-follow-task-at-all"),
     ],
 )
 def test_what_no_function_would_take_is_refused_with_the_stack(name: str, value: str) -> None:

@@ -39,16 +39,17 @@ def test_with_a_real_registry_every_sentence_holds() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert "A real registry at 127.0.0.1:" in run.stdout
     assert "Every sentence of the story held." in run.stdout
-    for cache in ("web-alone", "web-and-sidecar"):
-        assert 3 <= run.stdout.count(f"refreshed TAG_REPUSHED {cache}") <= 4
-        assert run.stdout.count(f"landed LANDED {cache}") == 7
+    for cache in ("shop-blue", "shop-green"):
+        updates = run.stdout.count(f"refreshed TAG_REPUSHED {cache}")
+        assert 3 <= updates <= 4
+        assert 3 <= run.stdout.count(f"landed LANDED {cache}") <= updates
 
 
 def test_without_the_registrys_tools_the_notification_is_played(tmp_path: Path) -> None:
     run = play(path=str(tmp_path))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "docker-registry, skopeo, umoci" in run.stdout
-    assert run.stdout.count("landed LANDED") == 14
+    assert 6 <= run.stdout.count("landed LANDED") <= 8
 
 
 def test_the_package_tells_the_same_story(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_the_package_tells_the_same_story(tmp_path: Path) -> None:
     code = ("--code", str(package("python3.12")), "--python", str(python), "--runtime", "python3.12")
     run = play(*code, path=str(tmp_path))
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count("landed LANDED") == 14
+    assert 6 <= run.stdout.count("landed LANDED") <= 8
 
 
 @pytest.mark.parametrize(

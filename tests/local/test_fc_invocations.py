@@ -319,6 +319,22 @@ def test_concurrent_requests_get_instances_of_their_own(tmp_path: Path) -> None:
         assert cloud.invoke("waits", b"/").payload == b"found"
 
 
+def test_a_bound_of_the_template_holds_where_it_is_the_lower_one(tmp_path: Path) -> None:
+    given = config(tmp_path)
+    document = json.loads(given.template.read_text(encoding="utf-8"))
+    bound = {"FunctionName": "waits", "ReservedConcurrency": 1}
+    document["Resources"]["Bound"] = {"Type": "ALIYUN::FC3::ConcurrencyConfig", "Properties": bound}
+    given.template.write_text(json.dumps(document), encoding="utf-8")
+    flag = tmp_path / "flag"
+    with Cloud(given) as cloud, ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(cloud.invoke, "waits", str(flag).encode())
+        wait_for_lines(cloud, "waiting", 1)
+        with pytest.raises(FcControlError, match=r"429.*ResourceThrottled"):
+            cloud.invoke("waits", b"/")
+        flag.touch()
+        assert waiting.result().payload == b"found"
+
+
 def wait_for_lines(cloud: Cloud, text: str, count: int) -> None:
     done = threading.Event()
     for _ in range(1000):

@@ -50,12 +50,14 @@ def test_the_settings_reach_the_functions() -> None:
         "IMC_CR_ENDPOINT": "https://cr.{region}.aliyuncs.com",
         "IMC_MAX_UPDATES_PER_RUN": "100",
         "IMC_MAX_UPDATES_PER_HOUR": "7",
+        "IMC_CONCURRENCY": "8",
         "REGISTRY_PASSWORD": "p",
         "IMC_REGIONS": "cn-hangzhou,cn-beijing",
         "IMC_ECI_ENDPOINT": "https://eci.{region}.aliyuncs.com",
         "IMC_FOLLOW_FUNCTION": "imc-refresh-on-follow",
         "IMC_FOLLOW_BASE_SECONDS": "30",
         "IMC_FOLLOW_MAX_SECONDS": "900",
+        "IMC_FOLLOW_BACKOFF_SECONDS": "300",
         "IMC_FOLLOW_GIVE_UP_SECONDS": "21600",
         "IMC_FOLLOW_REBUILDS": "3",
         "IMC_CLOCK_SKEW_SECONDS": "2",
@@ -211,6 +213,38 @@ def test_a_mistake_is_named_with_its_place(
 ) -> None:
     with pytest.raises(TemplateError) as raised:
         read_deployment(resources(function, *triggers))
+    assert message in str(raised.value)
+
+
+BOUND = {"FunctionName": "f", "ReservedConcurrency": 7}
+
+
+def bounded(*bounds: dict[str, Any]) -> list[Resource]:
+    listed = [Resource("C", "ALIYUN::FC3::ConcurrencyConfig", bound) for bound in bounds]
+    return [*resources(FUNCTION), *listed]
+
+
+@pytest.mark.parametrize(("bounds", "most"), [((), None), ((BOUND,), 7)], ids=["none", "seven"])
+def test_a_function_has_as_many_instances_as_its_bound_says(
+    bounds: tuple[dict[str, Any], ...], most: int | None
+) -> None:
+    (function,) = read_deployment(bounded(*bounds)).functions
+    assert function.most_instances == most
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        pytest.param(
+            [{**BOUND, "FunctionName": "g"}], "FunctionName: there is no function 'g'", id="function"
+        ),
+        pytest.param([BOUND, BOUND], "FunctionName: a second bound of 'f'", id="twice"),
+        pytest.param([{"FunctionName": "f"}], "ReservedConcurrency: is missing", id="no-number"),
+    ],
+)
+def test_a_wrong_bound_is_named_with_its_place(bounds: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(TemplateError) as raised:
+        read_deployment(bounded(*bounds))
     assert message in str(raised.value)
 
 

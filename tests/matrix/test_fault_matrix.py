@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 import httpx
@@ -42,8 +42,14 @@ LONG = 3 * ATTEMPTS
 DELIVERIES = 5
 """How often a webhook's sender tries."""
 SENDER_SECONDS = 0.02
-MEMORY_OF_FAILURES = "20260102T030405000000Z.3.0123456789ab"
-"""What a cache remembers of an update long ago that was, in a row, the third repetition of a failed one."""
+LONG_AGO = datetime.now(timezone.utc) - timedelta(days=30)
+MEMORY = f"{LONG_AGO:%Y%m%dT%H%M%S%fZ}.0.0123456789ab"
+"""What a cache remembers of an update long ago. One that is in UpdateFailed and remembers nothing is updated
+once in two hours, which is longer than a case is waited for."""
+MEMORY_OF_FAILURES = f"{LONG_AGO:%Y%m%dT%H%M%S%fZ}.3.0123456789ab"
+"""The same of an update that was, in a row, the third repetition of a failed one."""
+CREATED = {"type": "Normal", "reason": "Ready", "message": "", "at": LONG_AGO.timestamp() - 60}
+"""As each cache of the cloud has it: an update that was not made must not be taken for this."""
 FAILED_REBUILDS = 2
 """In a row; the functions bear three."""
 ALL_PAIRS = os.environ.get("FAULT_MATRIX") == "full"
@@ -309,7 +315,15 @@ def prepare(world: World, case: Case, **members: Any) -> Play:
     repository = f"prod/r{hashlib.sha256(str(case).encode()).hexdigest()[:12]}"
     name = "timed-web" if case.door == "refresh" else "web"
     status = "UpdateFailed" if case.door == "sweep" else "Ready"
-    seed = {"region_id": REGION, "image_cache_name": name, "status": status, **members}
+    tags = {"imc-refresh": MEMORY} if case.door == "sweep" else {}
+    seed = {
+        "region_id": REGION,
+        "image_cache_name": name,
+        "status": status,
+        "tags": tags,
+        "events": [CREATED],
+    }
+    seed |= members
     cache_id = world.cloud.control.create_cache(images=[f"{HOST}/{repository}:latest"], **seed)
     return Play(world, case, repository, cache_id, world.last("deliveries"), world.last("log_lines"))
 
@@ -339,6 +353,11 @@ def judge(play: Play, status: int, *, needed: int = 1) -> dict[str, Any]:
         for update in play.world.cloud.control.history(play.cache_id)
         if update["kind"] == "rebuild" and update["started_at"] >= play.began
     ]
+    if play.case.door == "sweep" or play.case.fault in SLOW:
+        # The watch of a failing cache is stored before its update. Where that is not made then, the watch may
+        # be the first to mend the cache; the stored look, which may be for others, makes its update anyway.
+        # So does one that is stored when no time is left to see what a call without an answer did.
+        needed += 1
     rebuilt = any(update["status"] == "Ready" for update in started_after)
     dead, told = len(play.dead_letters()), not 200 <= status < 300
     lost = not (rebuilt or dead or told)
@@ -346,7 +365,7 @@ def judge(play: Play, status: int, *, needed: int = 1) -> dict[str, Any]:
     broken = {
         "it is lost": lost,
         "a fault that passes was not survived": not play.case.lasting and (dead or told or not rebuilt),
-        "one update would have been enough": duplicates,
+        "fewer updates would have been enough": duplicates,
     }
     return {
         "door": play.case.door,
@@ -458,7 +477,8 @@ def test_rebuilds_that_fail_are_made_again(
 def play_throttled_repair(world: World, case: Case) -> dict[str, Any]:
     play = prepare(world, case, status="UpdateFailed", tags={"imc-refresh": MEMORY_OF_FAILURES})
     world.eci.order("update", case.fault)
-    return judge(play, deliver(play))
+    # Of the watch that was stored before, and of the look that was stored after: see ``judge``.
+    return judge(play, deliver(play), needed=2)
 
 
 @pytest.mark.deep

@@ -98,8 +98,8 @@ def measure() -> list[Row] | None:
                 "IMC_ECI_ENDPOINT": cloud.eci_url,
                 "IMC_FC_ENDPOINT": cloud.fc_url,
                 "IMC_FOLLOW_FUNCTION": "imc-refresh-on-follow",
-                "IMC_FOLLOW_BASE_SECONDS": "3600",
-                "IMC_FOLLOW_MAX_SECONDS": "3600",
+                "IMC_FOLLOW_BASE_SECONDS": "3599",
+                "IMC_FOLLOW_MAX_SECONDS": "3599",
                 "IMC_WEBHOOK_TOKENS": TOKEN,
             }
             cloud.control.settings(rebuild_seconds=3600)

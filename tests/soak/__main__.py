@@ -73,6 +73,7 @@ def figures(run: Run, pushes: int) -> list[str]:
     records = run.records
     refused = sum(bool(one.refusal) for one in run.sent)
     lost = sum(finding.kind in _LOST and not finding.explained for finding in run.findings)
+    unbounded = sum(finding.kind is Kind.UNBOUNDED for finding in run.findings)
     explained = sum(finding.explained for finding in run.findings)
     lines = [
         f"pushes             {pushes}",
@@ -81,6 +82,8 @@ def figures(run: Run, pushes: int) -> list[str]:
         f"updates per push   {len(run.updates) / pushes:.2f}",
         f"lost               {lost}",
         f"dead letters       {len(run.dead_letters)}",
+        f"unbounded          {unbounded}",
+        f"false deferred     {len(run.broken_promises)} of {len(records.promised)} stored tasks",
         f"postponed          {len(run.postponed)} caches, to a time after this run",
         f"refused senders    {refused}; missing and explained by them or by dead letters: {explained}",
         f"staleness, history {_spread(run.staleness_seconds)} pushes to caches",
@@ -132,6 +135,7 @@ def complaints(run: Run) -> list[str]:
         if not finding.explained
     ]
     wrong += [f"DEFECT: {problem[:1500]}" for problem in run.problems]
+    wrong += [f"PROMISE: no task {task_id} ran" for task_id in sorted(run.broken_promises)]
     if not run.settled:
         wrong.append("UNSETTLED: not all that was accepted came to an end in time")
     wrong += [f"LEFT: process {process} was started and not ended" for process in children()]

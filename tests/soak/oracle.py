@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Cache", "Claim", "Finding", "GivenUp", "Kind", "Push", "Update", "judge", "staleness"]
+__all__ = ["Cache", "Claim", "Finding", "GivenUp", "Kind", "Push", "Update", "judge", "staleness", "unneeded"]
 
 READY = "Ready"
 REBUILD = "rebuild"
@@ -106,6 +106,7 @@ class Kind(Enum):
     NOT_READY = "a cache did not end Ready"
     LIST_CHANGED = "a list was changed, or not sent"
     UNINVOLVED = "a cache was updated that lists nothing that was pushed"
+    UNBOUNDED = "a cache was updated more often than its pushes and failures explain"
     FALSE_CLAIM = "a record says that a push landed, and it had not"
 
 
@@ -164,6 +165,7 @@ def judge(
             # Such a task acts for all that waits for its cache.
             excused |= {push.event_id for pushed in concerned.values() for push in pushed}
         findings += _lists(cache, made)
+        findings += _unbounded(cache, made, [push for pushed in concerned.values() for push in pushed])
         if made and not concerned:
             text = f"{len(made)} updates, and no push of {sorted(cache.images)}"
             findings.append(Finding(Kind.UNINVOLVED, cache.image_cache_id, "", text))
@@ -194,6 +196,33 @@ def staleness(caches: Iterable[Cache], pushes: Iterable[Push], updates: Iterable
             if ends:
                 waits.append(min(ends) - push.at)
     return waits
+
+
+def unneeded(made: Sequence[Update], pushes: Iterable[Push]) -> tuple[int, int]:
+    """How many updates of one cache were needed when they began, and how many were not.
+
+    One is needed where a push that concerns the cache came since the last rebuild that ended Ready began.
+
+    Args:
+        made: the updates, oldest first.
+        pushes: those that concern the cache.
+    """
+    times = sorted(push.at for push in pushes)
+    built = float("-inf")
+    needed = 0
+    for update in made:
+        needed += any(built <= at < update.started_at for at in times)
+        if update.kind == REBUILD and update.status == READY:
+            built = update.started_at
+    return needed, len(made) - needed
+
+
+def _unbounded(cache: Cache, made: Sequence[Update], pushes: Sequence[Push]) -> Iterable[Finding]:
+    # A push that arrives late, without a time, or at a cache that remembers nothing may cost one too many.
+    needed, too_many = unneeded(made, pushes)
+    if pushes and too_many > max(1, needed):
+        text = f"{needed} updates were needed, and {too_many} more were made"
+        yield Finding(Kind.UNBOUNDED, cache.image_cache_id, "", text)
 
 
 def _lists(cache: Cache, made: Sequence[Update]) -> Iterable[Finding]:

@@ -24,6 +24,8 @@ class Records:
         staleness_seconds: of the records that a push landed.
         defects: records that no weather excuses.
         first_line_at: when the first line of each invocation came, by request id.
+        promised: the follow tasks that ``deferred`` records name.
+        ran: the follow tasks that made a record.
 
     Args:
         fc: has the lines that the functions wrote.
@@ -35,6 +37,8 @@ class Records:
         self.staleness_seconds: list[float] = []
         self.defects: list[str] = []
         self.first_line_at: dict[str, float] = {}
+        self.promised: set[str] = set()
+        self.ran: set[str] = set()
         self._fc = fc
         self._last = 0
 
@@ -60,6 +64,9 @@ class Records:
         record = json.loads(line)
         result, reason = record["result"], record["reason"]
         self.results[result, reason] += 1
+        self.ran.add(record.get("task_id", ""))
+        if result == "deferred":
+            self.promised.add(record["follow_task_id"])
         if reason in _DEFECTS:
             self.defects.append(line)
         if result == "landed" and "staleness_seconds" in record:

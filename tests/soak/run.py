@@ -49,6 +49,7 @@ class Run:
         updates: that ECI accepted.
         dead_letters: of Function Compute.
         postponed: ids of the caches for which a task waits for a time after the run.
+        broken_promises: follow tasks that ``deferred`` records name, and that neither ran nor wait.
         deliveries: how many asynchronous invocations there are of each state.
         lag_seconds: of those that were tried once, from when they were due until their first record.
         records: of the functions.
@@ -65,6 +66,7 @@ class Run:
     updates: Sequence[Update]
     dead_letters: Sequence[Mapping[str, Any]]
     postponed: frozenset[str]
+    broken_promises: frozenset[str]
     deliveries: Counter[str]
     lag_seconds: Sequence[float]
     records: Records
@@ -145,6 +147,7 @@ class _Player:
             updates=updates,
             dead_letters=dead_letters,
             postponed=postponed,
+            broken_promises=frozenset(self._records.promised - self._records.ran - _waiting(deliveries)),
             deliveries=Counter(delivery["state"] for delivery in deliveries),
             lag_seconds=_lags(deliveries, self._records.first_line_at),
             records=self._records,
@@ -233,6 +236,11 @@ def _update(entry: Mapping[str, Any]) -> Update:
         status=entry["status"],
         images=tuple(entry["images"]),
     )
+
+
+def _waiting(deliveries: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The tasks that are left."""
+    return {str(delivery["task_id"]) for delivery in deliveries if delivery["state"] in _UNDONE}
 
 
 def _postponed(deliveries: Iterable[Mapping[str, Any]]) -> Iterable[str]:

@@ -186,6 +186,20 @@ def test_task_ids_differ_for_another(changed: dict[str, Any]) -> None:
     assert task(**changed).task_id not in [task().task_id, *others]
 
 
+@pytest.mark.parametrize("job", [Job.WATCH, Job.CHANGE])
+def test_a_task_with_a_key_is_stored_once_whenever_it_is_due_and_the_one_after_it_too(job: Job) -> None:
+    first, later = (task(job=job, due=NOW + timedelta(seconds=n), key="r-1-0") for n in (1, 9))
+    assert first.task_id == later.task_id
+    assert task(job=job, key="r-2-0").task_id != first.task_id
+    assert first.next(job, later.due, NOW, held=False).task_id != first.task_id
+
+
+def test_two_changes_that_leave_the_same_caches_go_on_by_themselves() -> None:
+    left = task(job=Job.CHANGE, key="r-1-0", caches=("imc-a", "imc-b"))
+    other = replace(left, change=replace(left.change, event_id="another"))
+    assert left.task_id != other.task_id
+
+
 def test_a_change_that_goes_on_is_named_by_its_parent_and_what_is_left() -> None:
     def goes_on(**changes: Any) -> str:
         start = Task(Job.CHANGE, push(), NOW, Chain(NOW), "cn-hangzhou", caches=("imc-1",), key="r-0")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.soak.oracle import Cache, Claim, Finding, GivenUp, Kind, Push, Update, judge, staleness
+from tests.soak.oracle import Cache, Claim, Finding, GivenUp, Kind, Push, Update, judge, staleness, unneeded
 
 WEB, API, OTHER = "r.example.com/web:v1", "r.example.com/api:v1", "r.example.com/other:v1"
 LIST = ("r.example.com/web:v1", "r-vpc.example.com/api:v1")
@@ -222,3 +222,33 @@ def test_a_stored_task_does_not_explain_a_list_that_was_changed() -> None:
     changed = replace(UPDATE, images=LIST[:1])
     (finding,) = judge([CACHE], [PUSH], [changed], postponed={"imc-1"})
     assert (finding.kind, finding.explained) == (Kind.LIST_CHANGED, False)
+
+
+@pytest.mark.parametrize(
+    ("pushes", "updates", "expected"),
+    [
+        pytest.param([PUSH], [UPDATE], (1, 0), id="one for one"),
+        pytest.param([PUSH], [UPDATE, LATER_UPDATE], (1, 1), id="one too many"),
+        pytest.param([PUSH, LATER_PUSH], [UPDATE, LATER_UPDATE], (2, 0), id="one for each"),
+        pytest.param(
+            [PUSH], [FAILED_UPDATE, replace(LATER_UPDATE, started_at=300.0)], (2, 0), id="after a failure"
+        ),
+        pytest.param(
+            [PUSH],
+            [replace(UPDATE, kind="metadata"), LATER_UPDATE],
+            (2, 0),
+            id="after one that built nothing",
+        ),
+        pytest.param([], [UPDATE], (0, 1), id="for nothing"),
+    ],
+)
+def test_an_update_is_needed_for_a_push_that_no_good_rebuild_before_it_has(
+    pushes: list[Push], updates: list[Update], expected: tuple[int, int]
+) -> None:
+    assert unneeded(updates, pushes) == expected
+
+
+@pytest.mark.parametrize(("more", "found"), [(1, []), (2, [Kind.UNBOUNDED])])
+def test_more_updates_too_many_than_needed_ones_are_found(more: int, found: list[Kind]) -> None:
+    later = [replace(UPDATE, started_at=200.0 + number, ended_at=210.0 + number) for number in range(more)]
+    assert kinds(judge([CACHE], [PUSH], [UPDATE, *later])) == found

@@ -115,7 +115,7 @@ def memories(draw: st.DrawFn) -> UpdateMemory:
     minute = began.replace(second=0, microsecond=0)
     return UpdateMemory(
         began,
-        duration=draw(st.none() | st.integers(1, 36**4 - 1).map(lambda number: timedelta(seconds=number))),
+        duration=draw(st.none() | st.integers(1, 7200).map(lambda number: timedelta(seconds=number))),
         failures=draw(st.integers(0, 36**2 - 1)),
         extra=draw(st.integers(1, 9)) if counted else 0,
         extra_since=minute - timedelta(minutes=draw(st.integers(0, 2000))) if counted else None,
@@ -139,7 +139,7 @@ def test_what_is_written_is_read_again(memory: UpdateMemory) -> None:
 def test_the_longest_memory_leaves_room_for_the_ids_of_six_changes() -> None:
     memory = UpdateMemory(
         BEGAN,
-        timedelta(days=400),
+        timedelta(hours=2),
         10**9,
         99,
         BEGAN,
@@ -249,6 +249,22 @@ def test_the_time_of_a_rebuild_is_learnt_from_the_cache_or_from_the_look_that_fi
     assert learnt(first, BEGAN + timedelta(seconds=104)) is None
     assert learnt(first, BEGAN + timedelta(seconds=120)) is not None
     assert learnt(first, BEGAN - timedelta(seconds=1)) is None
+
+
+@pytest.mark.parametrize(("seconds", "believed"), [(7200, True), (7201, False)])
+def test_a_rebuild_of_more_than_two_hours_is_not_believed(seconds: int, believed: bool) -> None:
+    ended = BEGAN + timedelta(seconds=seconds)
+    image_cache = replace(updated(cache(), push()), ready_at=ended)
+    assert (learnt(memory_of(image_cache), ended) is not None) == believed
+    assert (memory_of(updated(image_cache, push(), began=ended)).duration is not None) == believed
+
+
+def test_a_time_of_a_rebuild_that_somebody_wrote_is_not_believed_either() -> None:
+    memory = last_update(
+        cache(tags=[(MEMORY_TAG, f"2.{START}.zzzz.0.....")]), at(BEGAN + 400 * timedelta(days=1))
+    )
+    assert memory is not None
+    assert memory.duration is None
 
 
 def test_whose_list_the_cache_has_is_known() -> None:

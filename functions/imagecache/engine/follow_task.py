@@ -79,8 +79,7 @@ class Task:
         slot: the list that a change sets, which no other change shares.
         caches: of a change, the ids that are left; empty for all.
         hop: how often it was stored again before its time.
-        key: what makes the id instead of the due time: of a change that goes on, and of the watch of an
-            update that is the only one of its time.
+        key: what makes the id instead of the due time, where one is to be stored once whenever that is.
     """
 
     job: Job
@@ -101,11 +100,10 @@ class Task:
 
         It is made of region, cache, job and due time, and of the list that is set if there is one.
         """
-        facts: list[Any] = [self.region_id, self.image_cache_id, self.job.value, _text(self.due), self.hop]
+        when = self.key or _text(self.due)
+        facts: list[Any] = [self.region_id, self.image_cache_id, self.job.value, when, self.hop]
         if self.job is Job.CHANGE:
-            facts += [self.key or self.change.change_id, list(self.caches)]
-        elif self.key:
-            facts[3] = self.key
+            facts += [self.change.change_id, list(self.caches)]
         elif self.job is Job.AGAIN and self.slot is not None:
             facts += [list(self.slot.after), self.change.change_id]
         digest = hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:40]
@@ -123,7 +121,7 @@ class Task:
         chain = replace(self.chain, looks=self.chain.looks + 1)
         if held:
             chain = replace(chain, held=chain.held + max(timedelta(0), due - now))
-        return replace(self, job=job, due=due, chain=chain, hop=0, key=self.key if job is Job.CHANGE else "")
+        return replace(self, job=job, due=due, chain=chain, hop=0, key="")
 
 
 def message_document(task: Task) -> dict[str, Any]:

@@ -107,25 +107,31 @@ class Updater:
 
     def _send(self, cache: ImageCache, wanted: Sequence[Decision], sending: _Sending) -> list[Applied]:
         """Send the update; where the cache cannot say that it ran, its watch is stored before."""
-        work, started = self.work, sending.started
+        work, started, watch = self.work, sending.started, sending.watch
+        task_id, task = "", self.deferral.task
         first = work.hand_off.enabled and (
             last_update(cache, work.now()) is None or cache.status == UPDATE_FAILED
         )
-        task_id = ""
         if first:
+            own = task is not None and bool(task.image_cache_id) and not watch.key
+            if task is not None and own:
+                watch = replace(watch, key=task.task_id)
             try:
-                if work.hand_off.store(sending.watch) is not Stored.NOW:
-                    message = "another update of this cache is followed already"
-                    until = self.deferral.window_end() if cache.status == UPDATE_FAILED else None
-                    error: EciError = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
-                    return self.deferral.defer(cache, wanted, error, {}, started)
-                task_id = sending.watch.task_id
+                first = work.hand_off.store(watch) is Stored.NOW
             except HandOffError as problem:
-                error = TransientError(
-                    Reason.HAND_OFF_FAILED, "the update cannot be followed and is not made"
-                )
+                message = "the update cannot be followed and is not made"
+                error: EciError = TransientError(Reason.HAND_OFF_FAILED, message)
                 facts = {**sending.facts, "update_calls": 0, "hand_off": str(problem)}
                 return [Applied(decision, error, facts=facts, started=started) for decision in wanted]
+            if first:
+                task_id = watch.task_id
+            elif not own:
+                message = "another update of this cache is followed already"
+                until = self.deferral.window_end() if watch.key else None
+                error = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
+                return self.deferral.defer(cache, wanted, error, {}, started)
+            # Else an earlier attempt of this task stored it. Perhaps its update was refused for good: each
+            # attempt has to say so, or that would never come to the on-failure queue.
         try:
             accepted = work.eci.update_image_cache(sending.request)
         except BenignError as benign:

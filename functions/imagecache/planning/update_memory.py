@@ -47,7 +47,9 @@ EXTRA_WINDOW = timedelta(hours=24)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND, _MINUTE, _STEP = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(seconds=3)
-_MOST_DURATION, _MOST_FAILURES, _MOST_EXTRA = 36**4 - 1, 36**2 - 1, 9
+_MOST_FAILURES, _MOST_EXTRA = 36**2 - 1, 9
+_LONGEST_REBUILD = timedelta(hours=2)
+"""A longer one is not believed: somebody else's update ended then, and pushes would wait for days."""
 _MOST_FAILED, _MOST_STARTS = 4, 10
 _CHANGE, _IMAGE = 8, 4
 _NUMBER = "[0-9a-z]"
@@ -119,7 +121,7 @@ def memory_value(memory: UpdateMemory) -> str:
     parts = [
         "2",
         _base36(_since(memory.began, _MILLISECOND)),
-        "" if memory.duration is None else _base36(min(int(memory.duration.total_seconds()), _MOST_DURATION)),
+        "" if memory.duration is None else _base36(int(memory.duration.total_seconds())),
         _base36(min(memory.failures, _MOST_FAILURES)),
         extra,
         "".join(memory.failed[:_MOST_FAILED]),
@@ -284,7 +286,7 @@ def _read(value: str) -> UpdateMemory | None:
     extra = found["extra"]
     return UpdateMemory(
         began,
-        duration=timedelta(seconds=int(found["duration"], 36)) if found["duration"] else None,
+        duration=_believed(int(found["duration"], 36)) if found["duration"] else None,
         failures=int(found["failures"], 36),
         extra=int(extra[0]) if extra else 0,
         extra_since=_EPOCH + int(extra[1:], 36) * _MINUTE if extra else None,
@@ -299,7 +301,12 @@ def _took(memory: UpdateMemory, ended: datetime | None) -> timedelta | None:
     """How long the rebuild took, in whole seconds; None if it is not known that it ended."""
     if ended is None or ended < memory.began:
         return None
-    return timedelta(seconds=max(1, round((ended - memory.began).total_seconds())))
+    return _believed(max(1, round((ended - memory.began).total_seconds())))
+
+
+def _believed(seconds: int) -> timedelta | None:
+    took = timedelta(seconds=seconds)
+    return took if took <= _LONGEST_REBUILD else None
 
 
 def _pieces(text: str, length: int) -> tuple[str, ...]:
