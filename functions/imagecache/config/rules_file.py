@@ -140,10 +140,10 @@ def _policy(document: Mapping[str, Any], where: str, problems: list[str]) -> Pol
         except (re.error, RecursionError, OverflowError) as error:
             problems.append(f"at {where}/pattern: is not a regular expression: {str(error)[:200]}")
     if policy.type == "semver":
-        from ..policy.semver import check_range  # noqa: PLC0415 - see Policy.rank
+        from ..policy.version_range import read_range  # noqa: PLC0415 - see Policy.rank
 
         try:
-            check_range(policy.range)
+            read_range(policy.range)
         except ValueError as error:
             problems.append(f"at {where}/range: is not a range: {str(error)[:200]}")
     return policy
