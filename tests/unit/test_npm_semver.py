@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from tests.support.npm_semver import (
 )
 
 ROWS = read_table()
+_NUMBERS = re.compile(r"(?<![0-9A-Za-uw-z.+-])[0-9xX*]+(?:\.[0-9xX*]+)*")
+"""The numbers of a version, in a range too."""
 
 
 def taken(range_text: str, versions: list[str]) -> list[str] | None:
@@ -46,6 +49,15 @@ def differing(rows: list[Row]) -> list[tuple[Row, list[str] | None]]:
     return [(row, said) for row, said in found if said != (row.taken if row.valid else None)]
 
 
+def with_zeros(text: str, draw: random.Random) -> str:
+    """The text with zeros before numbers of its versions."""
+
+    def numbers(match: re.Match[str]) -> str:
+        return re.sub(r"[0-9]+", lambda number: "0" * draw.randrange(3) + number[0], match[0])
+
+    return _NUMBERS.sub(numbers, text)
+
+
 def test_the_table_has_enough_of_everything() -> None:
     assert sum(len(row.taken) + len(row.left) for row in ROWS) >= 10_000
     assert sum(not row.valid for row in ROWS) >= 50
@@ -56,6 +68,21 @@ def test_the_table_has_enough_of_everything() -> None:
 
 def test_every_pair_of_the_table_is_as_npm_has_it() -> None:
     assert differing(ROWS) == []
+
+
+def test_leading_zeros_of_range_and_tag_do_not_count() -> None:
+    draw = random.Random(11)  # noqa: S311 - no secret is drawn
+    rows = [
+        Row(
+            with_zeros(row.range, draw),
+            [with_zeros(version, draw) for version in row.taken],
+            [with_zeros(version, draw) for version in row.left],
+            row.valid,
+        )
+        for row in ROWS
+    ]
+    assert sum(row.range != zeros.range for row, zeros in zip(ROWS, rows, strict=True)) > 500
+    assert differing(rows) == []
 
 
 @pytest.mark.deep

@@ -110,13 +110,19 @@ def test_any_understands_every_tag_and_knows_one_variant(text: str) -> None:
         pytest.param("1.", False, id="a dot at the end"),
         pytest.param(".1", False, id="a dot in front"),
         pytest.param("1..2", False, id="a number is missing"),
-        pytest.param("01.2.3", False, id="leading zero in the first number"),
-        pytest.param("1.02.3", False, id="leading zero in the second number"),
-        pytest.param("2024.01.02", False, id="a date with leading zeros"),
+        pytest.param("01.2.3", True, id="leading zero in the first number"),
+        pytest.param("1.02.3", True, id="leading zero in the second number"),
+        pytest.param("v1.2.003", True, id="leading zeros in the third number"),
+        pytest.param("2024.01.02", True, id="a date with leading zeros"),
+        pytest.param("24.04", True, id="year and month"),
+        pytest.param("24.04-alpine", True, id="year and month of a variant"),
+        pytest.param(
+            "24.04-rc.01", False, id="leading zero in a prerelease, which the range does not ask for"
+        ),
+        pytest.param("000", True, id="zeros alone"),
         pytest.param("2024-01-02", False, id="a date with dashes"),
         pytest.param("1.2.3-", False, id="an empty suffix"),
-        pytest.param("1.2.3-rc.01", False, id="leading zero in a prerelease number"),
-        pytest.param("1.2.3-007", False, id="leading zeros in a prerelease of digits"),
+        pytest.param("1.2.3-007", False, id="digits with leading zeros are a prerelease"),
         pytest.param("1.2.3_1", False, id="an underscore behind the numbers"),
         pytest.param("1.2.3alpine", False, id="no dash before the suffix"),
         pytest.param("1.2.3+build", False, id="build metadata, which no tag can have"),
@@ -257,6 +263,12 @@ def test_the_words_of_prereleases_are_no_variants(word: str, number: str) -> Non
         pytest.param("=v1.2", ["1.2.9"], ["1.3.0"], id="equals and v"),
         pytest.param("", ["0.0.1", "99.0"], ["1.0.0-rc.1"], id="empty"),
         pytest.param("<x", [], ["0.0.0", "1.0.0"], id="below anything"),
+        pytest.param(">=24.04 <25", ["24.04", "24.4", "24.10"], ["24.03", "25.01"], id="zeros in a bound"),
+        pytest.param(
+            "2023.01.x", ["2023.01.1", "2023.1.09"], ["2022.12.1", "2023.02.1"], id="zeros before x"
+        ),
+        pytest.param("24.04 - 24.09", ["24.04", "24.9"], ["24.10", "24.03"], id="zeros beside a hyphen"),
+        pytest.param("^0.04", ["0.4", "0.04.1"], ["0.05"], id="zeros behind a caret"),
         pytest.param("1.2.3*", ["1.2.3"], ["1.2.4"], id="a star that npm drops"),
         pytest.param("* || 2.0.0-rc.1", ["1.0.0"], ["2.0.0-rc.1"], id="any version has no prereleases"),
         pytest.param(
@@ -333,6 +345,12 @@ def test_a_range_is_refused_or_can_be_used(text: str) -> None:
         pytest.param("2.0.0-9", "2.0.0-alpha", ">=2.0.0-0", id="numbers before words"),
         pytest.param("2.0.0-rc", "2.0.0-rc.1", ">=2.0.0-0", id="more identifiers"),
         pytest.param("2.0.0-rc.1-slim", "2.0.0-slim", ">=2.0.0-0", id="the release of a variant"),
+        pytest.param("2022.12.1", "2023.01.1", "*", id="years, months and numbers"),
+        pytest.param("24.04", "24.10", ">=24.04", id="years and months"),
+        pytest.param("2024.09.30", "2024.10.01", "2024.x", id="days"),
+        pytest.param("v24.9", "24.010", "*", id="more zeros and a v"),
+        pytest.param("24.04-slim", "24.10-slim", "^24.04", id="years and months of a variant"),
+        pytest.param("24.04-rc.09", "24.04-rc.10", ">=24.04.0-rc.01", id="zeros in a prerelease"),
     ],
 )
 def test_the_newer_version(older: str, newer: str, range_text: str) -> None:
@@ -345,7 +363,15 @@ def test_the_newer_version(older: str, newer: str, range_text: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("1.27", "1.27.1"), ("1", "1.0"), ("1.2.3", "1.2.3-alpine"), ("1.2.3-slim", "1.2.3-alpine")],
+    [
+        ("1.27", "1.27.1"),
+        ("1", "1.0"),
+        ("1.2.3", "1.2.3-alpine"),
+        ("1.2.3-slim", "1.2.3-alpine"),
+        ("1.2.3-r4", "1.2.4"),
+        ("1.2.3-r4", "1.2.3-r5"),
+        ("24.04", "24.04.1"),
+    ],
 )
 def test_tags_of_different_variants_are_not_compared(one: str, other: str) -> None:
     assert variant(one) != variant(other)
@@ -355,6 +381,7 @@ def test_tags_of_different_variants_are_not_compared(one: str, other: str) -> No
     ("policy", "equal"),
     [
         pytest.param(Policy("semver", range="*"), ["v1.0.0", "1.0.0"], id="v"),
+        pytest.param(Policy("semver", range="*"), ["24.4", "24.04"], id="zeros of versions"),
         pytest.param(NUMERICAL, ["1.50", "1.5", "01.5"], id="zeros"),
         pytest.param(
             Policy("numerical", pattern="(?P<key>[0-9]+)-.*"), ["7-b", "7-a"], id="what is not the key"

@@ -10,10 +10,7 @@ from typing import Any
 
 from .version_range import read_version, satisfies
 
-_PART = r"(?:0|[1-9][0-9]*)"
-_VERSION = re.compile(
-    rf"v?(?P<numbers>{_PART}(?:\.{_PART}){{0,2}})(?:-(?P<suffix>[0-9A-Za-z._-]+))?", re.ASCII
-)
+_VERSION = re.compile(r"v?(?P<numbers>[0-9]+(?:\.[0-9]+){0,2})(?:-(?P<suffix>[0-9A-Za-z._-]+))?", re.ASCII)
 _WORDS = r"alpha|beta|rc|pre|preview|dev|snapshot|canary|nightly|next|ea|cr|milestone|m|a|b"
 # No repetition inside a repetition that could share its characters: tags come from outside, and must not
 # cause endless backtracking.
@@ -26,6 +23,7 @@ def version_rank(text: str, tag: str) -> tuple[str, tuple[Any, ...]] | None:
     After the numbers, parts between dashes that look like a prerelease (``rc.1``, ``beta``, digits) are the
     prerelease; the rest, from the first other part on (``alpine``, ``slim``), is the variant. How many
     numbers a tag has is part of the variant too: ``1.27`` moves with its releases, ``1.27.1`` does not move.
+    Leading zeros do not count, as calendar versions have them: ``24.04`` is before ``24.10``.
     """
     match = _VERSION.fullmatch(tag)
     if match is None:
