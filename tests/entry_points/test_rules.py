@@ -74,6 +74,22 @@ DIGEST = f"sha256:{'a' * 64}"
             ["2023.01.1"],
             id="calendar version",
         ),
+        pytest.param(
+            SEMVER | {"pattern": "web-(?P<key>.+)-prod"},
+            ["web-v1.2.2-prod"],
+            "web-v1.2.3-prod",
+            PROMOTED,
+            ["web-v1.2.3-prod"],
+            id="version inside the tag",
+        ),
+        pytest.param(
+            SEMVER | {"pattern": "web-(?P<key>.+)-prod"},
+            ["web-v1.2.2-prod"],
+            "web-v1.2.3-test",
+            HOLDS,
+            [],
+            id="version inside another tag",
+        ),
         pytest.param({"type": "numerical"}, ["9"], "10", PROMOTED, ["10"], id="number"),
         pytest.param({"type": "numerical"}, ["10"], "9", HOLDS, [], id="smaller number"),
         pytest.param(

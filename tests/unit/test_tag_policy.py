@@ -22,6 +22,7 @@ POLICIES = [
     EXACT,
     Policy("semver"),
     Policy("semver", 2, ">=1.0.0-0 <3"),
+    Policy("semver", range="*", pattern="(?:b-)?(?P<key>v?[0-9.]+.*)"),
     NUMERICAL,
     Policy("numerical", pattern="build-(?P<key>[0-9]+)"),
     ALPHABETICAL,
@@ -492,6 +493,35 @@ def test_alphabetical_understands_all_and_sorts_as_texts(texts: set[str]) -> Non
 def test_the_key_is_the_patterns_group(kind: str, pattern: str | None, text: str, key: Any) -> None:
     rank = Policy(kind, pattern=pattern).rank(text)
     assert rank == (None if key is None else ("", (key,)))
+
+
+WEB_PROD = Policy("semver", range=">=1 <2", pattern="web-(?P<key>.+)-prod")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("web-v1.2.3-prod", "3-", id="version"),
+        pytest.param("web-1.2.3-alpine-prod", "3-alpine", id="version of a variant"),
+        pytest.param("web-1.02-prod", "2-", id="two numbers, one with a zero"),
+        pytest.param("web-v2.0.0-prod", None, id="outside the range"),
+        pytest.param("web-v1.2.3-rc.1-prod", None, id="a prerelease that the range does not name"),
+        pytest.param("web-latest-prod", None, id="key that is no version"),
+        pytest.param("web-v1.2.3-test", None, id="pattern does not match"),
+        pytest.param("v1.2.3", None, id="a version without what the pattern has around it"),
+        pytest.param("web--prod", None, id="no key"),
+    ],
+)
+def test_a_version_can_be_a_part_of_the_tag(text: str, expected: str | None) -> None:
+    rank = WEB_PROD.rank(text)
+    assert (rank.variant if rank else None) == expected
+
+
+def test_versions_inside_tags_are_compared_as_versions() -> None:
+    listed = {"web-v1.9.0-prod", "web-v1.10.0-prod", "web-v1.2.0-prod"}
+    assert newest_first(WEB_PROD, listed) == ["web-v1.10.0-prod", "web-v1.9.0-prod", "web-v1.2.0-prod"]
+    optional = Policy("semver", range="*", pattern="web(-(?P<key>.+))?")
+    assert newest_first(optional, {"web", "web-1.0.0"}) == ["web-1.0.0"]
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,15 @@ _WORDS = r"alpha|beta|rc|pre|preview|dev|snapshot|canary|nightly|next|ea|cr|mile
 _PRERELEASE = re.compile(rf"(?:{_WORDS})[0-9]*(?:\.[0-9a-z]+)*|[0-9]+(?:\.[0-9]+)*", re.ASCII | re.IGNORECASE)
 
 
-def version_rank(text: str, tag: str) -> tuple[str, tuple[Any, ...]] | None:
-    """Variant and key of a version in a range, or None if the tag is not one.
+def version_rank(range_text: str, text: str) -> tuple[str, tuple[Any, ...]] | None:
+    """Variant and key of a version in a range, or None if the text is not one.
 
     After the numbers, parts between dashes that look like a prerelease (``rc.1``, ``beta``, digits) are the
     prerelease; the rest, from the first other part on (``alpine``, ``slim``), is the variant. How many
-    numbers a tag has is part of the variant too: ``1.27`` moves with its releases, ``1.27.1`` does not move.
+    numbers there are is part of the variant too: ``1.27`` moves with its releases, ``1.27.1`` does not move.
     Leading zeros do not count, as calendar versions have them: ``24.04`` is before ``24.10``.
     """
-    match = _VERSION.fullmatch(tag)
+    match = _VERSION.fullmatch(text)
     if match is None:
         return None
     prerelease, variant = _suffix(match["suffix"] or "")
@@ -34,7 +34,7 @@ def version_rank(text: str, tag: str) -> tuple[str, tuple[Any, ...]] | None:
         version = read_version(numbers, prerelease)
     except ValueError:
         return None
-    return (f"{len(numbers)}-{variant}", version) if satisfies(version, text) else None
+    return (f"{len(numbers)}-{variant}", version) if satisfies(version, range_text) else None
 
 
 def _suffix(suffix: str) -> tuple[str, str]:

@@ -42,8 +42,8 @@ class Policy:
     Attributes:
         keep: how many of the newest tags stay listed.
         range: of semver: an npm-style range.
-        pattern: of numerical and alphabetical: a regular expression for the whole tag, with a group ``key``;
-            without it the whole tag is the key.
+        pattern: of semver, numerical and alphabetical: a regular expression for the whole tag, with a group
+            ``key``; without it the whole tag is the key.
     """
 
     type: str = "exact"
@@ -77,15 +77,16 @@ def _rank(policy: Policy, tag: str) -> Rank | None:
         return None
     if policy.type == "any":
         return Rank("", ())
-    if policy.type == "semver":
-        # Its library takes 20 to 30 ms at a cold start.
-        from .semver import version_rank  # noqa: PLC0415 - only where a rule asks for it
-
-        found = version_rank(policy.range, tag)
-        return Rank(*found) if found else None
     key = _pattern_key(policy.pattern, tag)
-    if policy.type == "alphabetical" or key is None:
-        return None if key is None else Rank("", (key,))
+    if key is None:
+        return None
+    if policy.type == "semver":
+        from .semver import version_rank  # noqa: PLC0415 - costs a cold start, which few rules ask for
+
+        found = version_rank(policy.range, key)
+        return Rank(*found) if found else None
+    if policy.type == "alphabetical":
+        return Rank("", (key,))
     from decimal import Decimal  # noqa: PLC0415 - likewise
 
     return Rank("", (Decimal(key),)) if re.fullmatch(_NUMBER, key, re.ASCII) else None
