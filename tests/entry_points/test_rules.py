@@ -138,6 +138,7 @@ def test_a_policy_says_what_a_pushed_tag_does(
     told = doors.push(events.cloud(tag=pushed))
     assert told.results == [result]
     assert told.only["rule"] == "web"
+    assert ("held_because" in told.only) == (result == HOLDS)
     wanted = [others[0], *(f"{WEB}:{tag}" for tag in after), others[1]]
     assert deployed.updated() == ({identifier: wanted} if after else {})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..base.reasons import Hold
 from .version_range import read_version, satisfies
 
 _VERSION = re.compile(r"v?(?P<numbers>[0-9]+(?:\.[0-9]+){0,2})(?:-(?P<suffix>[0-9A-Za-z._-]+))?", re.ASCII)
@@ -17,8 +18,8 @@ _WORDS = r"alpha|beta|rc|pre|preview|dev|snapshot|canary|nightly|next|ea|cr|mile
 _PRERELEASE = re.compile(rf"(?:{_WORDS})[0-9]*(?:\.[0-9a-z]+)*|[0-9]+(?:\.[0-9]+)*", re.ASCII | re.IGNORECASE)
 
 
-def version_rank(range_text: str, text: str) -> tuple[str, tuple[Any, ...]] | None:
-    """Variant and key of a version in a range, or None if the text is not one.
+def version_rank(range_text: str, text: str) -> tuple[str, tuple[Any, ...]] | Hold:
+    """Variant and key of a version in a range, or why the text is not one.
 
     After the numbers, parts between dashes that look like a prerelease (``rc.1``, ``beta``, digits) are the
     prerelease; the rest, from the first other part on (``alpine``, ``slim``), is the variant. How many
@@ -27,14 +28,17 @@ def version_rank(range_text: str, text: str) -> tuple[str, tuple[Any, ...]] | No
     """
     match = _VERSION.fullmatch(text)
     if match is None:
-        return None
+        return Hold.NO_VERSION
     prerelease, variant = _suffix(match["suffix"] or "")
     numbers = [int(number) for number in match["numbers"].split(".")]
     try:
         version = read_version(numbers, prerelease)
     except ValueError:
-        return None
-    return (f"{len(numbers)}-{variant}", version) if satisfies(version, range_text) else None
+        return Hold.NO_VERSION
+    if satisfies(version, range_text):
+        return f"{len(numbers)}-{variant}", version
+    named = satisfies(version, range_text, prereleases=True)
+    return Hold.PRERELEASE if named else Hold.OUTSIDE_RANGE
 
 
 def _suffix(suffix: str) -> tuple[str, str]:

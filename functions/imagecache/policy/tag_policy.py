@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
+from ..base.reasons import Hold
+
 KEY_GROUP = "key"
 """The group of a policy's pattern that is compared."""
 
@@ -58,7 +60,12 @@ class Policy:
 
     def rank(self, tag: str) -> Rank | None:
         """The tag's rank, or None if the policy does not understand it."""
-        return _rank(self, tag)
+        judged = self.judge(tag)
+        return judged if isinstance(judged, Rank) else None
+
+    def judge(self, tag: str) -> Rank | Hold:
+        """The tag's rank, or why the policy does not understand it."""
+        return _judged(self, tag)
 
 
 EXACT = Policy()
@@ -72,24 +79,24 @@ def newest_first(policy: Policy, tags: set[str]) -> list[str]:
 
 
 @lru_cache(maxsize=65536)
-def _rank(policy: Policy, tag: str) -> Rank | None:
+def _judged(policy: Policy, tag: str) -> Rank | Hold:
     if policy.type == "exact":
-        return None
+        return Hold.EXACT_POLICY
     if policy.type == "any":
         return Rank("", ())
     key = _pattern_key(policy.pattern, tag)
     if key is None:
-        return None
+        return Hold.PATTERN_MISMATCH
     if policy.type == "semver":
         from .semver import version_rank  # noqa: PLC0415 - costs a cold start, which few rules ask for
 
         found = version_rank(policy.range, key)
-        return Rank(*found) if found else None
+        return found if isinstance(found, Hold) else Rank(*found)
     if policy.type == "alphabetical":
         return Rank("", (key,))
     from decimal import Decimal  # noqa: PLC0415 - likewise
 
-    return Rank("", (Decimal(key),)) if re.fullmatch(_NUMBER, key, re.ASCII) else None
+    return Rank("", (Decimal(key),)) if re.fullmatch(_NUMBER, key, re.ASCII) else Hold.NO_NUMBER
 
 
 def _pattern_key(pattern: str | None, tag: str) -> str | None:

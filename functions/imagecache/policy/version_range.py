@@ -62,9 +62,26 @@ def read_version(numbers: list[int], prerelease: str | None) -> Version:
     return major, minor, patch, (0, *identifiers)
 
 
-def satisfies(version: Version, text: str) -> bool:
-    """Whether a version is in a range; raises ``ValueError`` if the range is not valid."""
-    return any(_allows(comparators, version) for comparators in read_range(text))
+def satisfies(version: Version, text: str, *, prereleases: bool = False) -> bool:
+    """Whether a version is in a range.
+
+    Args:
+        version: the version.
+        text: the range.
+        prereleases: whether prereleases of versions that the range does not name count too.
+
+    Raises:
+        ValueError: the range is not valid.
+    """
+    *numbers, prerelease = version
+    for comparators in read_range(text):
+        if all(compare(version, bound) for compare, bound in comparators) and (
+            prereleases
+            or prerelease == _RELEASE
+            or any([*bound[:3]] == numbers and bound[3] != _RELEASE for _, bound in comparators)
+        ):
+            return True
+    return False
 
 
 @lru_cache(maxsize=256)
@@ -77,14 +94,6 @@ def read_range(text: str) -> _Range:
     alternatives = [_comparators(part.strip()) for part in " ".join(text.split()).split("||")]
     # Where one alternative is any version, prereleases that others name are left out, too.
     return [[]] if [] in alternatives else alternatives
-
-
-def _allows(comparators: list[_Comparator], version: Version) -> bool:
-    *numbers, prerelease = version
-    return all(compare(version, bound) for compare, bound in comparators) and (
-        prerelease == _RELEASE
-        or any([*bound[:3]] == numbers and bound[3] != _RELEASE for _, bound in comparators)
-    )
 
 
 class _Simple(NamedTuple):
