@@ -26,7 +26,7 @@ from tests.packages import interpreter, package
 pytestmark = pytest.mark.deep
 ROOT = Path(__file__).parents[2]
 DOORS = ["on_follow", "on_manual", "on_push", "on_timer", "on_webhook"]
-DEPENDENCIES = ["aliyunsdkcore", "aliyunsdkeci", "fc2", "jsonschema", "requests", "rpds"]
+DEPENDENCIES = ["aliyunsdkcore", "aliyunsdkeci", "fc2", "jsonschema", "re2", "requests", "rpds"]
 MODULES = sorted(
     ".".join(path.relative_to(ROOT / "functions").with_suffix("").parts)
     for path in ROOT.glob("functions/imagecache/**/[!_]*.py")

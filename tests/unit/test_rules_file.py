@@ -370,6 +370,34 @@ def test_a_pattern_that_is_no_regular_expression_is_told(pattern: str) -> None:
     assert len(problem) < 300
 
 
+@pytest.mark.parametrize(
+    ("pattern", "part"),
+    [
+        pytest.param("(?=v)(?P<key>.+)", "(?=", id="look-ahead"),
+        pytest.param("(?P<key>.+)(?<!-rc)", "(?<!", id="look-behind"),
+        pytest.param(r"(a+)-(?P<key>.)-\1", r"\1", id="reference to a group"),
+        pytest.param("(?P<key>.)(?P=key)", "(?P", id="reference to a named group"),
+        pytest.param("(?x) v (?P<key>.+)", "(?x", id="flag for readers"),
+        pytest.param(r"v(?P<key>.+)\Z", r"\Z", id="end of text"),
+        pytest.param("(?P<key>a{1001})", "{1001}", id="a count that is too large"),
+        pytest.param("(?P<key>(?:[a-z]{100}){11})", "{11}", id="counts that multiply"),
+        pytest.param(
+            "(?P<key>" + "(?:a?){300}" * 3 + ")", "1806 instructions; the limit is 1000", id="too large"
+        ),
+        pytest.param("(?P<key>a{,3})", "'{,', which has to be written as '{0,'", id="count from nothing"),
+        pytest.param(
+            "(?P<key>[[:alpha:]]+)", "'[[', which has to be written as '[\\\\['", id="a class by name"
+        ),
+    ],
+)
+def test_a_pattern_that_cannot_be_matched_in_a_bounded_time_is_told(pattern: str, part: str) -> None:
+    for policy in ({"type": "alphabetical"}, {"type": "numerical"}, SEMVER):
+        (problem,) = problems_of({"policy": {**policy, "pattern": pattern}})
+        assert problem.startswith("IMC_RULES at /rules/0/policy/pattern: ")
+        assert part in problem
+        assert len(problem) < 300
+
+
 @pytest.mark.parametrize("pattern", ["x", "([0-9]+)", "(?P<keys>.)", "(?:key)"])
 def test_a_pattern_without_the_group_is_told(pattern: str) -> None:
     (problem,) = problems_of({"policy": {"type": "alphabetical", "pattern": pattern}})

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagecache.policy.tag_pattern import check_pattern, key_of
 from imagecache.policy.tag_policy import EXACT, Policy, newest_first
 from imagecache.policy.version_range import read_range
 
@@ -493,6 +494,42 @@ def test_alphabetical_understands_all_and_sorts_as_texts(texts: set[str]) -> Non
 def test_the_key_is_the_patterns_group(kind: str, pattern: str | None, text: str, key: Any) -> None:
     rank = Policy(kind, pattern=pattern).rank(text)
     assert rank == (None if key is None else ("", (key,)))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        pytest.param("(?:[a-z0-9]+-?)+_(?P<key>[0-9]+)", "a" * 128, id="optional separator"),
+        pytest.param("(?:[a-z0-9]+-?)+_(?P<key>[0-9]+)", "a1-" * 42, id="separators that are there"),
+        pytest.param("(?P<key>(?:a+)+)", "a" * 127 + "!", id="a repetition inside a repetition"),
+        pytest.param("(?P<key>(?:a|a)*)b", "a" * 128, id="two equal alternatives"),
+        pytest.param("(?P<key>(?:a|aa)+)b", "a" * 128, id="alternatives that share a beginning"),
+        pytest.param("(?:.*)(?:.*)(?:.*)(?:.*)(?:.*)(?:.*)(?P<key>x)", "a" * 128, id="many stars"),
+        pytest.param("(?P<key>(?:a?){100}a{100})", "a" * 99, id="many optional characters"),
+        pytest.param("(?P<key>(?:(?:a*)*)*)b", "a" * 128, id="three stars, one in another"),
+        pytest.param(r"(?P<key>(?:\w+\.?)*)-\d+", "v1." * 42, id="words and dots"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["semver", "numerical", "alphabetical"])
+def test_no_pattern_that_is_taken_needs_long_for_a_tag(kind: str, pattern: str, text: str) -> None:
+    check_pattern(pattern)
+    started = time.perf_counter()
+    assert not understood(Policy(kind, range="*", pattern=pattern), text)
+    # Backtracking needs years for some of these.
+    assert time.perf_counter() - started < 2
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "b", "1", "-", ".", "[ab]", "[^a]", r"\d", r"\w+", "a*", "(?:a|1)", "b??"])
+    )
+    .map("".join)
+    .map("(?P<key>{})-?".format),
+    st.text("ab1-", max_size=8),
+)
+def test_a_pattern_means_what_it_means_to_python(pattern: str, text: str) -> None:
+    match = re.fullmatch(pattern, text)
+    assert key_of(pattern, text) == (match["key"] if match else None)
 
 
 WEB_PROD = Policy("semver", range=">=1 <2", pattern="web-(?P<key>.+)-prod")

@@ -22,9 +22,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..base.reasons import Hold
 
-KEY_GROUP = "key"
-"""The group of a policy's pattern that is compared."""
-
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
 _Key: TypeAlias = tuple[Any, ...]
@@ -102,5 +99,6 @@ def _judged(policy: Policy, tag: str) -> Rank | Hold:
 def _pattern_key(pattern: str | None, tag: str) -> str | None:
     if pattern is None:
         return tag
-    match = re.fullmatch(pattern, tag)
-    return match[KEY_GROUP] if match else None
+    from .tag_pattern import key_of  # noqa: PLC0415 - likewise
+
+    return key_of(pattern, tag)
