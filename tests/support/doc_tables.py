@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from imagecache.base.reasons import Reason
+from imagecache.base.reasons import Hold, Reason
 from imagecache.config.setting_table import SETTINGS
 
 __all__ = ["PAGES", "table_names", "with_tables"]
@@ -38,6 +38,10 @@ def _reasons() -> str:
     )
 
 
+def _holds() -> str:
+    return _table(("held_because", "meaning"), ((f"`{hold.value}`", hold.meaning) for hold in Hold))
+
+
 def _settings() -> str:
     return _table(
         ("name", "form", "default", "meaning"),
@@ -53,8 +57,8 @@ def _settings() -> str:
     )
 
 
-_TABLES: dict[str, Callable[[], str]] = {"reasons": _reasons, "settings": _settings}
-PAGES = {_ROOT / "README.md": ["settings"], _ROOT / "docs" / "reasons.md": ["reasons"]}
+_TABLES: dict[str, Callable[[], str]] = {"holds": _holds, "reasons": _reasons, "settings": _settings}
+PAGES = {_ROOT / "README.md": ["settings"], _ROOT / "docs" / "reasons.md": ["reasons", "holds"]}
 """The pages, each with the names of its tables in their order."""
 
 

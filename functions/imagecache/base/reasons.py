@@ -165,3 +165,38 @@ class Reason(str, Enum):
     CREDENTIALS_MISSING = _failed("CREDENTIALS_MISSING", "There are no credentials: no role is attached.")
     SETTINGS_INVALID = _failed("SETTINGS_INVALID", "Environment variables are wrong; the message lists all.")
     INTERNAL_ERROR = _failed("INTERNAL_ERROR", "A defect in this application; the log has the stack.")
+
+
+class Hold(str, Enum):
+    """Why a pushed tag is not let into a list that has its repository: ``held_because`` of a record."""
+
+    _value_: str
+    meaning: str
+    """One sentence for a reader of records."""
+
+    def __new__(cls, code: str, meaning: str = "") -> Hold:
+        """A member; its text is its code."""
+        hold = str.__new__(cls, code)
+        hold._value_ = code
+        hold.meaning = meaning
+        return hold
+
+    EXACT_POLICY = (
+        "exact_policy",
+        "No rule matches, or its policy is exact: only the listed tags themselves are rebuilt.",
+    )
+    PATTERN_MISMATCH = "pattern_mismatch", "The rule's pattern does not match the pushed tag."
+    NO_NUMBER = "no_number", "The pushed tag, or its key, is not a number."
+    NO_VERSION = "no_version", "The pushed tag, or its key, is not a version."
+    PRERELEASE = "prerelease", "The pushed version is a prerelease, and the range names none of that version."
+    OUTSIDE_RANGE = "outside_range", "The pushed version is outside the rule's range."
+    OTHER_VARIANT = (
+        "other_variant",
+        "The listed versions are of another variant: another suffix, or another count of numbers.",
+    )
+    LISTED_NOT_GOVERNED = (
+        "listed_not_governed",
+        "The listed tags have another rule, or the rule's policy does not understand them.",
+    )
+    OLDER = "older", "Newer tags have the places."
+    PINNED_BY_DIGEST = "pinned_by_digest", "The repository is listed by digest only."

@@ -160,6 +160,7 @@ def describe(
         facts |= {
             "caches_seen": decision.caches_seen,
             "rule": decision.rule.name if decision.rule else None,
+            "held_because": decision.hold.value if decision.hold else None,
             "covered_by": _text(decision.covered_by.began) if decision.covered_by else None,
             "images_after": list(decision.images_after) or None,
             "error": {"class": ErrorClass.INPUT.value} if decision.result is Result.REJECTED else None,
