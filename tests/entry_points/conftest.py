@@ -147,6 +147,9 @@ class Doors:
         return self.call("on_push", event)
 
     def webhook(self, source: str, body: Any, **options: Any) -> Told:
+        """A request to a source's webhook, set up as docs/sources.md says if no registry is given."""
+        if source == "distribution":
+            options.setdefault("registry", _host_of(body))
         return self.call("on_webhook", self.http(f"/webhooks/{source}", body, **options))
 
     def manual(self, *, over_http: bool = False, **request: Any) -> Told:
@@ -301,6 +304,25 @@ def payload() -> Callable[[str], Any]:
 def samples() -> Callable[[str], set[str]]:
     """The names of the samples of a source, without their endings."""
     return sample_names
+
+
+def _host_of(body: Any) -> str:
+    """The registry whose honest notification this is: whoever set its webhook up named it in the URL."""
+    document = parsed(body) if isinstance(body, str) else body
+    events = document.get("events") if isinstance(document, dict) else None
+    for event in events if isinstance(events, list) else []:
+        request = event.get("request") if isinstance(event, dict) else None
+        if isinstance(request, dict) and isinstance(request.get("host"), str):
+            return str(request["host"])
+    return "registry.example.com"
+
+
+def parsed(text: str) -> Any:
+    """The document in a JSON text, or None where there is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _plan(answer: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -112,8 +112,11 @@ class Reason(str, Enum):
     )
     INVALID_REFERENCE = _rejected("INVALID_REFERENCE", "A name, tag or digest breaks the OCI grammar.")
     UNKNOWN_REGISTRY = _rejected("UNKNOWN_REGISTRY", "The payload does not say which registry it comes from.")
+    REGISTRY_NOT_NAMED = _rejected(
+        "REGISTRY_NOT_NAMED", "The webhook's URL does not name the registry; the message says what to add."
+    )
     REGISTRY_MISMATCH = _rejected(
-        "REGISTRY_MISMATCH", "The registry parameter names another region than the payload."
+        "REGISTRY_MISMATCH", "The source does not speak for the registry, or for that of another region."
     )
     UNAUTHORIZED = _rejected("UNAUTHORIZED", "The request's token or signature is missing or wrong.")
     NO_TOKEN_CONFIGURED = _rejected(

@@ -12,6 +12,7 @@ from ..base.environment import Environment
 from ..base.errors import SettingsError
 from ..policy.rules import NO_RULES, Rules
 from . import setting_table as table
+from .webhook_tokens import WebhookToken
 
 _PREFIX = "IMC_"
 
@@ -39,7 +40,7 @@ class Settings:
     registry_seconds: int = table.REGISTRY_SECONDS.default_value
     most_per_run: int = table.MAX_UPDATES_PER_RUN.default_value
     most_per_hour: int = table.MAX_UPDATES_PER_HOUR.default_value
-    webhook_tokens: tuple[str, ...] = field(default=table.WEBHOOK_TOKENS.default_value, repr=False)
+    webhook_tokens: tuple[WebhookToken, ...] = field(default=table.WEBHOOK_TOKENS.default_value, repr=False)
     follow: FollowSettings = FollowSettings()
     clock_skew_seconds: int = table.CLOCK_SKEW_SECONDS.default_value
     dry_run: bool = table.DRY_RUN.default_value

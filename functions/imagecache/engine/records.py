@@ -156,6 +156,7 @@ def describe(
     }
     if isinstance(change, PushEvent):
         facts |= {"image": change.image, "digest": change.digest, "pushed_at": _text(change.pushed_at)}
+        facts["payload_host"] = change.payload_host or None
     if decision is not None:
         facts |= {
             "caches_seen": decision.caches_seen,

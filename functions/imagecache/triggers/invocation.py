@@ -72,6 +72,14 @@ class Invocation:
         settings = read_settings(os.environ, _read_rules)
         logging.getLogger(__name__.partition(".")[0]).setLevel(settings.log_level)
         self.recorder.dry_run = settings.dry_run
+        unbound = sum(not token.sources for token in settings.webhook_tokens)
+        if unbound and not _warm.warned:
+            _warm.warned = True
+            _logger.warning(
+                "%d of the tokens in IMC_WEBHOOK_TOKENS are bound to no source: each of them is good for "
+                "every source and every registry",
+                unbound,
+            )
         return settings
 
     @cached_property
