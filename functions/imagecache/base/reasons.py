@@ -108,7 +108,8 @@ class Reason(str, Enum):
     TOO_LARGE = _rejected("TOO_LARGE", "The document is over the size limit and was not parsed.")
     TOO_DEEP = _rejected("TOO_DEEP", "The document is nested deeper than any real payload.")
     SCHEMA_VIOLATION = _rejected(
-        "SCHEMA_VIOLATION", "The document breaks a rule of its schema; the error says where and which."
+        "SCHEMA_VIOLATION",
+        "The document breaks a rule of its schema, or names a region outside IMC_REGIONS; the error says where.",
     )
     INVALID_REFERENCE = _rejected("INVALID_REFERENCE", "A name, tag or digest breaks the OCI grammar.")
     UNKNOWN_REGISTRY = _rejected("UNKNOWN_REGISTRY", "The payload does not say which registry it comes from.")

@@ -27,6 +27,7 @@ from ..base.errors import (
     RetryableEntryPointError,
     SettingsError,
 )
+from ..base.json_input import shown
 from ..base.reasons import Reason, Result
 from ..clients.clients import LiveClients
 from ..config.settings import Settings, read_settings
@@ -34,7 +35,7 @@ from ..engine.engine import Engine
 from ..engine.follow_task import Progress
 from ..engine.records import RETRIED, Outcome, Recorder, answer_document
 from ..engine.warm import Warm
-from ..model.change import Item, Notice
+from ..model.change import CacheRequest, Item, Notice
 from ..policy.rules import NO_RULES, Rules
 
 _MOST_NAMED = 10
@@ -94,6 +95,27 @@ class Invocation:
         clients = LiveClients(settings, self._credentials(), deadline, _warm.connections)
         return Engine(settings, clients, self.recorder, self.arrived, _warm)
 
+    def check_regions(self, regions: Iterable[str | None], where: str) -> None:
+        """Refuse a region that this deployment does not look after; None is no region.
+
+        Args:
+            regions: those that a message names.
+            where: a JSON pointer to them.
+
+        Raises:
+            InputError: for the first one that ``IMC_REGIONS`` does not have.
+        """
+        for region in regions:
+            if region is not None and region not in self.settings.regions:
+                rule = f"one of IMC_REGIONS: {', '.join(self.settings.regions)}"
+                raise InputError(
+                    Reason.SCHEMA_VIOLATION,
+                    f"at {where}: {shown(region)} is not {rule}",
+                    where=where,
+                    rule=rule,
+                    found=shown(region),
+                )
+
     def _credentials(self) -> Credentials | CredentialsError:
         try:
             return read_credentials(os.environ, self.context)
@@ -117,7 +139,17 @@ def run(door: str, context: Any, read: Callable[[Invocation], Iterable[Item]]) -
 
 def run_follow(door: str, context: Any, read: Callable[[Invocation], Progress]) -> list[Outcome]:
     """The same for a follow task, whose message is read into a change that is under way."""
-    return _framed(door, context, read, Engine.follow)
+
+    def read_within(invocation: Invocation) -> Progress:
+        progress = read(invocation)
+        change = progress.change
+        invocation.check_regions([progress.region_id or None], "/regionId")
+        invocation.check_regions([change.region_id], "/change/regionId")
+        if isinstance(change, CacheRequest):
+            invocation.check_regions(change.selector.regions, "/change/selector/regions")
+        return progress
+
+    return _framed(door, context, read_within, Engine.follow)
 
 
 def _framed(
