@@ -109,7 +109,7 @@ class Reason(str, Enum):
     TOO_DEEP = _rejected("TOO_DEEP", "The document is nested deeper than any real payload.")
     SCHEMA_VIOLATION = _rejected(
         "SCHEMA_VIOLATION",
-        "The document breaks a rule of its schema, or names a region outside IMC_REGIONS; the error says where.",
+        "The document breaks a rule of its schema, or names a region outside IMC_REGIONS: see the error.",
     )
     INVALID_REFERENCE = _rejected("INVALID_REFERENCE", "A name, tag or digest breaks the OCI grammar.")
     UNKNOWN_REGISTRY = _rejected("UNKNOWN_REGISTRY", "The payload does not say which registry it comes from.")
