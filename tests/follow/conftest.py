@@ -245,7 +245,8 @@ class World:
             body = json.loads(answer["body"]) if "body" in answer else answer
             if "request_id" in body:
                 # A webhook's sender gets them counted.
-                assert sum(kind["count"] for kind in body["outcomes"]) == len(records)
+                counts = [kind["count"] for kind in body.get("outcomes", ())]
+                assert sum(counts) == len(records) or answer["statusCode"] in {401, 500}
             else:
                 assert body["outcomes"] == records
             failed = any(record["result"] == "failed" for record in records)

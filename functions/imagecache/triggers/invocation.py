@@ -30,7 +30,7 @@ from ..base.errors import (
 from ..base.json_input import shown
 from ..base.reasons import Reason, Result
 from ..clients.clients import LiveClients
-from ..config.settings import Settings, read_settings
+from ..config.settings import Settings, read_settings, secrets_of
 from ..engine.engine import Engine
 from ..engine.follow_task import Progress
 from ..engine.records import RETRIED, Outcome, Recorder, answer_document
@@ -73,6 +73,7 @@ class Invocation:
         settings = read_settings(os.environ, _read_rules)
         logging.getLogger(__name__.partition(".")[0]).setLevel(settings.log_level)
         self.recorder.dry_run = settings.dry_run
+        self.recorder.hide(settings.secrets)
         unbound = sum(not token.sources for token in settings.webhook_tokens)
         if unbound and not _warm.warned:
             _warm.warned = True
@@ -157,6 +158,8 @@ def _framed(
 ) -> list[Outcome]:
     request_id = str(getattr(context, "request_id", "") or "unknown")
     recorder = Recorder(door, request_id)
+    # Before anything can be wrong: a secret may stand in the place of another setting.
+    recorder.hide(secrets_of(os.environ, context))
     invocation = Invocation(datetime.now(timezone.utc), request_id, recorder, context)
     try:
         engine = invocation.engine
