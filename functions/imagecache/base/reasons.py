@@ -85,6 +85,9 @@ class Reason(str, Enum):
     NO_LONGER_LISTED = _ignored(
         "NO_LONGER_LISTED", "When read again, the cache no longer matched the change."
     )
+    CACHE_UNREADABLE = _ignored(
+        "CACHE_UNREADABLE", "ECI described the cache in a form that cannot be read; the others are looked at."
+    )
     CACHE_GONE = _ignored("CACHE_GONE", "The cache was deleted, or the function's role cannot see it.")
     FOLLOW_RUNNING = _ignored(
         "FOLLOW_RUNNING", "The sweep leaves the cache to its last update's follow task."

@@ -140,7 +140,9 @@ def status_code(outcomes: Sequence[Outcome]) -> int:
     503 if the sender must try something again, 500 if something failed for good, 202 if something is
     deferred, a 4xx if all was rejected, else 200.
     """
-    results = {outcome["result"] for outcome in outcomes}
+    # What could not be read was not asked for.
+    asked = [outcome for outcome in outcomes if outcome["reason"] != Reason.CACHE_UNREADABLE.value]
+    results = {outcome["result"] for outcome in asked}
     if Result.FAILED.value in results:
         return 503 if any(outcome.get("fate") == RETRIED for outcome in outcomes) else 500
     if Result.DEFERRED.value in results:
