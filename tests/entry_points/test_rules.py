@@ -215,7 +215,7 @@ def test_an_alias_is_the_registry_that_answers_there(
     told = doors.push(events.cloud(tag="v1.0.1"))
     assert told.results == [PROMOTED]
     assert deployed.updated() == {aliased: ["images.example.com/prod/web:v1.0.1"]}
-    pushed = doors.webhook("distribution", events.distribution("images.example.com", tag="v1.0.2"))
+    pushed = doors.webhook("acr", events.acr(tag="v1.0.2"), registry="images.example.com")
     assert pushed.only["image_cache_id"] == aliased
 
 

@@ -85,6 +85,9 @@ class Reason(str, Enum):
     NO_LONGER_LISTED = _ignored(
         "NO_LONGER_LISTED", "When read again, the cache no longer matched the change."
     )
+    CACHE_UNREADABLE = _ignored(
+        "CACHE_UNREADABLE", "ECI described the cache in a form that cannot be read; the others are looked at."
+    )
     CACHE_GONE = _ignored("CACHE_GONE", "The cache was deleted, or the function's role cannot see it.")
     FOLLOW_RUNNING = _ignored(
         "FOLLOW_RUNNING", "The sweep leaves the cache to its last update's follow task."
@@ -108,12 +111,16 @@ class Reason(str, Enum):
     TOO_LARGE = _rejected("TOO_LARGE", "The document is over the size limit and was not parsed.")
     TOO_DEEP = _rejected("TOO_DEEP", "The document is nested deeper than any real payload.")
     SCHEMA_VIOLATION = _rejected(
-        "SCHEMA_VIOLATION", "The document breaks a rule of its schema; the error says where and which."
+        "SCHEMA_VIOLATION",
+        "The document breaks a rule of its schema, or names a region outside IMC_REGIONS: see the error.",
     )
     INVALID_REFERENCE = _rejected("INVALID_REFERENCE", "A name, tag or digest breaks the OCI grammar.")
     UNKNOWN_REGISTRY = _rejected("UNKNOWN_REGISTRY", "The payload does not say which registry it comes from.")
+    REGISTRY_NOT_NAMED = _rejected(
+        "REGISTRY_NOT_NAMED", "The webhook's URL does not name the registry; the message says what to add."
+    )
     REGISTRY_MISMATCH = _rejected(
-        "REGISTRY_MISMATCH", "The registry parameter names another region than the payload."
+        "REGISTRY_MISMATCH", "The source does not speak for the registry, or for that of another region."
     )
     UNAUTHORIZED = _rejected("UNAUTHORIZED", "The request's token or signature is missing or wrong.")
     NO_TOKEN_CONFIGURED = _rejected(

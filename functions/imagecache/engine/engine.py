@@ -76,6 +76,9 @@ class Engine:
         applier = self._applier(0)
         planned = [each for change in changes for each in self._plan(applier, change, self._regions(change))]
         yield from applier.apply(planned)
+        for cache in applier.budget.listings.unreadable():
+            message = f"its description could not be read, so nothing is done for it: {cache.unreadable}"
+            yield Applied(Decision(changes[0], cache, Result.IGNORED, Reason.CACHE_UNREADABLE, message))
 
     def _look(self, progress: Progress) -> Iterator[Applied]:
         applier = self._applier(progress.origin.attempt)

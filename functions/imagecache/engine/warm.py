@@ -13,11 +13,13 @@ class Warm:
     Attributes:
         connections: to ECI, Function Compute and registries.
         listings: the last listing of each (endpoint, region); another endpoint is another account's caches.
+        warned: whether the log has what is said once for an instance.
     """
 
     def __init__(self) -> None:
         self.connections = Connections()
         self.listings: dict[tuple[str, str], Listing] = {}
+        self.warned = False
         self._recent: dict[str, RecentUpdates] = {}
 
     def recent(self, endpoint: str) -> RecentUpdates:

@@ -30,7 +30,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     validate(document, "acr-webhook", where=delivery.where)
     pushed, repository = document["push_data"], document["repository"]
     host = delivery.registry or shared_host(repository["region"])
-    named = registry_region(registry_identity(host))
+    named = registry_region(delivery.authority.behind(registry_identity(host)))
     if named not in {None, repository["region"]}:
         raise InputError(
             Reason.REGISTRY_MISMATCH,

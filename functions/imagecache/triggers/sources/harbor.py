@@ -59,11 +59,12 @@ def _read_one(
             delivery,
             source=SOURCE,
             event_id=event_id,
-            host=registry_host(delivery, host, needed="resource_url", where=where),
+            host=registry_host(delivery, SOURCE, host, needed="resource_url", where=where),
             repository=name,
             tag=tag,
             digest=resource.get("digest"),
             pushed_at=pushed_at,
+            payload_host=host,
         )
     except InputError as error:
         return Notice.refusal(error, source=SOURCE, event_id=event_id, inside=where)
