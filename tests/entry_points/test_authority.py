@@ -363,3 +363,15 @@ def test_a_cold_start_says_that_a_token_is_not_bound(
     assert log.count("bound to no source") == (0 if said is None else 1)
     assert said is None or said in log
     assert all("bound" not in one["message"] for each in told for one in each.outcomes)
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://[::1/v2", "", "no address at all"])
+def test_an_address_that_cannot_be_read_loses_no_push_whose_registry_the_url_names(
+    deployed: Any, doors: Any, payload: Any, url: str
+) -> None:
+    deployed.cache("images.example.com/prod/web:v1")
+    document = payload(f"{PUSHES['distribution']}.json")
+    del document["events"][0]["request"]
+    document["events"][0]["target"]["url"] = url
+    told = post(doors, "distribution", document, registry="images.example.com")
+    assert told.results == [REFRESHED]
