@@ -375,3 +375,10 @@ def test_an_address_that_cannot_be_read_loses_no_push_whose_registry_the_url_nam
     document["events"][0]["target"]["url"] = url
     told = post(doors, "distribution", document, registry="images.example.com")
     assert told.results == [REFRESHED]
+
+
+@pytest.mark.parametrize("request_part", [[], ["x"], "text", 7, None, {"host": 7}], ids=repr)
+def test_an_event_that_is_no_push_may_have_any_request(doors: Any, payload: Any, request_part: Any) -> None:
+    document = {**payload(f"{PUSHES['azure']}.json"), "action": "quarantine", "request": request_part}
+    told = post(doors, "azure", document, registry="acme.azurecr.io")
+    assert told.results == [("ignored", "NOT_A_PUSH")]

@@ -18,5 +18,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         InputError: when the document breaks its schema, a name is invalid, or no registry is named.
     """
     validate(document, "azure-webhook", where=delivery.where)
-    host = (document.get("request") or {}).get("host"), "request.host"
+    # Only a push is held to a shape, so in another event this may be anything.
+    request = document.get("request")
+    host = request.get("host") if isinstance(request, dict) else None, "request.host"
     return [manifest_push(document, delivery, source=SOURCE, host=host, where=delivery.where)]
