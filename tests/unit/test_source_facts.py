@@ -18,7 +18,8 @@ from imagecache.base.timestamps import parse_moment, rfc3339
 from imagecache.model.change import PushEvent
 from imagecache.model.webhook_sources import WEBHOOK_SOURCES
 from imagecache.triggers.sources import Delivery, read_source, source_in_path
-from imagecache.triggers.sources.push import ignored, image_push, push_id, registry_host, split_host
+from imagecache.triggers.sources.authority import registry_host
+from imagecache.triggers.sources.push import ignored, image_push, push_id, split_host
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 ARRIVED = datetime(2026, 3, 2, 3, tzinfo=timezone.utc)

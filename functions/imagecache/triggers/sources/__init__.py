@@ -11,9 +11,9 @@ from typing import Any
 
 from ...model.change import Item
 from ...model.webhook_sources import WEBHOOK_SOURCES
-from .push import Authority as Authority
-from .push import Delivery as Delivery
-from .push import delivery_for as delivery_for
+from .authority import Authority as Authority
+from .authority import Delivery as Delivery
+from .authority import delivery_for as delivery_for
 
 _PREFIX = "/webhooks/"
 

@@ -15,7 +15,8 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.registry_identity import registry_identity, registry_region, shared_host
-from .push import Delivery, image_push
+from .authority import Delivery
+from .push import image_push
 
 SOURCE = "acr"
 

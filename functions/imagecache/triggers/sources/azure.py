@@ -6,7 +6,8 @@ from typing import Any
 
 from ...base.json_schema import validate
 from ...model.change import Item
-from .push import Delivery, manifest_push
+from .authority import Delivery
+from .push import manifest_push
 
 SOURCE = "azure"
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from ...base.errors import InputError
 from ...base.json_schema import validate
 from ...model.change import Item, Notice
-from .push import Delivery, manifest_push, not_named
+from .authority import Delivery, not_named
+from .push import manifest_push
 
 SOURCE = "distribution"
 

@@ -15,7 +15,8 @@ from typing import Any
 from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
-from .push import Delivery, ignored, image_push, push_id, registry_host, split_host
+from .authority import Delivery, registry_host
+from .push import ignored, image_push, push_id, split_host
 
 SOURCE = "github"
 

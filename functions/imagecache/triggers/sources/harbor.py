@@ -13,7 +13,8 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...base.timestamps import rfc3339
 from ...model.change import Item, Notice
-from .push import Delivery, ignored, image_push, push_id, registry_host, split_host
+from .authority import Delivery, registry_host
+from .push import ignored, image_push, push_id, split_host
 
 SOURCE = "harbor"
 

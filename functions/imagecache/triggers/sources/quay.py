@@ -12,7 +12,8 @@ from ...base.errors import InputError
 from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item, Notice
-from .push import Delivery, ignored, image_push, push_id, registry_host, split_host
+from .authority import Delivery, registry_host
+from .push import ignored, image_push, push_id, split_host
 
 SOURCE = "quay"
 

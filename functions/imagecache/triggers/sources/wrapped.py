@@ -24,7 +24,7 @@ from ...base.timestamps import parse_moment
 from ...model.change import Item, Notice
 from ...model.webhook_sources import WEBHOOK_SOURCES
 from . import read_source, source_in_path
-from .push import Delivery, delivery_for
+from .authority import Delivery, delivery_for
 
 _HTTP_EVENT = "eventbridge:Events:HTTPEvent"
 _SOURCE_PREFIX, _TYPE_PREFIX = "imc-refresh.", "imc-refresh:"
