@@ -7,7 +7,7 @@ from typing import Any
 from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
 from imagecache.triggers.event_bus import read_event_bus
 from imagecache.triggers.invocation import event_answer, run
-from imagecache.triggers.sources import Delivery
+from imagecache.triggers.sources import Authority, Delivery
 
 
 def handler(event: bytes, context: Any) -> dict[str, Any]:
@@ -29,7 +29,11 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         context,
         lambda invocation: read_event_bus(
             read_json(event, limit=MAX_EVENT_BYTES, what="event"),
-            Delivery(invocation.arrived, invocation.request_id),
+            Delivery(
+                invocation.arrived,
+                invocation.request_id,
+                authority=Authority(invocation.settings.rules.aliases),
+            ),
         ),
     )
     return event_answer(outcomes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagecache.base.json_input import MAX_EVENT_BYTES, read_json
-from imagecache.triggers.http import http_answer, read_http_event
+from imagecache.triggers.http import read_http_event, webhook_answer
 from imagecache.triggers.invocation import run
 from imagecache.triggers.webhook import read_webhook
 
@@ -18,8 +18,8 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         context: the platform's context object.
 
     Returns:
-        The HTTP answer: 200 with outcomes, 202 when any is deferred, 400, 401, 404, 405, 413 for refused
-        requests, 503 when the sender must try again, 500 when something failed for good.
+        The HTTP answer: 200 with results, reasons and counts, 202 when any is deferred, 400, 401, 404, 405,
+        413 for refused requests, 503 when the sender must try again, 500 when something failed for good.
     """
     outcomes = run(
         "on_webhook",
@@ -28,4 +28,4 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
             read_http_event(read_json(event, limit=MAX_EVENT_BYTES, what="event")), invocation
         ),
     )
-    return http_answer(outcomes)
+    return webhook_answer(outcomes)

@@ -57,7 +57,6 @@ UNUSED = {
     "idna/uts46data.py": "for host names beyond ASCII, which the settings refuse",
     "jsonschema/cli.py": "a command",
     "pycparser/": "as cryptography/",
-    "semantic_version/django_fields.py": "for a framework that is not there",
     "urllib3/contrib/emscripten/": "for Python in a browser",
     "urllib3/contrib/pyopenssl.py": "for a Python without SNI",
     "urllib3/http2/connection.py": "needs a package that is not there, and a call to switch it on",
@@ -74,12 +73,6 @@ USED_REQUESTS = (
     frozenset({"__init__.py", "DescribeImageCachesRequest.py", "UpdateImageCacheRequest.py"}),
 )
 """A folder of independent modules, one for each call of the API, and those of the calls that are made."""
-
-ASKED_METADATA = {
-    "semantic-version": "asks for its own version when it is imported, and cannot be without an answer",
-}
-"""Packages whose METADATA stays where importlib.metadata finds it, with the reason; of others it is read by
-installers only."""
 
 RULES = "rules.json"
 """The name of the rules in the package, if there are any; functions name it by IMC_RULES_FILE."""
@@ -161,8 +154,6 @@ def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
         for name, place in placed.items():
             if place is not None:
                 yield Entry(place.as_posix(), archive.read(name), wheel.name)
-            if name.endswith(".dist-info/METADATA") and wheel.name in ASKED_METADATA:
-                yield Entry(name, archive.read(name), wheel.name)
 
 
 def _checked(wheel: Wheel, name: str) -> PurePosixPath:

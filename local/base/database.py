@@ -59,16 +59,16 @@ def connect(path: Path | str) -> Connection:
         check_same_thread=False,
         factory=Connection,
     )
-    connection.row_factory = sqlite3.Row
-    _write_ahead(connection)
     try:
+        connection.row_factory = sqlite3.Row
+        _write_ahead(connection)
         _check_version(connection, path)
-    except StateVersionError:
+        # A crash of the machine may lose the last commits, which is acceptable here; the file stays intact.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
         connection.close()
         raise
-    # A crash of the machine may lose the last commits, which is acceptable here; the file stays intact.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
     return connection
 
 

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -86,24 +87,27 @@ def serve(
         host: a loopback address.
         port: 0 for any free one.
         name: what is served, for messages and the thread's name.
-        release: frees what the application holds, after its end; may be called more than once.
+        release: frees what the application holds, after its end, or where it cannot be served; may be called
+            more than once.
 
     Raises:
         ValueError: the host is not a loopback address.
         OSError: the port is in use.
         RuntimeError: the server does not start.
     """
-    address = _loopback(host)
-    listening = bind(address, port)
-    server = WireServer(app, grace_seconds=GRACE_SECONDS)
-    thread = threading.Thread(target=server.run, args=([listening],), name=name, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + START_SECONDS
-    while not server.ready.wait(0.05):
-        if not thread.is_alive() or time.monotonic() > deadline:
-            server.should_exit = True
-            listening.close()
-            raise RuntimeError(f"{name} did not start")
+    with ExitStack() as stack:
+        stack.callback(release)
+        address = _loopback(host)
+        listening = stack.enter_context(bind(address, port))
+        server = WireServer(app, grace_seconds=GRACE_SECONDS)
+        thread = threading.Thread(target=server.run, args=([listening],), name=name, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not server.ready.wait(0.05):
+            if not thread.is_alive() or time.monotonic() > deadline:
+                server.should_exit = True
+                raise RuntimeError(f"{name} did not start")
+        stack.pop_all()
     return Served(name, address, listening.getsockname()[1], server, thread, release)
 
 

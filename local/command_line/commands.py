@@ -37,6 +37,8 @@ from .arguments import parser
 __all__ = ["main"]
 
 _FOLLOW_SECONDS = 0.5
+_REGISTRY = "127.0.0.1:5000"
+"""The registry that the shown webhook of a registry is for, as its URL has to name one."""
 
 
 class CommandError(RuntimeError):
@@ -98,7 +100,7 @@ def _show_urls(cloud: Cloud) -> None:
     rows += [(f"HTTP trigger {name}", url) for name, url in cloud.http_urls.items()]
     if "webhook" in cloud.http_urls:
         rows.append(("webhook of ACR", cloud.webhook_url("acr")))
-        rows.append(("webhook of a registry", cloud.webhook_url("distribution")))
+        rows.append((f"webhook of {_REGISTRY}", cloud.webhook_url("distribution", registry=_REGISTRY)))
     if "manual" in cloud.http_urls:
         rows.append(("manual, without signature", cloud.unsigned_url("manual")))
     for name, url in rows:

@@ -43,6 +43,7 @@ WEB, SIDECAR, WORKER = "shop/web:v1", "shop/sidecar:v3", "shop/worker:v2"
 SINGLE_PUSHES = ((WEB, "first build"), (WEB, "second build"))
 BURST = tuple((image, f"{build} build") for build in ("third", "fourth") for image in (WEB, SIDECAR, WORKER))
 MOST_UPDATES_OF_A_BURST = 2
+PLAYED_HOST = "127.0.0.1:5000"
 TOKEN = "demo-token-0123456789"  # noqa: S105 - opens nothing but this demonstration
 
 
@@ -259,15 +260,19 @@ def run_demo(console: Console, code: Path, interpreter: Path, runtime: str | Non
             switches=replace(switches, eci={"rebuild_seconds": REBUILD_SECONDS, **switches.eci}),
         )
         cloud = stack.enter_context(Cloud(config))
-        url = cloud.webhook_url("distribution", TOKEN)
         missing = missing_tools()
         if missing:
             console.print(f"No {', '.join(missing)} here: the registry's notification is played, not caused.")
+            played = cloud.webhook_url("distribution", TOKEN, PLAYED_HOST)
             return Demo(console, cloud).play(
-                "127.0.0.1:5000",
-                lambda image, content: play_notification(url, "127.0.0.1:5000", image, content),
+                PLAYED_HOST,
+                lambda image, content: play_notification(played, PLAYED_HOST, image, content),
             )
-        registry = stack.enter_context(LocalRegistry(folder / "registry", {"imc-refresh": url}))
+        endpoints: dict[str, str] = {}
+        registry = LocalRegistry(folder / "registry", endpoints)
+        # Who sets a webhook up names the registry in its URL: the host in a notification is the pusher's.
+        endpoints["imc-refresh"] = cloud.webhook_url("distribution", TOKEN, registry.host)
+        stack.enter_context(registry)
         console.print(f"A real registry at {registry.host} notifies the webhook of the local cloud.")
         return Demo(console, cloud).play(
             registry.host, lambda image, content: _push(registry, image, content)

@@ -145,7 +145,12 @@ class Doors:
             return Told(read_records(self.read()), error=error)
         records = read_records(self.read())
         told = json.loads(answer["body"]) if "body" in answer else answer
-        assert told["outcomes"] == records
+        if "request_id" in told:
+            # A webhook's sender gets them counted, or nothing without a right token.
+            counts = [kind["count"] for kind in told.get("outcomes", ())]
+            assert sum(counts) == len(records) or [record["reason"] for record in records] == ["UNAUTHORIZED"]
+        else:
+            assert told["outcomes"] == records
         return Told(records, answer=answer)
 
     def read(self) -> str:

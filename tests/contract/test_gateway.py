@@ -191,26 +191,45 @@ ODD_PAGES: dict[str, Any] = {
     "ImageCaches a text": page(ImageCaches="none"),
     "ImageCaches a number": page(ImageCaches=0),
     "ImageCaches false": page(ImageCaches=False),
-    "a member null": page(None),
-    "a member a text": page("imc-1"),
-    "a member a list": page([MEMBER]),
-    "a member without id": page({key: MEMBER[key] for key in ("ImageCacheName", "Status", "Images")}),
-    "a member whose id is null": page({**MEMBER, "ImageCacheId": None}),
-    "a member whose id is a number": page({**MEMBER, "ImageCacheId": 1}),
-    "a member without status": page({key: MEMBER[key] for key in ("ImageCacheId", "Images")}),
-    "a member whose images are a text": page({**MEMBER, "Images": "nginx:1"}),
-    "a member whose images are an object": page({**MEMBER, "Images": {"Image": ["nginx:1"]}}),
-    "a member whose image is null": page({**MEMBER, "Images": [None]}),
-    "a member whose size is no number": page({**MEMBER, "ImageCacheSize": "big"}),
-    "a member whose size is infinite": page({**MEMBER, "ImageCacheSize": float("inf")}),
-    "a member whose tags are an object": page({**MEMBER, "Tags": {"team": "shop"}}),
-    "a tag without key": page({**MEMBER, "Tags": [{"Value": "shop"}]}),
-    "a good member and an odd one": page(MEMBER, {}),
     "a NextToken that is an object": page(MEMBER, NextToken={"a": "b"}),
     "a NextToken that is a list": page(MEMBER, NextToken=["a"]),
     "an error with 200": {"RequestId": "R-1", "Code": "Throttling", "Message": "slow down"},
     "nested too deep": "[" * 100_000,
 }
+
+
+ODD_MEMBERS: dict[str, Any] = {
+    "a member null": None,
+    "a member a text": "imc-1",
+    "a member a list": [MEMBER],
+    "a member without id": {key: MEMBER[key] for key in ("ImageCacheName", "Status", "Images")},
+    "a member whose id is null": {**MEMBER, "ImageCacheId": None},
+    "a member whose id is a number": {**MEMBER, "ImageCacheId": 1},
+    "a member without status": {key: MEMBER[key] for key in ("ImageCacheId", "Images")},
+    "a member whose images are a text": {**MEMBER, "Images": "nginx:1"},
+    "a member whose images are an object": {**MEMBER, "Images": {"Image": ["nginx:1"]}},
+    "a member whose image is null": {**MEMBER, "Images": [None]},
+    "a member whose size is no number": {**MEMBER, "ImageCacheSize": "big"},
+    "a member whose size is infinite": {**MEMBER, "ImageCacheSize": float("inf")},
+    "a member whose tags are an object": {**MEMBER, "Tags": {"team": "shop"}},
+    "a tag without key": {**MEMBER, "Tags": [{"Value": "shop"}]},
+}
+
+
+@pytest.mark.parametrize("member", ODD_MEMBERS.values(), ids=list(ODD_MEMBERS))
+def test_a_member_that_is_not_as_documented_costs_itself(
+    new_gateway: Any, raw_server: Any, respond: Any, member: Any
+) -> None:
+    server = raw_server(lambda _head: respond(page({**MEMBER, "ImageCacheId": "imc-good"}, member)))
+    found = new_gateway(server.url).list_image_caches(REGION)
+    assert [(cache.image_cache_id == "imc-good", bool(cache.unreadable)) for cache in found] == [
+        (True, False),
+        (False, True),
+    ]
+    # Of a single cache nothing else is known, so it is not taken for one that does not exist.
+    with pytest.raises(TransientError) as raised:
+        new_gateway(server.url).describe_image_cache(REGION, "imc-1")
+    assert raised.value.reason == "UNREADABLE_ANSWER"
 
 
 @pytest.mark.usefixtures("no_collection")

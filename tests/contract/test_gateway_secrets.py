@@ -174,7 +174,7 @@ LIES: dict[str, Callable[[bytes], tuple[Any, int]]] = {
     "a page with the URL": lambda head: (f"<html>{url_of(head)}</html>", 502),
     "a refusing page with the URL": lambda head: (f"<html>{unquote(url_of(head))}</html>", 403),
     "a text with the URL": lambda head: (url_of(head), 200),
-    "an odd document with the URL": lambda head: ({"ImageCaches": [{"ImageCacheId": url_of(head)}]}, 200),
+    "an odd document with the URL": lambda head: ({"ImageCaches": url_of(head)}, 200),
 }
 
 
@@ -216,6 +216,19 @@ def test_what_eci_repeats_of_a_call_is_not_shown(
     try_everything(server.url, seen, doors, new_gateway, monkeypatch)
     assert all(quote(TOKEN, safe="~").encode() in head for head in server.received)
     assert quote(PASSWORD, safe="~").encode() in server.received[0]
+    assert MARK not in seen.everything()
+
+
+def test_an_odd_item_that_repeats_the_call_shows_nothing_of_it(
+    seen: Seen, doors: Any, raw_server: Any, respond: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = raw_server(lambda head: respond({"ImageCaches": [{"ImageCacheId": url_of(head)}]}, 200))
+    monkeypatch.setenv("IMC_ECI_ENDPOINT", server.url)
+    for told in (doors.push(), doors.webhook(WEBHOOK_TOKEN)):
+        assert told.outcomes
+        seen.add(told.outcomes)
+        seen.add(told.error or told.answer)
+    assert all(quote(TOKEN, safe="~").encode() in head for head in server.received)
     assert MARK not in seen.everything()
 
 

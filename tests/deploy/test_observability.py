@@ -81,6 +81,7 @@ def test_there_are_the_charts_and_alerts_that_the_guide_names(resources: dict[st
         "alert StalenessAlert",
         "alert FailedAlert",
         "alert CapAlert",
+        "alert UnreadableAlert",
     }
 
 

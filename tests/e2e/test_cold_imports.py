@@ -97,27 +97,27 @@ def test_a_push_that_matches_nothing_needs_only_the_listing(environment: dict[st
     assert results == ["ignored"]
     assert DESCRIBE in modules
     assert UPDATE not in modules
-    assert not {name.partition(".")[0] for name in modules} & {
-        "fc2",
-        "requests",
-        "cryptography",
-        "semantic_version",
-    }
+    assert not {name.partition(".")[0] for name in modules} & {"fc2", "requests", "cryptography", "re2"}
     assert not modules & {"imagecache.clients.acr_login", "imagecache.clients.oci_registry"}
 
 
 @pytest.mark.parametrize(
     ("policy", "loaded"),
-    [({"type": "exact"}, False), ({"type": "numerical"}, False), ({"type": "semver", "range": ">=1"}, True)],
-    ids=["exact", "numerical", "semver"],
+    [
+        ({"type": "exact"}, set()),
+        ({"type": "numerical"}, set()),
+        ({"type": "semver", "range": ">=1"}, {"imagecache.policy.version_range"}),
+        ({"type": "numerical", "pattern": "b-(?P<key>.+)"}, {"re2"}),
+    ],
+    ids=["exact", "numerical", "semver", "pattern"],
 )
-def test_only_a_rule_that_compares_versions_pays_for_it(
-    environment: dict[str, str], policy: dict[str, str], loaded: bool
+def test_only_a_rule_that_needs_versions_or_a_pattern_pays_for_it(
+    environment: dict[str, str], policy: dict[str, str], loaded: set[str]
 ) -> None:
     rules = {"IMC_RULES": json.dumps({"rules": [{"policy": policy}]})}
     results, modules = start(environment | rules, push("web"))
     assert results == ["refreshed"]
-    assert ("semantic_version" in modules) == loaded
+    assert modules & {"imagecache.policy.version_range", "re2"} == loaded
     assert "imagecache.clients.acr_login" not in modules
 
 

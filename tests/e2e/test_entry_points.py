@@ -53,7 +53,7 @@ RULES = {
 }
 
 
-@pytest.fixture(params=["text", "file"])
+@pytest.fixture(params=[pytest.param("text", marks=pytest.mark.deep), "file"])
 def ruled_cloud(request: pytest.FixtureRequest, artefact: Any, tmp_path: Path) -> Iterator[Cloud]:
     """With a rule: as a text, and as a file, which for a package is one that it was built with."""
     parameters = {"Runtime": artefact.runtime, "ClockSkewSeconds": "0", "FollowBaseSeconds": "1"}

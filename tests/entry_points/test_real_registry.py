@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from imagecache.base.errors import RetryableEntryPointError
+from local.base.loopback import LOOPBACK
 from local.registry.docker_registry import LocalRegistry, missing_tools
 from tests.support.http_server import QuietHandler, serve_http
 
@@ -27,6 +29,7 @@ POLICY = {"type": "semver", "range": ">=1.0 <2", "keep": 2}
 NEWER = ("refreshed", "REGISTRY_NEWER")
 NOTHING = ("ignored", "NOTHING_TO_REPAIR")
 WAIT_SECONDS = 30
+VENDOR = "registry-vpc.cn-hangzhou.aliyuncs.com"
 
 
 def tags_in(body: bytes) -> set[str]:
@@ -49,6 +52,16 @@ class Notified:
 
     def tags(self) -> set[str]:
         return {tag for body in self.bodies for tag in tags_in(body)}
+
+    def wait_for_new(self, tags: set[str], seen: int) -> bytes:
+        """The first notification with these tags after those that were seen."""
+
+        def found() -> bytes | None:
+            return next((body for body in self.bodies[seen:] if tags <= tags_in(body)), None)
+
+        with self._arrived:
+            assert self._arrived.wait_for(found, timeout=WAIT_SECONDS)
+            return found() or b""
 
     def wait_for(self, tags: set[str]) -> None:
         with self._arrived:
@@ -196,6 +209,40 @@ def test_a_pushed_tag_is_taken_though_the_registry_does_not_have_it_yet(
     assert "no tag v1.9.0" in told.only["registry_error"]
     deployed.end_updates()
     assert listed(deployed, identifier) == ["v1.9.0", "v1.1.0"]
+
+
+@pytest.mark.parametrize("forged", [VENDOR, "registry-1.docker.io", "other-team.example.com:5000"])
+def test_a_host_that_a_pusher_forges_is_no_authority(
+    deployed: Any, doors: Any, registry: LocalRegistry, notified: Any, forged: str
+) -> None:
+    victim = deployed.cache(f"{forged}/prod/forged:v1")
+    own = deployed.cache(f"{registry.host}/prod/forged:v1")
+    received, _ = notified
+    registry.push("prod/forged", "origin", content=forged)
+    manifest = f"http://{registry.host}/v2/prod/forged/manifests"
+    kind = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+    body = httpx.get(f"{manifest}/origin", headers=kind, **LOOPBACK).content
+    before = len(received.bodies)
+    headers = {"Content-Type": kind["Accept"], "Host": forged}
+    assert httpx.put(f"{manifest}/v1", content=body, headers=headers, **LOOPBACK).status_code == 201
+    delivery = received.wait_for_new({"v1"}, before)
+
+    told = doors.webhook("distribution", delivery.decode(), registry=registry.host)
+    pushed = [one for one in told.outcomes if one["result"] == "refreshed"]
+    assert [(one["image_cache_id"], one["payload_host"]) for one in pushed] == [(own, forged)]
+    unnamed = doors.webhook("distribution", delivery.decode(), registry=None)
+    assert (unnamed.status, unnamed.results) == (400, [("rejected", "REGISTRY_NOT_NAMED")])
+    assert victim not in deployed.updated()
+    deployed.end_updates()
+
+    before = len(received.bodies)
+    registry.push("prod/forged", "v1", content=f"after {forged}")
+    told = doors.webhook(
+        "distribution", received.wait_for_new({"v1"}, before).decode(), registry=registry.host
+    )
+    (again,) = (one for one in told.outcomes if one["result"] == "refreshed")
+    assert again["image_cache_id"] == own
+    assert "payload_host" not in again
 
 
 def test_a_registry_that_does_not_answer_never_blocks_the_refresh_of_an_event(

@@ -55,6 +55,41 @@ DIGEST = f"sha256:{'a' * 64}"
             id="older than both that are kept",
         ),
         pytest.param(SEMVER, ["v1.0.2", "v1.0.1"], "v1.0.3", PROMOTED, ["v1.0.3"], id="superfluous one goes"),
+        pytest.param(
+            {"type": "semver", "range": "<2"}, ["v1.0.0"], "v2.0.0-rc.1", HOLDS, [], id="before a release"
+        ),
+        pytest.param(
+            {"type": "semver", "range": "~2.0.0-rc.1"},
+            ["2.0.0-rc.1"],
+            "2.0.1",
+            PROMOTED,
+            ["2.0.1"],
+            id="from a prerelease on",
+        ),
+        pytest.param(
+            {"type": "semver", "range": ""},
+            ["2022.12.1"],
+            "2023.01.1",
+            PROMOTED,
+            ["2023.01.1"],
+            id="calendar version",
+        ),
+        pytest.param(
+            SEMVER | {"pattern": "web-(?P<key>.+)-prod"},
+            ["web-v1.2.2-prod"],
+            "web-v1.2.3-prod",
+            PROMOTED,
+            ["web-v1.2.3-prod"],
+            id="version inside the tag",
+        ),
+        pytest.param(
+            SEMVER | {"pattern": "web-(?P<key>.+)-prod"},
+            ["web-v1.2.2-prod"],
+            "web-v1.2.3-test",
+            HOLDS,
+            [],
+            id="version inside another tag",
+        ),
         pytest.param({"type": "numerical"}, ["9"], "10", PROMOTED, ["10"], id="number"),
         pytest.param({"type": "numerical"}, ["10"], "9", HOLDS, [], id="smaller number"),
         pytest.param(
@@ -103,6 +138,7 @@ def test_a_policy_says_what_a_pushed_tag_does(
     told = doors.push(events.cloud(tag=pushed))
     assert told.results == [result]
     assert told.only["rule"] == "web"
+    assert ("held_because" in told.only) == (result == HOLDS)
     wanted = [others[0], *(f"{WEB}:{tag}" for tag in after), others[1]]
     assert deployed.updated() == ({identifier: wanted} if after else {})
 
@@ -179,7 +215,7 @@ def test_an_alias_is_the_registry_that_answers_there(
     told = doors.push(events.cloud(tag="v1.0.1"))
     assert told.results == [PROMOTED]
     assert deployed.updated() == {aliased: ["images.example.com/prod/web:v1.0.1"]}
-    pushed = doors.webhook("distribution", events.distribution("images.example.com", tag="v1.0.2"))
+    pushed = doors.webhook("acr", events.acr(tag="v1.0.2"), registry="images.example.com")
     assert pushed.only["image_cache_id"] == aliased
 
 

@@ -46,7 +46,7 @@ def test_every_sample_has_a_row(samples: Any) -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_sample_ends_as_the_table_says(deployed: Any, doors: Any, payload: Any, name: str) -> None:
     result, source = EXPECTED[name]
-    cache = deployed.cache(IMAGE, "quay.example.com/prod/web:v1")
+    cache = deployed.cache(IMAGE, "quay.io/prod/web:v1")
     told = doors.push(payload(f"wrapped/{name}.json"))
     assert (told.results, told.only["source"]) == ([result], source)
     assert list(deployed.updated()) == ([cache] if result == REFRESHED else [])
@@ -60,6 +60,7 @@ def test_the_other_sources_are_read_inside_an_event_too(
     told = doors.push(
         {**payload("wrapped/by_type.json"), "type": f"imc-refresh:{source}"}
         | {"data": payload(f"{source}/push_latest.json")}
+        | ({"registry": "registry.example.com"} if source == "distribution" else {})
     )
     assert (told.results, told.only["source"]) == ([REFRESHED], source)
 
@@ -69,6 +70,7 @@ def test_a_bad_event_of_a_wrapped_envelope_is_found_by_its_pointer(
 ) -> None:
     event = payload("wrapped/http_by_path.json")
     event["data"].update(path="/webhooks/distribution/", body={"events": ["no event", {"id": "event-1"}]})
+    event["data"]["queryString"] = {"registry": "registry.example.com"}
     told = doors.push([event, event])
     assert [outcome["error"]["where"] for outcome in told.outcomes] == [
         f"/{index}/data/body/events/{inside}" for index in (0, 1) for inside in (0, 1)
@@ -84,14 +86,14 @@ def test_text_that_is_no_json_is_refused(deployed: Any, doors: Any, payload: Any
 
 def test_a_registry_that_is_no_host_is_refused(deployed: Any, doors: Any, payload: Any) -> None:
     event = payload("wrapped/http_registry.json")
-    event["data"]["queryString"]["registry"] = "https://quay.example.com"
+    event["data"]["queryString"]["registry"] = "https://quay.io"
     assert doors.push(event).results == [("rejected", "INVALID_REFERENCE")]
 
 
 def test_an_encoded_registry_is_decoded(deployed: Any, doors: Any, payload: Any) -> None:
     event = payload("wrapped/http_registry.json")
-    event["data"]["queryString"]["registry"] = "quay.example.com%3A8443"
-    assert doors.push(event).only["image"] == "quay.example.com:8443/prod/web:v1"
+    event["data"]["queryString"]["registry"] = "quay.io%3A8443"
+    assert doors.push(event).only["image"] == "quay.io:8443/prod/web:v1"
 
 
 def test_in_an_array_each_event_has_its_own_fate(
@@ -159,7 +161,7 @@ def test_an_event_that_the_bus_delivers_twice_rebuilds_once_though_its_payload_t
     deployed: Any, doors: Any, payload: Any
 ) -> None:
     deployed.control.settings(rebuild_seconds=0)
-    cache = deployed.cache("quay.example.com/prod/web:v1")
+    cache = deployed.cache("quay.io/prod/web:v1")
     assert doors.push(payload("wrapped/http_registry.json")).results == [REFRESHED]
     deployed.control.wait_for(cache, "Ready")
     assert doors.push(payload("wrapped/http_registry.json")).results == [("unchanged", "COVERED")]

@@ -27,8 +27,8 @@ NO_REGISTRY = ("rejected", "UNKNOWN_REGISTRY")
 
 HARBOR, HUB, GHCR = "harbor.example.com/prod/web", "docker.io/prod/web", "ghcr.io/prod/web"
 QUAY, AZURE, NATIVE = (
-    "quay.example.com/prod/web",
-    "acme.azure.example.com/prod/web",
+    "quay.io/prod/web",
+    "acme.azurecr.io/prod/web",
     "registry.example.com/prod/web",
 )
 
@@ -48,7 +48,6 @@ PUSHES: dict[str, list[str]] = {
     "github/nested_name": ["ghcr.io/prod/shop/web:v1"],
     "github/no_package_url": [f"{GHCR}:v1"],
     "github/no_times": [f"{GHCR}:v1"],
-    "github/other_host": ["containers.example.com/prod/web:v1"],
     "github/package_published": [f"{GHCR}:v1"],
     "github/package_updated": [f"{GHCR}:v1"],
     "github/package_url_without_host": [f"{GHCR}:v1"],
@@ -73,7 +72,7 @@ PUSHES: dict[str, list[str]] = {
     "native/push_no_tag": [f"{NATIVE}:latest"],
     "quay/push": [f"{QUAY}:v1"],
     "quay/push_docker_url_with_scheme": [f"{QUAY}:v1"],
-    "quay/push_host_with_port": ["quay.example.com:8443/prod/web:v1"],
+    "quay/push_host_with_port": ["quay.io:8443/prod/web:v1"],
     "quay/push_two_tags": [f"{QUAY}:v1", f"{QUAY}:latest"],
 }
 """The images that each sample of nothing but pushes tells of."""
@@ -185,6 +184,11 @@ REFUSED: dict[str, tuple[tuple[str, str], str, str]] = {
         TEXT_OR_NULL,
     ),
     "github/bad_version_is_a_list": (AGAINST_SCHEMA, "/package/package_version", 'type: ["object", "null"]'),
+    "github/other_host": (
+        ("rejected", "REGISTRY_NOT_NAMED"),
+        "/",
+        "a URL with &registry=: /webhooks/github?token=...&registry=<host>",
+    ),
     "github/tag_with_slash": (NO_NAME, "tag", IS_NO_TAG),
     "harbor/bad_cloudevents_version": (AGAINST_SCHEMA, "/specversion", 'const: "1.0"'),
     "harbor/bad_cloudevents_without_data": (AGAINST_SCHEMA, "/", "required: data"),

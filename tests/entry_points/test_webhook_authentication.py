@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imagecache.triggers.sources import WEBHOOK_SOURCES, Access
+from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Access
 from tests.support.depth import pairs
 
 TOKEN = "example-token-0123456789"
@@ -42,7 +42,8 @@ def request(
     doors: Any, source: str, payload: Any, headers: dict[str, str] | None = None, *, token: str | None = None
 ) -> dict[str, Any]:
     document = payload(f"{source}/{SAMPLES.get(source, 'push')}.json")
-    event: dict[str, Any] = doors.http(f"/webhooks/{source}", document, token=token)
+    registry = "registry.example.com" if source == "distribution" else None
+    event: dict[str, Any] = doors.http(f"/webhooks/{source}", document, token=token, registry=registry)
     event["headers"].update(headers or {})
     return event
 
@@ -55,7 +56,7 @@ def assert_refused(told: Any, eci: Any, where: str, messages: set[str]) -> None:
     assert eci.actions() == []
 
 
-WITH_TOKEN = [source for source, access in WEBHOOK_SOURCES.items() if access is not Access.SIGNATURE]
+WITH_TOKEN = [source for source, known in WEBHOOK_SOURCES.items() if known.access is not Access.SIGNATURE]
 
 # headers, the token parameter, whether it is right for any source with tokens, whether for harbor
 HEADERS: dict[str, tuple[dict[str, str], str | None, bool, bool]] = {

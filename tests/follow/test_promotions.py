@@ -147,6 +147,7 @@ def test_a_burst_of_promotions_over_ten_repositories_costs_two_updates(world: An
                 "/webhooks/distribution",
                 {"events": [event]},
                 token="token-0123456789abcdef",
+                registry=registry.host,
             )
             return visit.said
 

@@ -15,7 +15,7 @@ from typing import Any
 from .byte_mutations import mutated_text
 from .fleet import HOSTS, LOOKALIKES
 from .mutations import mutated
-from .samples import BUS, TARGETS, samples
+from .samples import BUS, NAMED_BY_URL, TARGETS, samples
 from .vocabulary import confused
 
 __all__ = ["TOKEN", "Case", "make_case", "sample_case"]
@@ -83,7 +83,7 @@ def sample_case(target: str, name: str) -> Case:
     """A sample as it is, sent by someone who may."""
     body = json.dumps(samples(target)[name]).encode()
     query, headers = _proof(target, body, random.Random(0))  # noqa: S311 - repeatable on purpose
-    return Case(target, body, None, query, headers, sample=name)
+    return Case(target, body, NAMED_BY_URL.get(target), query, headers, sample=name)
 
 
 def make_case(seed: int, target: str, number: int) -> Case:
@@ -102,7 +102,8 @@ def make_case(seed: int, target: str, number: int) -> Case:
         body = mutated_text(body, chance)
     if target in BUS:
         return Case(target, body)
-    registry = _registry(chance) if chance.random() < _NAMED_REGISTRY else None
+    named = chance.random() < _NAMED_REGISTRY
+    registry = _registry(chance) if named else NAMED_BY_URL.get(target)
     if chance.random() < _STRANGERS:
         query, headers = _no_proof(target, body, chance)
         return Case(target, body, registry, query, headers, known=False)

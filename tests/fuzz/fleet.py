@@ -37,11 +37,11 @@ _FORMS: Mapping[str, Sequence[str]] = {
     "containers.example.com": [],
     "registry.example.com": [],
     "registry.example.com:5000": [],
-    "acme.azure.example.com": [],
+    "acme.azurecr.io": [],
     "harbor.example.com": [],
     "harbor.example.com:8443": [],
-    "quay.example.com": [],
-    "quay.example.com:8443": [],
+    "quay.io": [],
+    "quay.io:8443": [],
 }
 """Each registry's public name, and its other names."""
 
@@ -64,7 +64,7 @@ LOOKALIKES = (
     "aregistry.example.com",
     "registry.example.com:5001",
     "harbor.example.co",
-    "quay.example.com.example.net",
+    "quay.io.example.net",
     "registry.cn-hangzhou.aliyuncs.com.example.net",
     "registry-vpc-internal.cn-hangzhou.aliyuncs.com",
     "registry.cn-hangzhou.cr.aliyuncs.com",
@@ -143,7 +143,7 @@ def _lists() -> Iterator[tuple[Entry, ...]]:
         yield (_entry(host, "prod/web", "latest"), _entry(host, "prod/web", "v1"))
     yield (Entry("web:v1", ("docker.io", "library/web", "v1")), _entry("registry.example.com", "a/b", "v9"))
     yield (Entry("prod/web:v1", ("docker.io", "prod/web", "v1")),)
-    yield (Entry("no reference at all", None), _entry("quay.example.com", "prod/web", "v9"))
+    yield (Entry("no reference at all", None), _entry("quay.io", "prod/web", "v9"))
 
 
 def _entry(name: str, repository: str, tag: str) -> Entry:

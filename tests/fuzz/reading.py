@@ -28,9 +28,19 @@ _IMAGES = {
         "oci.image.index.v1",
     )
 } | {"application/vnd.docker.distribution.manifest.v1+prettyjws"}
-_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#@\\]+)(?:[/?#].*)?", re.DOTALL)
 _SCHEME = re.compile(r"https?://", re.IGNORECASE | re.ASCII)
 _NO_HOST = frozenset("?#@\\")
+_OWNERS = {
+    ".aliyuncs.com": "acr",
+    ".docker.io": "dockerhub",
+    ".docker.com": "dockerhub",
+    ".ghcr.io": "github",
+    ".pkg.github.com": "github",
+    ".quay.io": "quay",
+}
+"""Registries that have a source of their own, by the end of their names."""
+_ON_ITS_WORD = {"acr", "dockerhub", "harbor"}
+"""Sources of which a payload alone names a registry that is nobody's own; two of them never name one."""
 _ATTACHED = re.compile(r"sha256-.*|.*\.(sig|att|sbom)", re.DOTALL)
 
 Read = Callable[[Mapping[str, Any], str], Iterator[Image]]
@@ -54,13 +64,27 @@ def webhook_images(source: str, document: Any, registry: str | None = None) -> f
     """
     host = unquote(registry) if registry else ""
     members = document if isinstance(document, dict) else {}
-    return frozenset(image for image in SOURCES[source](members, host) if not _ATTACHED.fullmatch(image[2]))
+    return frozenset(
+        image
+        for image in SOURCES[source](members, host)
+        if not _ATTACHED.fullmatch(image[2]) and _speaks_for(source, image[0], named=bool(host))
+    )
 
 
 def bus_images(document: Any) -> frozenset[Image]:
     """The images that a delivery of EventBridge names as pushed: one event, or an array of them."""
     events = document if isinstance(document, list) else [document]
     return frozenset(image for event in events if isinstance(event, dict) for image in _event_images(event))
+
+
+def _speaks_for(source: str, host: str, *, named: bool) -> bool:
+    """Whether a source may push to a registry: it is its own, or nobody's own and named in the URL."""
+    name = f".{_lower(host).split(':')[0]}"
+    owners = {owner for domain, owner in _OWNERS.items() if name.endswith(domain)}
+    owners |= {"azure"} if ".azurecr." in name[1:] else set()
+    if source == "native" or source in owners:
+        return True
+    return not owners and (named or source in _ON_ITS_WORD)
 
 
 def _event_images(event: Mapping[str, Any]) -> frozenset[Image]:
@@ -74,11 +98,12 @@ def _event_images(event: Mapping[str, Any]) -> frozenset[Image]:
         by_path = path.removeprefix("/webhooks/") if path.startswith("/webhooks/") else ""
         asked = _text(query, "source")
         named = asked if asked in SOURCES else by_path
-        return _carried(named, request.get("body"), _text(query, "registry"))
+        return _carried(named, request.get("body"), _text(query, "registry") or _text(event, "registry"))
     if kind.startswith("imc-refresh:"):
-        return _carried(kind.removeprefix("imc-refresh:"), event.get("data"), "")
+        return _carried(kind.removeprefix("imc-refresh:"), event.get("data"), _text(event, "registry"))
     if source.startswith("imc-refresh.") and source.removeprefix("imc-refresh.") in SOURCES:
-        return _carried(source.removeprefix("imc-refresh."), event.get("data"), "")
+        named = source.removeprefix("imc-refresh.")
+        return _carried(named, event.get("data"), _text(event, "registry"))
     return webhook_images("harbor", event) if kind == "harbor.artifact.pushed" else frozenset()
 
 
@@ -130,9 +155,7 @@ def _distribution(document: Mapping[str, Any], host: str) -> Iterator[Image]:
     events = document.get("events")
     for event in events if isinstance(events, list) else []:
         if isinstance(event, dict):
-            address = _URL.fullmatch(_text(_object(event, "target"), "url").strip(" "))
-            told = _text(_object(event, "request"), "host") or (address[1] if address else "")
-            yield from _manifest(event, host or told)
+            yield from _manifest(event, host)
 
 
 def _dockerhub(document: Mapping[str, Any], host: str) -> Iterator[Image]:

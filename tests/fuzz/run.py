@@ -23,7 +23,7 @@ from imagecache.engine.work import Work
 from imagecache.model.change import Item, Notice
 from imagecache.model.image_cache import ImageCache
 from imagecache.triggers.event_bus import read_event_bus
-from imagecache.triggers.http import http_answer, read_http_event
+from imagecache.triggers.http import read_http_event, webhook_answer
 from imagecache.triggers.invocation import Invocation, event_answer
 from imagecache.triggers.sources import Delivery
 from imagecache.triggers.webhook import read_webhook
@@ -136,7 +136,7 @@ def play(case: Case) -> Answer:
         work = Work(_SETTINGS, clients, Deadline(_SECONDS), "fuzz", _warm())
         Engine(work, recorder).process(items)
         if case.door == "on_webhook":
-            answer.status = http_answer(recorder.outcomes)["statusCode"]
+            answer.status = webhook_answer(recorder.outcomes)["statusCode"]
         else:
             event_answer(recorder.outcomes)
     except EntryPointError:

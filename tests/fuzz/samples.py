@@ -11,7 +11,7 @@ from typing import Any
 from .fleet import Image
 from .reading import SOURCES
 
-__all__ = ["BUS", "PUSHED", "TARGETS", "is_refused", "samples"]
+__all__ = ["BUS", "NAMED_BY_URL", "PUSHED", "TARGETS", "is_refused", "samples"]
 
 VENDOR, WRAPPED = "cloudevents", "wrapped"
 BUS = (VENDOR, WRAPPED)
@@ -19,6 +19,9 @@ BUS = (VENDOR, WRAPPED)
 
 TARGETS = (*SOURCES, *BUS)
 """What is fuzzed: the sources of webhooks, and the two kinds of events."""
+
+NAMED_BY_URL = {"distribution": "registry.example.com"}
+"""What the URL of a webhook names, where the payload's word does not count."""
 
 _PAYLOADS = Path(__file__).parents[1] / "payloads"
 
@@ -32,9 +35,9 @@ PUSHED: Mapping[str, Sequence[Image]] = {
     "acr/push_latest": [("registry.cn-hangzhou.aliyuncs.com", "prod/web", "latest")],
     "acr/push_other_region": [("registry.cn-beijing.aliyuncs.com", "prod/web", "latest")],
     "acr/signature_tag": [],
-    "azure/push": [("acme.azure.example.com", "prod/web", "v1")],
+    "azure/push": [("acme.azurecr.io", "prod/web", "v1")],
     "azure/delete": [],
-    "distribution/host_with_port": [("registry.example.com:5000", "prod/web", "v1")],
+    "distribution/host_with_port": [("registry.example.com", "prod/web", "v1")],
     "distribution/host_only_in_url": [("registry.example.com", "prod/web", "v1")],
     "distribution/artifact_manifest": [],
     "distribution/pull": [],
@@ -42,7 +45,7 @@ PUSHED: Mapping[str, Sequence[Image]] = {
     "dockerhub/push_official": [("docker.io", "library/web", "v1")],
     "github/package_published": [("ghcr.io", "prod/web", "v1")],
     "github/nested_name": [("ghcr.io", "prod/shop/web", "v1")],
-    "github/other_host": [("containers.example.com", "prod/web", "v1")],
+    "github/other_host": [],
     "github/deleted": [],
     "harbor/push": [("harbor.example.com", "prod/web", "v1")],
     "harbor/push_cloudevents": [("harbor.example.com", "prod/web", "v1")],
@@ -50,14 +53,14 @@ PUSHED: Mapping[str, Sequence[Image]] = {
     "native/push": [("registry.example.com", "prod/web", "v1")],
     "native/push_docker_hub": [("docker.io", "library/web", "latest")],
     "native/digest_only": [],
-    "quay/push_two_tags": [("quay.example.com", "prod/web", tag) for tag in ("v1", "latest")],
+    "quay/push_two_tags": [("quay.io", "prod/web", tag) for tag in ("v1", "latest")],
     "quay/vulnerability_found": [],
     "cloudevents/push_completed": [(_ACME, "prod/web", "latest")],
     "cloudevents/build_failed": [],
     "wrapped/by_source": [("registry.example.com", "prod/web", "v1")],
-    "wrapped/http_registry": [("quay.example.com", "prod/web", "v1")],
+    "wrapped/http_registry": [("quay.io", "prod/web", "v1")],
     "wrapped/unknown_source": [],
-    "quay/push by path, as text": [("quay.example.com", "prod/web", "v1")],
+    "quay/push by path, as text": [("quay.io", "prod/web", "v1")],
     "github/package_published by query": [("ghcr.io", "prod/web", "v1")],
 }
 """What some samples push, said once more by hand: a reading that reads nothing would find no fault."""
@@ -86,6 +89,8 @@ def _read(path: Path) -> Any:
 def _wrapped(source: str, payload: Any) -> Iterator[tuple[str, Any]]:
     """In each of the ways in which an event can carry a payload."""
     event = {"id": "event-1", "specversion": "1.0", "time": "2026-03-02T02:15:40Z"}
+    if source in NAMED_BY_URL:
+        event["registry"] = NAMED_BY_URL[source]
     by_request = {**event, "source": "my.http", "type": "eventbridge:Events:HTTPEvent"}
     request: dict[str, Any] = {"headers": {}, "httpMethod": "POST", "path": "/webhook/putEvents"}
     yield "by source", {**event, "source": f"imc-refresh.{source}", "type": "pushed", "data": payload}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -45,8 +46,9 @@ def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
         fail()
     with transaction(connection), transaction(connection) as held:
         held.execute("INSERT INTO t VALUES (2)")
-    assert [row["x"] for row in connect(tmp_path / "new" / "a.sqlite").execute("SELECT x FROM t")] == [2]
     connection.close()
+    with closing(connect(tmp_path / "new" / "a.sqlite")) as reopened:
+        assert [row["x"] for row in reopened.execute("SELECT x FROM t")] == [2]
 
 
 def test_threads_share_a_connection_without_losing_a_write(tmp_path: Path) -> None:
@@ -212,3 +214,11 @@ def test_a_server_closes_while_it_refuses() -> None:
 def test_a_wire_is_there_only_under_our_server() -> None:
     with pytest.raises(KeyError):
         wire_of({"type": "http", "extensions": {}})
+
+
+def test_what_an_application_holds_is_freed_where_its_port_is_taken() -> None:
+    freed: list[str] = []
+    with serve(APP, name="first") as first:
+        with pytest.raises(OSError, match="in use"):
+            serve(APP, port=first.port, name="second", release=lambda: freed.append("second"))
+        assert freed == ["second"]

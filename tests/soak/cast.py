@@ -11,10 +11,22 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["EVENT_BUS", "REGIONS", "WEBHOOK", "Image", "Listed", "make_cache", "make_images", "season"]
+__all__ = [
+    "EVENT_BUS",
+    "OWN_HOST",
+    "REGIONS",
+    "WEBHOOK",
+    "Image",
+    "Listed",
+    "make_cache",
+    "make_images",
+    "season",
+]
 
 REGIONS = ("cn-hangzhou", "cn-beijing")
 WEBHOOK = "distribution"
+OWN_HOST = "hub.example.com"
+"""The registry whose webhook it is."""
 EVENT_BUS = "acs.cr"
 SHARE_PUSHED = 0.8
 SHARE_UNINVOLVED = 0.1
@@ -89,7 +101,7 @@ def _image(rng: random.Random, number: int) -> Image:
     tag = rng.choice(("latest", "v1", "1.25.3-alpine", "stable"))
     kind = rng.choice(("enterprise", "personal", "own"))
     if kind == "own":
-        return Image(WEBHOOK, ("hub.example.com", "hub.example.com:443", "HUB.example.com"), repository, tag)
+        return Image(WEBHOOK, (OWN_HOST, f"{OWN_HOST}:443", "HUB.example.com"), repository, tag)
     if kind == "personal":
         instance = f"crpi-{'ab' if region_id == REGIONS[0] else 'cd'}12"
         domain = f"{region_id}.personal.cr.aliyuncs.com"

@@ -17,7 +17,7 @@ import httpx
 from local.base.loopback import LOOPBACK
 from local.cloud.cloud import Cloud
 
-from .cast import WEBHOOK
+from .cast import OWN_HOST, WEBHOOK
 from .messages import cloud_event, envelope
 from .story import Delivery
 
@@ -57,7 +57,7 @@ class Senders:
     def __init__(self, cloud: Cloud, began: float) -> None:
         self._began = began
         self._events_url = cloud.events_url
-        self._webhook_url = cloud.webhook_url(WEBHOOK)
+        self._webhook_url = cloud.webhook_url(WEBHOOK, registry=OWN_HOST)
         self._ended = threading.Event()
         # No proxy from the environment: the servers are on loopback.
         self._client = httpx.Client(**LOOPBACK, timeout=TIMEOUT_SECONDS)

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from imagecache.base.reasons import Reason
+from imagecache.base.reasons import Hold, Reason
 from imagecache.config.setting_table import SETTINGS
+from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Word
 
 __all__ = ["PAGES", "table_names", "with_tables"]
 
@@ -38,6 +39,10 @@ def _reasons() -> str:
     )
 
 
+def _holds() -> str:
+    return _table(("held_because", "meaning"), ((f"`{hold.value}`", hold.meaning) for hold in Hold))
+
+
 def _settings() -> str:
     return _table(
         ("name", "form", "default", "meaning"),
@@ -53,8 +58,47 @@ def _settings() -> str:
     )
 
 
-_TABLES: dict[str, Callable[[], str]] = {"reasons": _reasons, "settings": _settings}
-PAGES = {_ROOT / "README.md": ["settings"], _ROOT / "docs" / "reasons.md": ["reasons"]}
+_CAUSES = {
+    Word.VENDOR: "a push to any of the source's own registries, or to one that the URL names",
+    Word.URL: "a push to the registry that the URL names",
+    Word.SERVER: "a push to any registry without a source of its own",
+    Word.SENDER: "a push to any registry",
+}
+
+
+def _authority() -> str:
+    return _table(
+        (
+            "source",
+            "what proves the sender",
+            "whose word the registry is",
+            "what an unbound token can cause",
+            "what it retries",
+        ),
+        (
+            (
+                f"`{name}`",
+                source.access.value,
+                source.word.value,
+                _CAUSES[source.word],
+                "everything, until it is answered 2xx" if source.resends else "see the table above",
+            )
+            for name, source in WEBHOOK_SOURCES.items()
+        ),
+    )
+
+
+_TABLES: dict[str, Callable[[], str]] = {
+    "holds": _holds,
+    "reasons": _reasons,
+    "settings": _settings,
+    "authority": _authority,
+}
+PAGES = {
+    _ROOT / "README.md": ["settings"],
+    _ROOT / "docs" / "reasons.md": ["reasons", "holds"],
+    _ROOT / "docs" / "sources.md": ["authority"],
+}
 """The pages, each with the names of its tables in their order."""
 
 

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from imagecache.model.reference import parse_reference
 from imagecache.model.registry_identity import registry_identity
-from imagecache.triggers.sources import WEBHOOK_SOURCES
+from imagecache.model.webhook_sources import WEBHOOK_SOURCES
 from tests.fuzz.batch import Batch, Failure, play_batch
 from tests.fuzz.cases import Case, make_case, sample_case
 from tests.fuzz.failures import read_case, written
@@ -23,7 +23,7 @@ from tests.fuzz.judge import complaints, concerned, named_images, sample_complai
 from tests.fuzz.outcome_schema import is_valid_outcome
 from tests.fuzz.reading import SOURCES, bus_images, webhook_images
 from tests.fuzz.run import Answer, play
-from tests.fuzz.samples import PUSHED, TARGETS, samples
+from tests.fuzz.samples import NAMED_BY_URL, PUSHED, TARGETS, samples
 
 ROOT = Path(__file__).parents[2]
 VALIDATOR = Draft202012Validator(
@@ -200,7 +200,7 @@ def changed_at(document: Any, path: Sequence[Any], value: Any) -> Any:
         ("harbor/push", ["event_data", "resources", 0, "resource_url"], "user@harbor.example.com/prod/web"),
         ("native/push", ["image"], "registry.example.com.example.org/prod/web:v1"),
         ("native/push", ["image"], "registry.example.com/prod/web@sha256:0"),
-        ("quay/push", ["docker_url"], "x.example.com/x://quay.example.com/prod/web"),
+        ("quay/push", ["docker_url"], "x.example.com/x://quay.io/prod/web"),
     ],
 )
 def test_a_document_that_no_longer_says_so_names_no_image_of_the_fleet(
@@ -208,8 +208,9 @@ def test_a_document_that_no_longer_says_so_names_no_image_of_the_fleet(
 ) -> None:
     source = name.partition("/")[0]
     document = json.loads(json.dumps(samples(source)[name]))
-    assert concerned(webhook_images(source, document))
-    assert not concerned(webhook_images(source, changed_at(document, path, value)))
+    named = NAMED_BY_URL.get(source)
+    assert concerned(webhook_images(source, document, named))
+    assert not concerned(webhook_images(source, changed_at(document, path, value), named))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagecache.base.reasons import Reason, Result
+from imagecache.base.reasons import Hold, Reason, Result
 from imagecache.base.timestamps import Moment
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache, Listing, cache_entries
@@ -126,6 +126,8 @@ def test_a_push_is_decided_by_the_entries_of_the_cache(
     assert (decision.result, decision.reason) == expected
     assert (decision.change, decision.cache) == (pushed, described)
     assert decision.images_after == (described.images if expected == REPUSHED else ())
+    holds = {HOLDS: Hold.EXACT_POLICY, PINNED: Hold.PINNED_BY_DIGEST}
+    assert decision.hold is holds.get(expected)
 
 
 def test_a_rebuild_sends_the_full_list_as_written_and_in_order() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from imagecache.base.reasons import Reason, Result
+from imagecache.base.reasons import Hold, Reason, Result
 
-REASONS_PAGE = Path(__file__).parents[2] / "docs" / "reasons.md"
+ROOT = Path(__file__).parents[2]
+REASONS_PAGE = ROOT / "docs" / "reasons.md"
+OUTCOME_SCHEMA = ROOT / "schemas" / "outcome.schema.json"
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -31,6 +34,18 @@ def test_a_code_is_its_name_in_upper_case(reason: Reason) -> None:
     assert reason.value == reason.name
     assert Reason(reason.name) is reason
     assert re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", reason.value)
+
+
+@pytest.mark.parametrize("hold", list(Hold), ids=lambda hold: hold.value)
+def test_a_hold_is_its_name_and_one_sentence(hold: Hold) -> None:
+    assert hold.value == hold.name.lower()
+    assert Hold(hold.value) is hold
+    assert re.fullmatch(r"[A-Z][^|\n]*\.", hold.meaning)
+
+
+def test_the_schema_of_records_has_every_hold() -> None:
+    schema = json.loads(OUTCOME_SCHEMA.read_text(encoding="utf-8"))
+    assert schema["properties"]["held_because"]["enum"] == [hold.value for hold in Hold]
 
 
 @pytest.mark.parametrize("result", list(Result), ids=lambda result: result.value)

@@ -24,7 +24,7 @@ ENTRY_POINTS = sorted(path.stem for path in FUNCTIONS.glob("on_*.py"))
 DEPLOYED_MODULES = sorted(FUNCTIONS.glob("*.py")) + sorted(LIBRARY.rglob("*.py"))
 PURE_ROOMS = ("model", "policy", "planning")
 PURE_MODULES = [path for room in PURE_ROOMS for path in sorted((LIBRARY / room).glob("*.py"))]
-COLD_COSTS = {"aliyunsdkcore", "aliyunsdkeci", "fc2", "jsonschema", "requests", "semantic_version"}
+COLD_COSTS = {"aliyunsdkcore", "aliyunsdkeci", "fc2", "jsonschema", "re2", "requests"}
 
 
 def name_of(path: Path) -> str:

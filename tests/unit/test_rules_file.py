@@ -127,6 +127,7 @@ def test_a_document_is_read_in_full() -> None:
         {},
         {"policy": {"type": "numerical", "pattern": "b-(?P<key>[0-9]+)"}},
         {"policy": {"type": "alphabetical"}},
+        {"policy": {"type": "semver", "range": "1.x", "pattern": "web-(?P<key>.+)-prod"}},
         {"policy": {"type": "any", "keep": 20}},
         {"policy": {"type": "exact"}},
         registryAliases={"images.example.com": "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"},
@@ -151,8 +152,9 @@ def test_a_document_is_read_in_full() -> None:
             Rule("1"),
             Rule("2", policy=Policy("numerical", pattern="b-(?P<key>[0-9]+)")),
             Rule("3", policy=Policy("alphabetical")),
-            Rule("4", policy=Policy("any", 20)),
-            Rule("5", policy=Policy("exact")),
+            Rule("4", policy=Policy("semver", range="1.x", pattern="web-(?P<key>.+)-prod")),
+            Rule("5", policy=Policy("any", 20)),
+            Rule("6", policy=Policy("exact")),
         ),
         {"images.example.com": REGISTRY},
     )
@@ -204,10 +206,10 @@ VIOLATIONS = [
     ),
     pytest.param({"policy": {"type": "any", "range": "*"}}, "at /rules/0/policy: ", "not", id="range of any"),
     pytest.param(
-        {"policy": {**SEMVER, "pattern": "(?P<key>.)"}},
+        {"policy": {"type": "any", "pattern": "(?P<key>.)"}},
         "at /rules/0/policy: ",
         "not",
-        id="pattern of semver",
+        id="pattern of any",
     ),
     pytest.param({"policy": {"type": "exact", "keep": 2}}, "at /rules/0/policy: ", "not", id="keep of exact"),
     pytest.param({"policy": {**SEMVER, "keep": 0}}, "at /rules/0/policy/keep: ", "minimum", id="keep none"),
@@ -366,6 +368,34 @@ def test_a_pattern_that_is_no_regular_expression_is_told(pattern: str) -> None:
     (problem,) = problems_of({"policy": {"type": "numerical", "pattern": pattern}})
     assert problem.startswith("IMC_RULES at /rules/0/policy/pattern: is not a regular expression: ")
     assert len(problem) < 300
+
+
+@pytest.mark.parametrize(
+    ("pattern", "part"),
+    [
+        pytest.param("(?=v)(?P<key>.+)", "(?=", id="look-ahead"),
+        pytest.param("(?P<key>.+)(?<!-rc)", "(?<!", id="look-behind"),
+        pytest.param(r"(a+)-(?P<key>.)-\1", r"\1", id="reference to a group"),
+        pytest.param("(?P<key>.)(?P=key)", "(?P", id="reference to a named group"),
+        pytest.param("(?x) v (?P<key>.+)", "(?x", id="flag for readers"),
+        pytest.param(r"v(?P<key>.+)\Z", r"\Z", id="end of text"),
+        pytest.param("(?P<key>a{1001})", "{1001}", id="a count that is too large"),
+        pytest.param("(?P<key>(?:[a-z]{100}){11})", "{11}", id="counts that multiply"),
+        pytest.param(
+            "(?P<key>" + "(?:a?){300}" * 3 + ")", "1806 instructions; the limit is 1000", id="too large"
+        ),
+        pytest.param("(?P<key>a{,3})", "'{,', which has to be written as '{0,'", id="count from nothing"),
+        pytest.param(
+            "(?P<key>[[:alpha:]]+)", "'[[', which has to be written as '[\\\\['", id="a class by name"
+        ),
+    ],
+)
+def test_a_pattern_that_cannot_be_matched_in_a_bounded_time_is_told(pattern: str, part: str) -> None:
+    for policy in ({"type": "alphabetical"}, {"type": "numerical"}, SEMVER):
+        (problem,) = problems_of({"policy": {**policy, "pattern": pattern}})
+        assert problem.startswith("IMC_RULES at /rules/0/policy/pattern: ")
+        assert part in problem
+        assert len(problem) < 300
 
 
 @pytest.mark.parametrize("pattern", ["x", "([0-9]+)", "(?P<keys>.)", "(?:key)"])

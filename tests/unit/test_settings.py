@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from imagecache.base.environment import Environment, is_loopback
 from imagecache.base.errors import SettingsError
-from imagecache.config.forms import TOKENS
 from imagecache.config.setting_table import SETTINGS, Setting
 from imagecache.config.settings import FollowSettings, Settings, read_settings
+from imagecache.config.webhook_tokens import TOKENS, WebhookToken
 from imagecache.policy.rules import Rule, Rules
 
 TOKEN = "Tr0ub4dor-and-3-more"
@@ -89,7 +89,7 @@ def test_every_setting_is_read() -> None:
         most_per_hour=70,
         regions=("cn-hangzhou", "cn-shanghai"),
         eci_endpoint="https://eci-vpc.{region}.aliyuncs.com",
-        webhook_tokens=(TOKEN, OTHER_TOKEN),
+        webhook_tokens=(WebhookToken(TOKEN), WebhookToken(OTHER_TOKEN)),
         follow=FollowSettings(
             function="imc-follow",
             endpoint="https://1234567890123456.cn-beijing-internal.fc.aliyuncs.com",
@@ -299,7 +299,8 @@ def test_loopback_is_this_machine_alone(hostname: str, expected: bool) -> None:
     ],
 )
 def test_tokens_are_listed(value: str, tokens: tuple[str, ...]) -> None:
-    assert read_settings({"FC_REGION": "r", "IMC_WEBHOOK_TOKENS": value}).webhook_tokens == tokens
+    read = read_settings({"FC_REGION": "r", "IMC_WEBHOOK_TOKENS": value}).webhook_tokens
+    assert read == tuple(WebhookToken(token) for token in tokens)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +331,7 @@ def test_no_problem_has_a_character_of_a_token(tokens: list[str]) -> None:
 
 def test_the_text_form_of_settings_shows_no_token() -> None:
     settings = read_settings({"FC_REGION": "r", "IMC_WEBHOOK_TOKENS": TOKEN})
-    assert settings.webhook_tokens == (TOKEN,)
+    assert settings.webhook_tokens == (WebhookToken(TOKEN),)
     assert TOKEN not in f"{settings!r} {settings}"
 
 
@@ -479,10 +480,7 @@ def test_every_wrong_item_of_a_list_is_named() -> None:
     problems = problems_of(IMC_REGIONS="A,cn-hangzhou,B", IMC_WEBHOOK_TOKENS=f"short,{TOKEN},\xe4")
     assert [problem.partition(", but must be ")[0] for problem in problems] == [
         "IMC_REGIONS has 'A', 'B'",
-        (
-            "IMC_WEBHOOK_TOKENS is wrong: token 1 has 5 characters, token 3 has 1 characters, "
-            "token 3 has a character that is not allowed"
-        ),
+        "IMC_WEBHOOK_TOKENS is wrong: token 1 has 5 characters, token 3 has 1 characters",
     ]
 
 

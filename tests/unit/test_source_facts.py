@@ -16,8 +16,10 @@ from imagecache.base.errors import InputError
 from imagecache.base.reasons import Reason, Result
 from imagecache.base.timestamps import parse_moment, rfc3339
 from imagecache.model.change import PushEvent
-from imagecache.triggers.sources import WEBHOOK_SOURCES, Delivery, read_source, source_in_path
-from imagecache.triggers.sources.push import ignored, image_push, push_id, registry_host, split_host
+from imagecache.model.webhook_sources import WEBHOOK_SOURCES
+from imagecache.triggers.sources import Delivery, read_source, source_in_path
+from imagecache.triggers.sources.authority import registry_host
+from imagecache.triggers.sources.push import ignored, image_push, push_id, split_host
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 ARRIVED = datetime(2026, 3, 2, 3, tzinfo=timezone.utc)
@@ -60,14 +62,14 @@ def test_a_host_is_told_from_a_path_by_the_rule_of_references(reference: str, ho
 )
 def test_the_parameter_goes_before_what_is_told(parameter: str | None, told: str | None, host: str) -> None:
     delivery = Delivery(ARRIVED, "request-1", parameter)
-    assert registry_host(delivery, told, needed="docker_url", where="/data") == host
+    assert registry_host(delivery, "harbor", told, needed="docker_url", where="/data") == host
 
 
 @pytest.mark.parametrize(("where", "blamed"), [("", "/"), ("/data", "/data")])
 @pytest.mark.parametrize("told", [None, ""])
 def test_a_registry_that_nothing_names_is_unknown(told: str | None, where: str, blamed: str) -> None:
     with pytest.raises(InputError, match="docker_url or the registry parameter is needed") as refused:
-        registry_host(DELIVERY, told, needed="docker_url", where=where)
+        registry_host(DELIVERY, "quay", told, needed="docker_url", where=where)
     assert (refused.value.reason, refused.value.where) == (Reason.UNKNOWN_REGISTRY, blamed)
 
 

@@ -12,7 +12,8 @@ import pytest
 from imagecache.base.errors import InputError
 from imagecache.base.reasons import Result
 from imagecache.model.change import Item, PushEvent
-from imagecache.triggers.sources import WEBHOOK_SOURCES, Access, Delivery, read_source
+from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Access, Word
+from imagecache.triggers.sources import Delivery, read_source
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -49,7 +50,9 @@ def files_of(source: str, path: str) -> list[Path]:
 
 
 def read(source: str, sample: Path) -> list[Item] | InputError:
-    delivery = Delivery(ARRIVED, "request-1")
+    # As the guide says to set it up, where the payload is no authority.
+    registry = "registry.example.com" if WEBHOOK_SOURCES[source].word is Word.URL else None
+    delivery = Delivery(ARRIVED, "request-1", registry)
     try:
         return read_source(source, json.loads(sample.read_text(encoding="utf-8")), delivery)
     except InputError as error:
@@ -103,7 +106,7 @@ def test_a_source_is_told_with_its_schemas_and_its_way_to_let_in(source: str) ->
     existing = {path.name.removesuffix(".schema.json") for path in files_of(source, "schemas/<source>-*")}
     # The vendor's events through EventBridge are no webhook.
     assert set(named) == existing - {"acr-cloudevent"}
-    assert access == WORDS[WEBHOOK_SOURCES[source]]
+    assert access == WORDS[WEBHOOK_SOURCES[source].access]
 
 
 @every_source

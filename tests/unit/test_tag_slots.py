@@ -13,8 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from imagecache.base.errors import InputError
-from imagecache.base.reasons import Reason, Result
+from imagecache.base.reasons import Hold, Reason, Result
 from imagecache.base.timestamps import Moment
+from imagecache.engine.records import describe
 from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.reference import parse_reference
@@ -581,6 +582,95 @@ def test_a_push_that_is_not_let_in_costs_no_rebuild(
     assert decision.rule is not None
 
 
+RANGE = Policy("semver", range=">=1 <2")
+KEYED = Policy("semver", range=">=1 <2", pattern="web-(?P<key>.+)-prod")
+
+
+@pytest.mark.parametrize(
+    ("policy", "listed", "tag", "expected"),
+    [
+        pytest.param(None, ["1.0.0"], "1.0.1", Hold.EXACT_POLICY, id="no rule"),
+        pytest.param(Policy("exact"), ["1.0.0"], "1.0.1", Hold.EXACT_POLICY, id="exact"),
+        pytest.param(RANGE, ["1.0.0"], "main", Hold.NO_VERSION, id="a word"),
+        pytest.param(RANGE, ["1.0.0"], "1.0.0.1", Hold.NO_VERSION, id="four numbers"),
+        pytest.param(RANGE, ["1.0.0"], "9007199254740992.0.0", Hold.NO_VERSION, id="a number too large"),
+        pytest.param(KEYED, ["web-1.0.0-prod"], "web-new-prod", Hold.NO_VERSION, id="key that is no version"),
+        pytest.param(RANGE, ["1.0.0"], "2.0.0", Hold.OUTSIDE_RANGE, id="above the range"),
+        pytest.param(RANGE, ["1.0.0"], "0.9.9", Hold.OUTSIDE_RANGE, id="below the range"),
+        pytest.param(RANGE, ["1.0.0"], "2.0.0-rc.1", Hold.OUTSIDE_RANGE, id="a prerelease above the range"),
+        pytest.param(
+            RANGE, ["1.0.0-alpine"], "2.0.0-alpine", Hold.OUTSIDE_RANGE, id="a variant above the range"
+        ),
+        pytest.param(RANGE, ["1.0.0"], "1.5.0-rc.1", Hold.PRERELEASE, id="a prerelease"),
+        pytest.param(RANGE, ["1.0.0"], "1.5.0-20240102", Hold.PRERELEASE, id="digits are a prerelease"),
+        pytest.param(
+            Policy("semver", range=">=1.5.0-rc.1"),
+            ["1.0.0"],
+            "1.6.0-rc.1",
+            Hold.PRERELEASE,
+            id="a prerelease of another version than the range names",
+        ),
+        pytest.param(RANGE, ["1.0.1"], "1.0.0", Hold.OLDER, id="an older version"),
+        pytest.param(RANGE, ["v1.0.0"], "1.0.0", Hold.OLDER, id="the same version, written otherwise"),
+        pytest.param(
+            replace(RANGE, keep=2), ["1.0.2", "1.0.1"], "1.0.0", Hold.OLDER, id="older than all that are kept"
+        ),
+        pytest.param(RANGE, ["1.0.0-alpine"], "1.0.1", Hold.OTHER_VARIANT, id="the variant is listed"),
+        pytest.param(RANGE, ["1.0.0"], "1.0.1-alpine", Hold.OTHER_VARIANT, id="the variant is pushed"),
+        pytest.param(RANGE, ["1.0.0"], "1.0.1-r4", Hold.OTHER_VARIANT, id="a revision is pushed"),
+        pytest.param(RANGE, ["1.0"], "1.0.1", Hold.OTHER_VARIANT, id="another count of numbers"),
+        pytest.param(
+            RANGE, ["1.0.0-alpine", "1.0.2"], "1.0.1", Hold.OLDER, id="older, and a variant is listed too"
+        ),
+        pytest.param(RANGE, ["latest"], "1.0.1", Hold.LISTED_NOT_GOVERNED, id="no version is listed"),
+        pytest.param(RANGE, ["3.0.0"], "1.0.1", Hold.LISTED_NOT_GOVERNED, id="outside the range is listed"),
+        pytest.param(KEYED, ["web-1.0.0-prod"], "web-1.0.1-test", Hold.PATTERN_MISMATCH, id="other pattern"),
+        pytest.param(
+            Policy("numerical", pattern="b-(?P<key>.+)"), ["b-7"], "8", Hold.PATTERN_MISMATCH, id="no pattern"
+        ),
+        pytest.param(
+            Policy("alphabetical", pattern="b(-(?P<key>.+))?"),
+            ["b-7"],
+            "b",
+            Hold.PATTERN_MISMATCH,
+            id="a key that takes no part",
+        ),
+        pytest.param(
+            Policy("numerical", pattern="b-(?P<key>.+)"),
+            ["b-7"],
+            "b-x",
+            Hold.NO_NUMBER,
+            id="key not a number",
+        ),
+        pytest.param(NUMERICAL, ["7"], "1.2.3", Hold.NO_NUMBER, id="a version is not a number"),
+        pytest.param(NUMERICAL, ["7"], "6", Hold.OLDER, id="a smaller number"),
+        pytest.param(NUMERICAL, ["latest"], "6", Hold.LISTED_NOT_GOVERNED, id="no number is listed"),
+        pytest.param(Policy("alphabetical"), ["b"], "a", Hold.OLDER, id="a text before"),
+    ],
+)
+def test_a_held_push_says_why(policy: Policy | None, listed: list[str], tag: str, expected: Hold) -> None:
+    rules = rules_of(policy) if policy else NO_RULES
+    decision = decided([f"{WEB_FORM}:{one}" for one in listed], push(tag), rules)
+    assert (decision.reason, decision.hold) == (Reason.POLICY_HOLDS, expected)
+    assert describe(decision)["held_because"] == expected.value
+    assert tag in decision.message
+    if policy:
+        assert expected.meaning in decision.message
+
+
+def test_a_push_with_another_rule_than_the_listed_tag_is_held() -> None:
+    rules = rules_of(Policy("semver", range="*"), Policy("any"))
+    decision = decided([f"{WEB_FORM}:blue"], push("v1.0.0"), rules)
+    assert (decision.reason, decision.hold) == (Reason.POLICY_HOLDS, Hold.LISTED_NOT_GOVERNED)
+
+
+def test_what_is_done_says_no_hold() -> None:
+    for tag in ("1.0.0", "1.0.1"):
+        decision = decided([f"{WEB_FORM}:1.0.0"], push(tag), rules_of(RANGE))
+        assert decision.result is Result.REFRESHED
+        assert "held_because" not in describe(decision)
+
+
 @pytest.mark.parametrize(
     ("pushed_at", "digest"),
     [(None, None), (NOW - timedelta(days=1), DIGEST)],
@@ -618,6 +708,7 @@ def test_under_any_a_push_before_the_last_promoted_one_is_held(
     assert decision.reason is expected
     if expected is Reason.POLICY_HOLDS:
         assert NOW.isoformat() in decision.message
+        assert decision.hold is Hold.OLDER
         assert decision.rule is not None
         assert decision.rule.name in decision.message
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from imagecache.base.errors import InputError
 from imagecache.base.reasons import Reason
+from imagecache.config.webhook_tokens import WebhookToken
 from imagecache.engine.records import Recorder
 from imagecache.model.change import PushEvent
 from imagecache.triggers.http import HttpRequest
@@ -30,6 +31,10 @@ PUSH = (
 )
 
 tokens = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=","), min_size=16)
+
+
+def unbound(*secrets: str) -> list[WebhookToken]:
+    return [WebhookToken(secret) for secret in secrets]
 
 
 @pytest.fixture
@@ -51,9 +56,9 @@ def request(
 
 @given(tokens, st.lists(tokens, max_size=3))
 def test_each_configured_token_is_let_in_raw_or_percent_encoded(token: str, others: list[str]) -> None:
-    configured = (*others, token)
+    configured = unbound(*others, token)
     for given_form in (token, quote(token, safe="")):
-        check_token({"token": given_form}, configured)
+        assert WebhookToken(token) in check_token({"token": given_form}, "acr", configured)
 
 
 @given(
@@ -69,7 +74,7 @@ def test_each_configured_token_is_let_in_raw_or_percent_encoded(token: str, othe
 @example("*")
 def test_no_other_token_is_let_in(text: str) -> None:
     with pytest.raises(InputError) as refused:
-        check_token({"token": text}, TOKENS)
+        check_token({"token": text}, "acr", unbound(*TOKENS))
     assert refused.value.reason is Reason.UNAUTHORIZED
     shown = f"{refused.value!r} {refused.value.message} {refused.value.rule} {refused.value.found}"
     assert TOKEN not in shown
@@ -88,7 +93,7 @@ def test_no_other_token_is_let_in(text: str) -> None:
 )
 def test_a_refusal_tells_what_is_wrong_and_not_what_was_given(query: dict[str, str], told: str) -> None:
     with pytest.raises(InputError) as refused:
-        check_token(query, TOKENS)
+        check_token(query, "acr", unbound(*TOKENS))
     error = refused.value
     assert (error.reason, error.message, error.where) == (Reason.UNAUTHORIZED, told, "token")
     assert error.found == ""
@@ -109,13 +114,14 @@ def test_without_configured_tokens_nobody_is_let_in(
 @given(st.binary(max_size=200), tokens, st.lists(tokens, max_size=3))
 def test_the_signature_of_each_configured_token_is_let_in(body: bytes, token: str, others: list[str]) -> None:
     signature = hmac.new(token.encode(), body, hashlib.sha256).hexdigest()
-    check_signature(f"sha256={signature}", body, (*others, token))
+    right = check_signature(f"sha256={signature}", body, "github", unbound(*others, token))
+    assert WebhookToken(token) in right
 
 
 @given(st.text(max_size=80), st.binary(max_size=80))
 def test_no_other_signature_is_let_in(signature: str, body: bytes) -> None:
     with pytest.raises(InputError) as refused:
-        check_signature(signature, body, TOKENS)
+        check_signature(signature, body, "github", unbound(*TOKENS))
     assert refused.value.reason is Reason.UNAUTHORIZED
     told = "the signature is wrong" if signature else "the X-Hub-Signature-256 header is missing"
     assert (refused.value.message, refused.value.found) == (told, "")

@@ -86,6 +86,9 @@ class Reason(str, Enum):
     NO_LONGER_LISTED = _ignored(
         "NO_LONGER_LISTED", "When read again, the cache no longer matched the change."
     )
+    CACHE_UNREADABLE = _ignored(
+        "CACHE_UNREADABLE", "ECI described the cache in a form that cannot be read; the others are looked at."
+    )
     CACHE_GONE = _ignored("CACHE_GONE", "The cache was deleted, or the function's role cannot see it.")
     FOLLOW_RUNNING = _ignored(
         "FOLLOW_RUNNING", "The sweep leaves the cache to its last update's follow task."
@@ -109,12 +112,16 @@ class Reason(str, Enum):
     TOO_LARGE = _rejected("TOO_LARGE", "The document is over the size limit and was not parsed.")
     TOO_DEEP = _rejected("TOO_DEEP", "The document is nested deeper than any real payload.")
     SCHEMA_VIOLATION = _rejected(
-        "SCHEMA_VIOLATION", "The document breaks a rule of its schema; the error says where and which."
+        "SCHEMA_VIOLATION",
+        "The document breaks a rule of its schema, or names a region outside IMC_REGIONS: see the error.",
     )
     INVALID_REFERENCE = _rejected("INVALID_REFERENCE", "A name, tag or digest breaks the OCI grammar.")
     UNKNOWN_REGISTRY = _rejected("UNKNOWN_REGISTRY", "The payload does not say which registry it comes from.")
+    REGISTRY_NOT_NAMED = _rejected(
+        "REGISTRY_NOT_NAMED", "The webhook's URL does not name the registry; the message says what to add."
+    )
     REGISTRY_MISMATCH = _rejected(
-        "REGISTRY_MISMATCH", "The registry parameter names another region than the payload."
+        "REGISTRY_MISMATCH", "The source does not speak for the registry, or for that of another region."
     )
     UNAUTHORIZED = _rejected("UNAUTHORIZED", "The request's token or signature is missing or wrong.")
     NO_TOKEN_CONFIGURED = _rejected(
@@ -175,3 +182,38 @@ class Reason(str, Enum):
     CREDENTIALS_MISSING = _failed("CREDENTIALS_MISSING", "There are no credentials: no role is attached.")
     SETTINGS_INVALID = _failed("SETTINGS_INVALID", "Environment variables are wrong; the message lists all.")
     INTERNAL_ERROR = _failed("INTERNAL_ERROR", "A defect in this application; the log has the stack.")
+
+
+class Hold(str, Enum):
+    """Why a pushed tag is not let into a list that has its repository: ``held_because`` of a record."""
+
+    _value_: str
+    meaning: str
+    """One sentence for a reader of records."""
+
+    def __new__(cls, code: str, meaning: str = "") -> Hold:
+        """A member; its text is its code."""
+        hold = str.__new__(cls, code)
+        hold._value_ = code
+        hold.meaning = meaning
+        return hold
+
+    EXACT_POLICY = (
+        "exact_policy",
+        "No rule matches, or its policy is exact: only the listed tags themselves are rebuilt.",
+    )
+    PATTERN_MISMATCH = "pattern_mismatch", "The rule's pattern does not match the pushed tag."
+    NO_NUMBER = "no_number", "The pushed tag, or its key, is not a number."
+    NO_VERSION = "no_version", "The pushed tag, or its key, is not a version."
+    PRERELEASE = "prerelease", "The pushed version is a prerelease, and the range names none of that version."
+    OUTSIDE_RANGE = "outside_range", "The pushed version is outside the rule's range."
+    OTHER_VARIANT = (
+        "other_variant",
+        "The listed versions are of another variant: another suffix, or another count of numbers.",
+    )
+    LISTED_NOT_GOVERNED = (
+        "listed_not_governed",
+        "The listed tags have another rule, or the rule's policy does not understand them.",
+    )
+    OLDER = "older", "Newer tags have the places."
+    PINNED_BY_DIGEST = "pinned_by_digest", "The repository is listed by digest only."

@@ -64,7 +64,7 @@ class SdkGateway:
         seen_tokens: set[str] = set()
         parameters = {"RegionId": region_id, "Limit": str(PAGE_SIZE)}
         for _ in range(MOST_PAGES):
-            page, token = self._describe(region_id, parameters)
+            page, token = self._describe(region_id, parameters, ImageCache.listed)
             found.update((cache.image_cache_id, cache) for cache in page)
             if not token:
                 return tuple(found.values())
@@ -78,7 +78,8 @@ class SdkGateway:
 
     def describe_image_cache(self, region_id: str, image_cache_id: str) -> ImageCache | None:
         """One image cache as it is now, or None."""
-        page, _ = self._describe(region_id, {"RegionId": region_id, "ImageCacheId": image_cache_id})
+        parameters = {"RegionId": region_id, "ImageCacheId": image_cache_id}
+        page, _ = self._describe(region_id, parameters, ImageCache.from_answer)
         return next((cache for cache in page if cache.image_cache_id == image_cache_id), None)
 
     def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
@@ -103,11 +104,16 @@ class SdkGateway:
         }
         self._perform(_tag_resources, parameters, lambda answer: text_of(answer["RequestId"]))
 
-    def _describe(self, region_id: str, parameters: Mapping[str, str]) -> tuple[list[ImageCache], str]:
+    def _describe(
+        self,
+        region_id: str,
+        parameters: Mapping[str, str],
+        read_one: Callable[[str, Mapping[str, Any]], ImageCache],
+    ) -> tuple[list[ImageCache], str]:
         def read(answer: Mapping[str, Any]) -> tuple[list[ImageCache], str]:
             # A missing list is not an empty one: taking it for one would lose pushes.
             items = list_of(answer["ImageCaches"], required=True)
-            caches = [ImageCache.from_answer(region_id, item) for item in items]
+            caches = [read_one(region_id, item) for item in items]
             return caches, text_of(answer.get("NextToken") or "")
 
         result, _ = self._perform(DescribeImageCachesRequest, parameters, read)

@@ -19,7 +19,6 @@ _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _HOST_NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", re.ASCII)
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}", re.ASCII)
 _REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
-_SHORTEST_TOKEN = 16
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -107,24 +106,11 @@ def _flag(text: str) -> bool:
 
 
 def _regions(text: str) -> tuple[str, ...]:
-    regions = _listed(text)
+    regions = listed(text)
     wrong = [region for region in regions if not _REGION.fullmatch(region)]
     if wrong:
         raise ValueError(f"has {', '.join(f'{region[:80]!a}' for region in wrong)}")
     return regions
-
-
-def _tokens(text: str) -> tuple[str, ...]:
-    tokens = _listed(text)
-    wrong = []
-    for number, token in enumerate(tokens, start=1):
-        if len(token) < _SHORTEST_TOKEN:
-            wrong.append(f"token {number} has {len(token)} characters")
-        if not token.isascii() or not token.isprintable() or " " in token:
-            wrong.append(f"token {number} has a character that is not allowed")
-    if wrong:
-        raise ValueError(f"is wrong: {', '.join(wrong)}")
-    return tokens
 
 
 def _function_name(text: str) -> str:
@@ -133,7 +119,7 @@ def _function_name(text: str) -> str:
     return text
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
     """The parts of a comma separated list, each once, in order."""
     parts = (part.strip() for part in text.split(","))
     return tuple(dict.fromkeys(part for part in parts if part))
@@ -145,11 +131,6 @@ def _found(text: str) -> str:
 
 FLAG = Form("true or false", _flag, words=("true", "false"))
 REGIONS = Form("region ids, comma separated", _regions, separator=",")
-TOKENS = Form(
-    f"tokens of at least {_SHORTEST_TOKEN} printable ASCII characters without blanks, comma separated",
-    _tokens,
-    separator=",",
-)
 FUNCTION_NAME = Form(
     "a function's name: at most 128 letters, digits, `_` and `-`, no digit first", _function_name
 )

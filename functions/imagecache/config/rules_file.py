@@ -6,7 +6,6 @@ rules name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +18,7 @@ from ..base.json_schema import violations
 from ..model.registry_identity import registry_identity
 from ..model.selector import ALL_CACHES, read_selector
 from ..policy.rules import NO_RULES, RepositoryGlob, Rule, Rules, read_repository_glob
-from ..policy.tag_policy import KEY_GROUP, Policy
+from ..policy.tag_policy import Policy
 from .setting_table import RULES, RULES_FILE
 
 _TEXT, _FILE = RULES.name, RULES_FILE.name
@@ -134,16 +133,17 @@ def _policy(document: Mapping[str, Any], where: str, problems: list[str]) -> Pol
         document["type"], int(document.get("keep", 1)), document.get("range", "*"), document.get("pattern")
     )
     if policy.pattern is not None:
-        try:
-            if KEY_GROUP not in re.compile(policy.pattern).groupindex:
-                problems.append(f"at {where}/pattern: has no group (?P<{KEY_GROUP}>...)")
-        except (re.error, RecursionError, OverflowError) as error:
-            problems.append(f"at {where}/pattern: is not a regular expression: {str(error)[:200]}")
-    if policy.type == "semver":
-        from ..policy.semver import check_range  # noqa: PLC0415 - see Policy.rank
+        from ..policy.tag_pattern import check_pattern  # noqa: PLC0415 - see Policy.judge
 
         try:
-            check_range(policy.range)
+            check_pattern(policy.pattern)
+        except ValueError as error:
+            problems.append(f"at {where}/pattern: {error}")
+    if policy.type == "semver":
+        from ..policy.version_range import read_range  # noqa: PLC0415 - see Policy.judge
+
+        try:
+            read_range(policy.range)
         except ValueError as error:
             problems.append(f"at {where}/range: is not a range: {str(error)[:200]}")
     return policy

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ..base.environment import Environment
-from .forms import FLAG, FUNCTION_NAME, REGIONS, TOKENS, Form, endpoint, free_text, one_of, whole_number
+from .forms import FLAG, FUNCTION_NAME, REGIONS, Form, endpoint, free_text, one_of, whole_number
+from .webhook_tokens import TOKENS
 
 T = TypeVar("T")
 
@@ -59,7 +60,11 @@ ECI_ENDPOINT = Setting(
     "IMC_ECI_ENDPOINT", endpoint("region"), "https://eci.{region}.aliyuncs.com", "Where ECI is."
 )
 WEBHOOK_TOKENS = Setting(
-    "IMC_WEBHOOK_TOKENS", TOKENS, "", "Tokens of webhooks. Without any, every webhook is refused."
+    "IMC_WEBHOOK_TOKENS",
+    TOKENS,
+    "",
+    "Tokens of webhooks. Without any, every webhook is refused. One that is not bound is good for every "
+    "source and every registry.",
 )
 FOLLOW_FUNCTION = Setting(
     "IMC_FOLLOW_FUNCTION",

@@ -5,15 +5,22 @@ Each variable's name, form and default is in ``setting_table``; this module chec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
+from ..base.credentials import read_credentials
 from ..base.environment import Environment
-from ..base.errors import SettingsError
+from ..base.errors import CredentialsError, SettingsError
 from ..policy.rules import NO_RULES, Rules
 from . import setting_table as table
+from .webhook_tokens import WebhookToken, secret_parts
 
 _PREFIX = "IMC_"
+_PASSWORD_NAME = re.compile(r'"passwordEnv"\s*:\s*"([^"]*)"')
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,42 @@ class Settings:
     registry_seconds: int = table.REGISTRY_SECONDS.default_value
     most_per_run: int = table.MAX_UPDATES_PER_RUN.default_value
     most_per_hour: int = table.MAX_UPDATES_PER_HOUR.default_value
-    webhook_tokens: tuple[str, ...] = field(default=table.WEBHOOK_TOKENS.default_value, repr=False)
+    webhook_tokens: tuple[WebhookToken, ...] = field(default=table.WEBHOOK_TOKENS.default_value, repr=False)
     follow: FollowSettings = FollowSettings()
     clock_skew_seconds: int = table.CLOCK_SKEW_SECONDS.default_value
     concurrency: int = table.CONCURRENCY.default_value
     dry_run: bool = table.DRY_RUN.default_value
     log_level: str = table.LOG_LEVEL.default_value
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The passwords that its rules name, which must never be shown."""
+        credentials = (
+            credential
+            for rule in self.rules.rules
+            for credential in rule.update.get("ImageRegistryCredential", ())
+        )
+        return frozenset(credential["Password"] for credential in credentials)
+
+
+def secrets_of(environ: Mapping[str, str], context: Any) -> frozenset[str]:
+    """What must never be shown of an environment, whether or not its settings are right.
+
+    Args:
+        environ: the variables.
+        context: the platform's context object.
+    """
+    secrets = set(secret_parts(environ.get(table.WEBHOOK_TOKENS.name, "")))
+    secrets.update(environ.get(name, "") for name in _password_names(environ.get(table.RULES.name, "")))
+    with suppress(CredentialsError):
+        secrets.update(read_credentials(environ, context).secrets)
+    return frozenset(secrets)
+
+
+@lru_cache(maxsize=2)
+def _password_names(rules: str) -> tuple[str, ...]:
+    """The variables that hold passwords, by the text of rules that may be no valid ones."""
+    return ("REGISTRY_PASSWORD", *_PASSWORD_NAME.findall(rules))
 
 
 def _no_rules(_: Environment) -> Rules:

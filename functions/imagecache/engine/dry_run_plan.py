@@ -17,7 +17,7 @@ _GROUPS = {
     Reason.CACHE_NOT_FOUND.value: "no_match",
 }
 _CACHE_KEYS = ("image", "region_id", "image_cache_id", "image_cache_name", "cache_status", "reason", "rule")
-_PLAN_KEYS = ("message", "caches_seen", "images_before", "images_after", "request")
+_PLAN_KEYS = ("held_because", "message", "caches_seen", "images_before", "images_after", "request")
 
 
 def plan_of(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -83,6 +83,9 @@ class Engine:
         applier = Applier(self.work, deferral, Updater(self.work, deferral))
         planned = [each for change in changes for each in self._plan(change, task)]
         yield from applier.apply(planned)
+        for cache in self.work.listings.unreadable():
+            message = f"its description could not be read, so nothing is done for it: {cache.unreadable}"
+            yield Applied(Decision(changes[0], cache, Result.IGNORED, Reason.CACHE_UNREADABLE, message))
 
     def _go_on(self, task: Task) -> Iterator[Applied]:
         from .follow import Follow  # noqa: PLC0415 - follow tasks alone need it

@@ -49,8 +49,20 @@ class Listings:
         kept = self.kept.get(key)
         if kept is not None and self._serves(kept, since):
             return kept
-        self.kept[key] = listing = Listing(region_id, self.eci.list_image_caches(region_id), self.now)
+        found = self.eci.list_image_caches(region_id)
+        self.kept[key] = listing = Listing(
+            region_id,
+            tuple(cache for cache in found if not cache.unreadable),
+            self.now,
+            tuple(cache for cache in found if cache.unreadable),
+        )
         return listing
+
+    def unreadable(self) -> Iterator[ImageCache]:
+        """The caches that could not be read in what this invocation listed itself."""
+        for listing in self.kept.values():
+            if listing.listed_at == self.now:
+                yield from listing.unreadable
 
     def all_caches(self) -> Iterator[ImageCache]:
         """Every cache of the regions that are looked after.

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
 from ..base.errors import EciError, ErrorClass
 from ..base.reasons import Reason, Result
+from ..base.scrubber import NO_SECRETS, scrubber
 from ..model.change import Change, Notice, PushEvent
 from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision
@@ -36,6 +37,8 @@ _LONGEST = {
     "eci_request_id": 120,
 }
 """How long a text may be under a key; a little under the schema's bounds."""
+_OURS = frozenset({"time", "door", "request_id", "result", "reason", "fate"})
+"""What nobody outside has a part in."""
 _DROPPED_FIRST = ("images_before", "images_after", "request")
 
 
@@ -52,12 +55,19 @@ class Recorder:
         self._door = door
         self._request_id = request_id
         self._stream = stream
+        self._secrets: frozenset[str] = frozenset()
+        self._scrubber = NO_SECRETS
         self.dry_run = False
         """Whether the settings say that nothing is rebuilt; then every record says so."""
         self.task_id = ""
         """The follow task that is running; then every record names it."""
         self.outcomes: list[Outcome] = []
         """All records so far, in order."""
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Show none of these in any record from now on, nor in an answer or an error made of records."""
+        self._secrets |= frozenset(secrets)
+        self._scrubber = scrubber(self._secrets)
 
     def record(self, result: Result, reason: Reason, message: str, facts: Mapping[str, Any]) -> Outcome:
         """Complete, bound, write and return one record; facts that are None or "" are left out."""
@@ -75,6 +85,11 @@ class Recorder:
             outcome["task_id"] = self.task_id
         outcome.update((key, value) for key, value in facts.items() if value is not None and value != "")
         outcome = {key: _bounded(key, value) for key, value in outcome.items()}
+        if self._scrubber.suspects(_line(outcome)):
+            outcome = {
+                key: value if key in _OURS else _bounded(key, self._scrubber.cleaned(value))
+                for key, value in outcome.items()
+            }
         if len(outcome.get("images_after", ())) > MOST_IMAGES:
             _drop(outcome, "images_after")
         line = _line(outcome)
@@ -160,10 +175,12 @@ def describe(
     }
     if isinstance(change, PushEvent):
         facts |= {"image": change.image, "digest": change.digest, "pushed_at": _text(change.pushed_at)}
+        facts["payload_host"] = change.payload_host or None
     if decision is not None:
         facts |= {
             "caches_seen": decision.caches_seen,
             "rule": decision.rule.name if decision.rule else None,
+            "held_because": decision.hold.value if decision.hold else None,
             "covered_by": _text(decision.covered_by.began) if decision.covered_by else None,
             "images_after": list(decision.images_after) or None,
             "error": {"class": ErrorClass.INPUT.value} if decision.result is Result.REJECTED else None,

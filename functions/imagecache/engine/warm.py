@@ -22,6 +22,7 @@ class Warm:
         sleep: waits, in seconds.
         connections: to ECI, Function Compute and registries.
         listings: the last listing of each (endpoint, region); another endpoint is another account's caches.
+        warned: whether the log has what is said once for an instance.
     """
 
     def __init__(
@@ -31,3 +32,4 @@ class Warm:
         self.sleep = sleep
         self.connections = Connections()
         self.listings: dict[tuple[str, str], Listing] = {}
+        self.warned = False

@@ -33,6 +33,7 @@ class PushEvent:
         region_id: the only region to look in; None for all configured ones.
         dry_run: only plan.
         dated: whether the source stated ``pushed_at`` with its zone.
+        payload_host: another host than the registry's that the payload names, for the record alone.
     """
 
     source: str
@@ -45,6 +46,7 @@ class PushEvent:
     region_id: str | None = None
     dry_run: bool = False
     dated: bool = False
+    payload_host: str = ""
 
     @property
     def by_person(self) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ..base.errors import InputError
+from ..base.json_input import shown
 from .reference import ImageRef, parse_reference
 from .registry_identity import registry_identity
 
@@ -17,6 +18,9 @@ MOST_IMAGES = 20
 
 UPDATABLE = frozenset({"Ready", "UpdateFailed"})
 """The states in which ECI accepts an update (vendor documentation of UpdateImageCache)."""
+
+STATUSES = UPDATABLE | {"Preparing", "Creating", "Failed", "Updating"}
+"""All states (vendor documentation of DescribeImageCaches)."""
 
 READY = "Ready"
 UPDATE_FAILED = "UpdateFailed"
@@ -34,6 +38,7 @@ class ImageCache:
         flash: whether it has an instant (flash) snapshot.
         last_warning: reason and message of its latest Warning event, empty where there is none.
         ready_at: when its latest event says that it became Ready, with a zone; None if none does.
+        unreadable: why its description could not be read; empty if it could. Then it has an id at the most.
     """
 
     region_id: str
@@ -48,6 +53,19 @@ class ImageCache:
     flash: bool = False
     last_warning: str = ""
     ready_at: datetime | None = None
+    unreadable: str = ""
+
+    @classmethod
+    def listed(cls, region_id: str, item: Any) -> ImageCache:
+        """Read one member of a listing; one of an odd shape costs itself, and not the others."""
+        try:
+            return cls.from_answer(region_id, item)
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            members = item if isinstance(item, Mapping) else {}
+            known = [members.get(key) for key in ("ImageCacheId", "ImageCacheName")]
+            identifier, name = (value if isinstance(value, str) else "" for value in known)
+            why = f"{type(error).__name__}: {shown(str(error))}"
+            return cls(region_id, identifier, name, "", (), unreadable=why)
 
     @classmethod
     def from_answer(cls, region_id: str, item: Mapping[str, Any]) -> ImageCache:
@@ -58,11 +76,14 @@ class ImageCache:
                 documented shape.
         """
         size = item.get("ImageCacheSize")
+        status = text_of(item["Status"])
+        if status not in STATUSES:
+            raise ValueError(f"the status {status} is not known")
         return cls(
             region_id=region_id,
             image_cache_id=text_of(item["ImageCacheId"]),
             name=text_of(item.get("ImageCacheName") or ""),
-            status=text_of(item["Status"]),
+            status=status,
             images=tuple(text_of(image) for image in list_of(item.get("Images"))),
             tags=tuple(
                 (text_of(tag["Key"]), text_of(tag.get("Value") or "")) for tag in list_of(item.get("Tags"))
@@ -83,11 +104,15 @@ class ImageCache:
 
 @dataclass(frozen=True)
 class Listing:
-    """All image caches of one region; ``listed_at`` is when reading them began, with a zone."""
+    """All image caches of one region; ``listed_at`` is when reading them began, with a zone.
+
+    Those whose description could not be read are apart: nothing is known of them that could be acted on.
+    """
 
     region_id: str
     caches: tuple[ImageCache, ...]
     listed_at: datetime
+    unreadable: tuple[ImageCache, ...] = ()
 
     @cached_property
     def by_repository(self) -> Mapping[tuple[str, str], tuple[ImageCache, ...]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ..base.reasons import Reason, Result
+from ..base.reasons import Hold, Reason, Result
 from ..base.timestamps import Moment
 from ..model.change import MANUAL, CacheRequest, Change, PushEvent
 from ..model.image_cache import READY, ImageCache, Listing
@@ -35,6 +35,7 @@ class Decision:
         caches_seen: how many caches were looked through.
         covered_by: the update that already has the change.
         rule: the rule for the pushed tag in this cache, if there is one.
+        hold: why the pushed tag is not let in.
     """
 
     change: Change
@@ -46,6 +47,7 @@ class Decision:
     caches_seen: int | None = None
     covered_by: UpdateMemory | None = None
     rule: Rule | None = None
+    hold: Hold | None = None
 
 
 def plan(listings: Sequence[Listing], change: Change, at: Moment, rules: Rules = NO_RULES) -> list[Decision]:
@@ -109,7 +111,15 @@ def _decide_push(cache: ImageCache, push: PushEvent, rules: Rules) -> Decision |
     rule = rules.rule_for(cache, registry, push.repository, push.tag)
     if not tags:
         pinned = f"the cache lists {push.repository} by digest only"
-        return Decision(push, cache, Result.IGNORED, Reason.PINNED_BY_DIGEST, pinned, rule=rule)
+        return Decision(
+            push,
+            cache,
+            Result.IGNORED,
+            Reason.PINNED_BY_DIGEST,
+            pinned,
+            rule=rule,
+            hold=Hold.PINNED_BY_DIGEST,
+        )
     images = _promoted(cache, (registry, push.repository), push.tag, rules) if rule else cache.images
     later = _promoted_later(cache, push, rule, registry)
     # Another list that has the pushed tag nowhere else is the old one put in order, not worth a rebuild.
@@ -121,8 +131,9 @@ def _decide_push(cache: ImageCache, push: PushEvent, rules: Rules) -> Decision |
     if push.tag in tags:
         listed_tag = f"{push.image} is in the list"
         return replace(_update(cache, push, Reason.TAG_REPUSHED, listed_tag, cache.images), rule=rule)
-    held = f"the cache lists {', '.join(tags)}; {_why_held(push.tag, rule, later)}"
-    return Decision(push, cache, Result.IGNORED, Reason.POLICY_HOLDS, held, rule=rule)
+    hold = Hold.OLDER if later else _why_held(cache, (registry, push.repository), push.tag, rule, rules)
+    held = f"the cache lists {', '.join(tags)}; {_held_sentence(push.tag, rule, later, hold)}"
+    return Decision(push, cache, Result.IGNORED, Reason.POLICY_HOLDS, held, rule=rule, hold=hold)
 
 
 def _promoted(cache: ImageCache, repository: tuple[str, str], tag: str, rules: Rules) -> tuple[str, ...]:
@@ -148,12 +159,22 @@ def _promoted_later(cache: ImageCache, push: PushEvent, rule: Rule | None, regis
     return latest if latest is not None and push.pushed_at < latest else None
 
 
-def _why_held(tag: str, rule: Rule | None, later: datetime | None) -> str:
+def _why_held(
+    cache: ImageCache, repository: tuple[str, str], tag: str, rule: Rule | None, rules: Rules
+) -> Hold:
+    if rule is None:
+        return Hold.EXACT_POLICY
+    from ..policy.tag_slots import why_held  # noqa: PLC0415 - see _promoted
+
+    return why_held(cache, repository, tag, rule, rules)
+
+
+def _held_sentence(tag: str, rule: Rule | None, later: datetime | None, hold: Hold) -> str:
     if rule is None:
         return f"{tag} does not replace it"
     if later is not None:
         return f"by rule {rule.name}, a tag that was pushed later, at {later.isoformat()}, has its place"
-    return f"by rule {rule.name}, policy {rule.policy.type} does not let {tag} in"
+    return f"by rule {rule.name}, policy {rule.policy.type} does not let {tag} in: {hold.meaning}"
 
 
 def _has_digest(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -> bool:

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-KEY_GROUP = "key"
-"""The group of a policy's pattern that is compared."""
+from ..base.reasons import Hold
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
@@ -42,8 +41,8 @@ class Policy:
     Attributes:
         keep: how many of the newest tags stay listed.
         range: of semver: an npm-style range.
-        pattern: of numerical and alphabetical: a regular expression for the whole tag, with a group ``key``;
-            without it the whole tag is the key.
+        pattern: of semver, numerical and alphabetical: a regular expression for the whole tag, with a group
+            ``key``; without it the whole tag is the key.
     """
 
     type: str = "exact"
@@ -58,7 +57,12 @@ class Policy:
 
     def rank(self, tag: str) -> Rank | None:
         """The tag's rank, or None if the policy does not understand it."""
-        return _rank(self, tag)
+        judged = self.judge(tag)
+        return judged if isinstance(judged, Rank) else None
+
+    def judge(self, tag: str) -> Rank | Hold:
+        """The tag's rank, or why the policy does not understand it."""
+        return _judged(self, tag)
 
 
 EXACT = Policy()
@@ -72,27 +76,29 @@ def newest_first(policy: Policy, tags: set[str]) -> list[str]:
 
 
 @lru_cache(maxsize=65536)
-def _rank(policy: Policy, tag: str) -> Rank | None:
+def _judged(policy: Policy, tag: str) -> Rank | Hold:
     if policy.type == "exact":
-        return None
+        return Hold.EXACT_POLICY
     if policy.type == "any":
         return Rank("", ())
-    if policy.type == "semver":
-        # Its library takes 20 to 30 ms at a cold start.
-        from .semver import version_rank  # noqa: PLC0415 - only where a rule asks for it
-
-        found = version_rank(policy.range, tag)
-        return Rank(*found) if found else None
     key = _pattern_key(policy.pattern, tag)
-    if policy.type == "alphabetical" or key is None:
-        return None if key is None else Rank("", (key,))
+    if key is None:
+        return Hold.PATTERN_MISMATCH
+    if policy.type == "semver":
+        from .semver import version_rank  # noqa: PLC0415 - costs a cold start, which few rules ask for
+
+        found = version_rank(policy.range, key)
+        return found if isinstance(found, Hold) else Rank(*found)
+    if policy.type == "alphabetical":
+        return Rank("", (key,))
     from decimal import Decimal  # noqa: PLC0415 - likewise
 
-    return Rank("", (Decimal(key),)) if re.fullmatch(_NUMBER, key, re.ASCII) else None
+    return Rank("", (Decimal(key),)) if re.fullmatch(_NUMBER, key, re.ASCII) else Hold.NO_NUMBER
 
 
 def _pattern_key(pattern: str | None, tag: str) -> str | None:
     if pattern is None:
         return tag
-    match = re.fullmatch(pattern, tag)
-    return match[KEY_GROUP] if match else None
+    from .tag_pattern import key_of  # noqa: PLC0415 - likewise
+
+    return key_of(pattern, tag)

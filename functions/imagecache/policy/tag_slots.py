@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from ..base.reasons import Hold
 from ..model.image_cache import MOST_IMAGES, ImageCache
 from .list_entries import Entry, entries_of
 from .rules import Rule, Rules
@@ -71,6 +72,18 @@ def promote(
         return [slots for slots in found if slots.rule is rule and slots.variant == rank.variant]
 
     return _filled(images, competing, lambda slots: _with(slots, tag))
+
+
+def why_held(cache: ImageCache, repository: tuple[str, str], tag: str, rule: Rule, rules: Rules) -> Hold:
+    """Why a pushed tag that a cache does not list is not let in by its rule."""
+    judged = rule.policy.judge(tag)
+    if isinstance(judged, Hold):
+        return judged
+    found = [slots for slots in governed(cache, cache.images, rules, repository) if slots.rule is rule]
+    if not found:
+        return Hold.LISTED_NOT_GOVERNED
+    alike = any(slots.variant == judged.variant for slots in found)
+    return Hold.OLDER if alike else Hold.OTHER_VARIANT
 
 
 def bring_up_to_date(

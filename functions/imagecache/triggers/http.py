@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,15 +15,15 @@ from ..base.json_schema import validate
 from ..base.reasons import Reason, Result
 from ..engine.records import RETRIED, Outcome, answer_document
 
+_BAD_REQUEST, _UNAUTHORIZED = 400, 401
 _STATUS_OF_REJECTION = {
-    Reason.UNAUTHORIZED: 401,
-    Reason.NO_TOKEN_CONFIGURED: 401,
+    Reason.UNAUTHORIZED: _UNAUTHORIZED,
+    Reason.NO_TOKEN_CONFIGURED: _UNAUTHORIZED,
     Reason.UNKNOWN_SOURCE: 404,
     Reason.CACHE_NOT_FOUND: 404,
     Reason.METHOD_NOT_ALLOWED: 405,
     Reason.TOO_LARGE: 413,
 }
-_BAD_REQUEST = 400
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,42 @@ def read_http_event(document: Any) -> HttpRequest:
 
 def http_answer(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The HTTP answer with the outcomes, and of a dry run the plan."""
+    return _answer(status_code(outcomes), answer_document(outcomes))
+
+
+def webhook_answer(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The HTTP answer to a webhook: what its sender, and whoever can see what it got, may know.
+
+    A registry may show the answer to everybody who can set it up, so there are results, reasons and counts,
+    of refused input the place and the rule, and no cache. Without a right token, or where settings are wrong,
+    there is the id of the request alone: the records have the rest.
+    """
+    status = status_code(outcomes)
+    document: dict[str, Any] = {"request_id": outcomes[0]["request_id"]}
+    if status != _UNAUTHORIZED and outcomes[0]["reason"] != Reason.SETTINGS_INVALID.value:
+        document["outcomes"] = _counted(outcomes)
+    return _answer(status, document)
+
+
+def _counted(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Like outcomes once each, with how many there are."""
+    kinds = Counter(tuple(_kind(outcome).items()) for outcome in outcomes)
+    return [{**dict(kind), "count": count} for kind, count in kinds.items()]
+
+
+def _kind(outcome: Outcome) -> dict[str, str]:
+    kind: dict[str, str] = {key: outcome[key] for key in ("result", "reason")}
+    if outcome["result"] == Result.REJECTED.value:
+        kind |= {key: outcome["error"][key] for key in ("where", "rule") if key in outcome["error"]}
+    return kind
+
+
+def _answer(status: int, document: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "statusCode": status_code(outcomes),
+        "statusCode": status,
         "headers": {"Content-Type": "application/json"},
         "isBase64Encoded": False,
-        "body": json.dumps(answer_document(outcomes), ensure_ascii=True),
+        "body": json.dumps(document, ensure_ascii=True),
     }
 
 
@@ -108,7 +140,9 @@ def status_code(outcomes: Sequence[Outcome]) -> int:
     503 if the sender must try something again, 500 if something failed for good, 202 if something is
     deferred, a 4xx if all was rejected, else 200.
     """
-    results = {outcome["result"] for outcome in outcomes}
+    # What could not be read was not asked for.
+    asked = [outcome for outcome in outcomes if outcome["reason"] != Reason.CACHE_UNREADABLE.value]
+    results = {outcome["result"] for outcome in asked}
     if Result.FAILED.value in results:
         return 503 if any(outcome.get("fate") == RETRIED for outcome in outcomes) else 500
     if Result.DEFERRED.value in results:

@@ -27,15 +27,16 @@ from ..base.errors import (
     RetryableEntryPointError,
     SettingsError,
 )
+from ..base.json_input import shown
 from ..base.reasons import Reason, Result
 from ..clients.clients import LiveClients
-from ..config.settings import Settings, read_settings
+from ..config.settings import Settings, read_settings, secrets_of
 from ..engine.engine import Engine
 from ..engine.follow_task import Task
 from ..engine.records import RETRIED, Outcome, Recorder, answer_document
 from ..engine.warm import Warm
 from ..engine.work import Work
-from ..model.change import Item, Notice
+from ..model.change import CacheRequest, Item, Notice
 from ..policy.rules import NO_RULES, Rules
 
 _MOST_NAMED = 10
@@ -73,6 +74,15 @@ class Invocation:
         settings = read_settings(os.environ, _read_rules)
         logging.getLogger(__name__.partition(".")[0]).setLevel(settings.log_level)
         self.recorder.dry_run = settings.dry_run
+        self.recorder.hide(settings.secrets)
+        unbound = sum(not token.sources for token in settings.webhook_tokens)
+        if unbound and not _warm.warned:
+            _warm.warned = True
+            _logger.warning(
+                "%d of the tokens in IMC_WEBHOOK_TOKENS are bound to no source: each of them is good for "
+                "every source and every registry",
+                unbound,
+            )
         return settings
 
     @cached_property
@@ -86,6 +96,27 @@ class Invocation:
         deadline = Deadline(timeout_seconds(self.context), reserve_seconds=reserve)
         clients = LiveClients(settings, self._credentials(), deadline, _warm.connections)
         return Engine(Work(settings, clients, deadline, self.request_id, _warm), self.recorder)
+
+    def check_regions(self, regions: Iterable[str | None], where: str) -> None:
+        """Refuse a region that this deployment does not look after; None is no region.
+
+        Args:
+            regions: those that a message names.
+            where: a JSON pointer to them.
+
+        Raises:
+            InputError: for the first one that ``IMC_REGIONS`` does not have.
+        """
+        for region in regions:
+            if region is not None and region not in self.settings.regions:
+                rule = f"one of IMC_REGIONS: {', '.join(self.settings.regions)}"
+                raise InputError(
+                    Reason.SCHEMA_VIOLATION,
+                    f"at {where}: {shown(region)} is not {rule}",
+                    where=where,
+                    rule=rule,
+                    found=shown(region),
+                )
 
     def _credentials(self) -> Credentials | CredentialsError:
         try:
@@ -110,7 +141,17 @@ def run(door: str, context: Any, read: Callable[[Invocation], Iterable[Item]]) -
 
 def run_follow(door: str, context: Any, read: Callable[[Invocation], Task]) -> list[Outcome]:
     """The same for a follow task, whose message says what it is for."""
-    return _framed(door, context, read, Engine.follow)
+
+    def read_within(invocation: Invocation) -> Task:
+        task = read(invocation)
+        change = task.change
+        invocation.check_regions([task.region_id or None], "/regionId")
+        invocation.check_regions([change.region_id], "/change/regionId")
+        if isinstance(change, CacheRequest):
+            invocation.check_regions(change.selector.regions, "/change/selector/regions")
+        return task
+
+    return _framed(door, context, read_within, Engine.follow)
 
 
 def _framed(
@@ -118,6 +159,8 @@ def _framed(
 ) -> list[Outcome]:
     request_id = str(getattr(context, "request_id", "") or "unknown")
     recorder = Recorder(door, request_id)
+    # Before anything can be wrong: a secret may stand in the place of another setting.
+    recorder.hide(secrets_of(os.environ, context))
     invocation = Invocation(_warm.clock(), request_id, recorder, context)
     try:
         engine = invocation.engine

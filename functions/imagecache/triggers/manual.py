@@ -19,15 +19,18 @@ def read_manual(document: Any, invocation: Invocation) -> list[Item]:
     """The change that a manual request asks for.
 
     Raises:
-        InputError: when it breaks its schema, or a reference is invalid.
+        InputError: when it breaks its schema, names a region that is not looked after, or a reference is
+            invalid.
     """
     validate(document, "manual-request")
+    invocation.check_regions([document.get("regionId")], "/regionId")
     if "image" in document:
         return [_push(document, invocation)]
     images = tuple(document["images"]) if "images" in document else None
     for image in images or ():
         parse_reference(image)
     selector, single = _selector(document)
+    invocation.check_regions(selector.regions, "/caches/regions")
     request = CacheRequest(
         source=MANUAL,
         event_id=invocation.request_id,

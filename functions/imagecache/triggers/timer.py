@@ -25,7 +25,8 @@ def read_timer(document: Any, invocation: Invocation) -> list[Item]:
     A sweep skips a cache that a follow task may still handle.
 
     Raises:
-        InputError: when the event or its payload breaks its schema.
+        InputError: when the event or its payload breaks its schema, or names a region that is not looked
+            after.
     """
     validate(document, "timer-event")
     text = document["payload"].strip()
@@ -33,12 +34,14 @@ def read_timer(document: Any, invocation: Invocation) -> list[Item]:
     if text:
         payload = read_json(text.encode("utf-8", errors="replace"), limit=MAX_BODY_BYTES, what="payload")
         validate(payload, "timer-payload", where="/payload")
+    selector = read_selector(payload["caches"]) if "caches" in payload else ALL_CACHES
+    invocation.check_regions(selector.regions, "/payload/caches/regions")
     sweep = payload["action"] == "sweep"
     request = CacheRequest(
         source=SOURCE,
         event_id=f"{document['triggerName']}@{document['triggerTime']}",
         reason=Reason.SWEEP_REPAIR if sweep else Reason.REFRESH_SCHEDULED,
-        selector=read_selector(payload["caches"]) if "caches" in payload else ALL_CACHES,
+        selector=selector,
         statuses=frozenset({UPDATE_FAILED}) if sweep else None,
         quiet_since=_quiet_since(invocation) if sweep else None,
         reads_registries=sweep,

@@ -1,41 +1,21 @@
 """One module per payload format, each with ``read(document, delivery) -> items``.
 
-The table lists the formats that a webhook may name; an event imports only its own format. How to add one:
-CONTRIBUTING.md, "Add a registry".
+The formats that a webhook may name are those of ``model.webhook_sources``; an event imports only its own
+format. How to add one: CONTRIBUTING.md, "Add a registry".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
 from importlib import import_module
 from typing import Any
 
 from ...model.change import Item
-from .push import Delivery as Delivery
+from ...model.webhook_sources import WEBHOOK_SOURCES
+from .authority import Authority as Authority
+from .authority import Delivery as Delivery
+from .authority import delivery_for as delivery_for
 
 _PREFIX = "/webhooks/"
-
-
-class Access(Enum):
-    """How a webhook's sender proves itself; the secrets are the configured tokens."""
-
-    TOKEN = "the token parameter, or an Authorization header with Bearer and a token"  # noqa: S105 - not a secret
-    HEADER = "the token parameter, or an Authorization header with a token"
-    SIGNATURE = "an X-Hub-Signature-256 header with the body's HMAC, keyed with a token"
-
-
-WEBHOOK_SOURCES: Mapping[str, Access] = {
-    "acr": Access.TOKEN,
-    "azure": Access.TOKEN,
-    "distribution": Access.TOKEN,
-    "dockerhub": Access.TOKEN,
-    "github": Access.SIGNATURE,
-    "harbor": Access.HEADER,
-    "native": Access.TOKEN,
-    "quay": Access.TOKEN,
-}
-"""The sources of ``POST /webhooks/<source>``; each is a module of this package."""
 
 
 def read_source(source: str, document: Any, delivery: Delivery) -> list[Item]:

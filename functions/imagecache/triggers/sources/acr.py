@@ -15,7 +15,8 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.registry_identity import registry_identity, registry_region, shared_host
-from .push import Delivery, image_push
+from .authority import Delivery
+from .push import image_push
 
 SOURCE = "acr"
 
@@ -30,7 +31,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     validate(document, "acr-webhook", where=delivery.where)
     pushed, repository = document["push_data"], document["repository"]
     host = delivery.registry or shared_host(repository["region"])
-    named = registry_region(registry_identity(host))
+    named = registry_region(delivery.authority.behind(registry_identity(host)))
     if named not in {None, repository["region"]}:
         raise InputError(
             Reason.REGISTRY_MISMATCH,

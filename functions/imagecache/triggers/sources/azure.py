@@ -6,7 +6,8 @@ from typing import Any
 
 from ...base.json_schema import validate
 from ...model.change import Item
-from .push import Delivery, manifest_push
+from .authority import Delivery
+from .push import manifest_push
 
 SOURCE = "azure"
 
@@ -18,5 +19,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         InputError: when the document breaks its schema, a name is invalid, or no registry is named.
     """
     validate(document, "azure-webhook", where=delivery.where)
-    host = (document.get("request") or {}).get("host"), "request.host"
+    # Only a push is held to a shape, so in another event this may be anything.
+    request = document.get("request")
+    host = request.get("host") if isinstance(request, dict) else None, "request.host"
     return [manifest_push(document, delivery, source=SOURCE, host=host, where=delivery.where)]

@@ -15,7 +15,8 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.registry_identity import enterprise_host, personal_host
-from .push import Delivery, ignored, image_push
+from .authority import Delivery
+from .push import ignored, image_push
 
 SOURCE = "acs.cr"
 

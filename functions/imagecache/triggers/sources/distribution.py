@@ -1,7 +1,7 @@
 """The notification envelope of the OCI distribution registry (media types events.v1+json and v2+json).
 
-One envelope mixes pushes and pulls, manifests and blobs; each event is judged on its own. The host is the one
-under which the client reached the registry; where a proxy hides it, the ``registry`` parameter names it.
+One envelope mixes pushes and pulls, manifests and blobs; each event is judged on its own. The host in it is
+what the pushing client wrote as its Host header, so the ``registry`` parameter alone names the registry.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from ...base.errors import InputError
 from ...base.json_schema import validate
 from ...model.change import Item, Notice
-from .push import Delivery, manifest_push
+from .authority import Delivery, not_named
+from .push import manifest_push
 
 SOURCE = "distribution"
 
@@ -21,9 +22,12 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     """The pushes among an envelope's events, and a notice for each of the others.
 
     Raises:
-        InputError: when the document is not an envelope. A bad event inside one is a notice.
+        InputError: when the document is not an envelope, or the registry is not named. A bad event inside one
+            is a notice.
     """
     validate(document, "distribution-envelope", where=delivery.where)
+    if delivery.registry is None:
+        raise not_named(SOURCE, where=delivery.where, found="")
     inside = f"{delivery.where}/events"
     return [_read_one(event, delivery, f"{inside}/{index}") for index, event in enumerate(document["events"])]
 

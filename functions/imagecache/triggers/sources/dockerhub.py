@@ -12,7 +12,8 @@ from ...base.json_schema import validate
 from ...base.timestamps import rfc3339
 from ...model.change import Item
 from ...model.reference import DOCKER_HUB
-from .push import Delivery, image_push, push_id
+from .authority import Delivery
+from .push import image_push, push_id
 
 SOURCE = "dockerhub"
 

@@ -15,7 +15,8 @@ from typing import Any
 from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
-from .push import Delivery, ignored, image_push, push_id, split_host
+from .authority import Delivery, registry_host
+from .push import ignored, image_push, push_id, split_host
 
 SOURCE = "github"
 
@@ -48,20 +49,21 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         delivery,
         source=SOURCE,
         event_id=push_id(delivery, None, repository, version.get("id"), tag),
-        host=delivery.registry or host,
+        host=registry_host(delivery, SOURCE, host or _HOST, needed="package_url", where=delivery.where),
         repository=repository,
         tag=tag["name"],
         digest=tag.get("digest"),
+        payload_host=host,
     )
     return [push]
 
 
 def _repository(package: Mapping[str, Any], version: Mapping[str, Any]) -> tuple[str, str]:
-    """Host and path, in lower case as the registry needs them; owners' names may have capitals."""
+    """Host, empty if not stated, and path, in lower case as the registry needs it: owners have capitals."""
     host, path = split_host(_lower(version.get("package_url") or ""))
     if host:
         return host, path.partition("@")[0].partition(":")[0]
-    return _HOST, _lower("/".join(part for part in (package.get("namespace"), package["name"]) if part))
+    return "", _lower("/".join(part for part in (package.get("namespace"), package["name"]) if part))
 
 
 def _lower(name: str) -> str:

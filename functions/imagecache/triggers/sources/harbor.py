@@ -13,7 +13,8 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...base.timestamps import rfc3339
 from ...model.change import Item, Notice
-from .push import Delivery, ignored, image_push, push_id, registry_host, split_host
+from .authority import Delivery, registry_host
+from .push import ignored, image_push, push_id, split_host
 
 SOURCE = "harbor"
 
@@ -59,11 +60,12 @@ def _read_one(
             delivery,
             source=SOURCE,
             event_id=event_id,
-            host=registry_host(delivery, host, needed="resource_url", where=where),
+            host=registry_host(delivery, SOURCE, host, needed="resource_url", where=where),
             repository=name,
             tag=tag,
             digest=resource.get("digest"),
             pushed_at=pushed_at,
+            payload_host=host,
         )
     except InputError as error:
         return Notice.refusal(error, source=SOURCE, event_id=event_id, inside=where)

@@ -10,7 +10,8 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.reference import parse_reference
-from .push import Delivery, image_push
+from .authority import Delivery
+from .push import image_push
 
 SOURCE = "native"
 

@@ -1,44 +1,23 @@
-"""What payload formats share: how a payload came, the registry that it means, the push that it reports."""
+"""What payload formats share: the push that a payload reports, or the notice that there is none."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from ...base.errors import InputError
 from ...base.json_input import fingerprint
 from ...base.reasons import Reason, Result
 from ...base.timestamps import parse_moment
 from ...model.change import Notice, PushEvent
 from ...model.reference import IMAGE_MEDIA_TYPES, check_digest, check_repository, check_tag, is_host
 from ...model.registry_identity import registry_identity
+from .authority import Delivery, other_host, registry_host
 
 _ATTACHED = re.compile(r"sha256-.*|.*\.(?:sig|att|sbom)", re.DOTALL)
 _ZONE = re.compile(r".*(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """How a payload came.
-
-    Attributes:
-        arrived: when, with a zone.
-        delivery_id: the platform's id of the invocation or event that brought it.
-        registry: the host that the webhook's ``registry`` parameter names, or None.
-        where: a JSON pointer to the payload inside what was received, for error messages.
-        no_later_than: the latest moment of the push, where the payload's carrier states one before
-            ``arrived``. It bounds a push whose payload states no time.
-    """
-
-    arrived: datetime
-    delivery_id: str
-    registry: str | None = None
-    where: str = ""
-    no_later_than: datetime | None = None
+_REGISTRY = "registry"
 
 
 def image_push(  # noqa: PLR0913 - the facts of one push, all by name
@@ -51,15 +30,29 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
     tag: str,
     digest: str | None = None,
     pushed_at: str | None = None,
+    payload_host: str | None = None,
 ) -> PushEvent | Notice:
     """The push that a payload reports, checked by the reference grammar.
 
     A tag as signing tools write it (``sha256-...``, ``*.sig``, ``*.att``, ``*.sbom``) is a notice.
 
+    Args:
+        delivery: how the payload came.
+        source: the payload format.
+        event_id: its id of the push.
+        host: of the registry that counts.
+        repository: the repository path.
+        tag: the tag.
+        digest: the manifest's digest, if known.
+        pushed_at: when it was pushed, as the payload writes it.
+        payload_host: the host in the payload, which counts for nothing. It is recorded where it is another.
+
     Raises:
-        InputError: when host, repository, tag or digest is invalid.
+        InputError: when host, repository, tag or digest is invalid, or the sender may not speak for the
+            registry.
     """
     registry = registry_identity(host)
+    delivery.authority.check(source, registry, where=_REGISTRY)
     stated = parse_moment(pushed_at, arrived=delivery.arrived)
     push = PushEvent(
         source=source,
@@ -72,6 +65,7 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
         pushed_at=stated or delivery.no_later_than or delivery.arrived,
         # A time at or after the arrival was not stated: it replaces one that is impossible.
         dated=stated is not None and stated < delivery.arrived and bool(_ZONE.fullmatch(pushed_at or "")),
+        payload_host=other_host(delivery.authority, registry, payload_host),
     )
     if _ATTACHED.fullmatch(tag):
         notice = f"tag {tag} holds a signature, an attestation or an SBOM"
@@ -109,11 +103,12 @@ def manifest_push(
         delivery,
         source=source,
         event_id=event_id,
-        host=registry_host(delivery, stated_host, needed=needed, where=where),
+        host=registry_host(delivery, source, stated_host, needed=needed, where=where),
         repository=target["repository"],
         tag=target["tag"],
         digest=target.get("digest"),
         pushed_at=event.get("timestamp"),
+        payload_host=stated_host,
     )
 
 
@@ -132,29 +127,6 @@ def split_host(reference: str) -> tuple[str, str]:
     if slash and (scheme or is_host(first)):
         return first, path
     return "", written
-
-
-def registry_host(delivery: Delivery, stated: str | None, *, needed: str, where: str) -> str:
-    """The registry's host: the ``registry`` parameter's, else the payload's.
-
-    Args:
-        delivery: how the payload came.
-        stated: the host in the payload; None or empty if missing.
-        needed: the key of the payload that should have it.
-        where: a JSON pointer to the object that has the key.
-
-    Raises:
-        InputError: ``UNKNOWN_REGISTRY`` when neither names one.
-    """
-    if host := delivery.registry or stated:
-        return host
-    raise InputError(
-        Reason.UNKNOWN_REGISTRY,
-        f"the payload does not name its registry: {needed} or the registry parameter is needed",
-        where=where or "/",
-        rule="names the registry's host",
-        found="none",
-    )
 
 
 def push_id(delivery: Delivery, pushed_at: str | None, *facts: Any) -> str:

@@ -12,7 +12,8 @@ from ...base.errors import InputError
 from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item, Notice
-from .push import Delivery, ignored, image_push, push_id, registry_host, split_host
+from .authority import Delivery, registry_host
+from .push import ignored, image_push, push_id, split_host
 
 SOURCE = "quay"
 
@@ -31,20 +32,29 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         return [ignored(SOURCE, "", Reason.NOT_A_PUSH, f"the event of {repository} is not a push")]
     if not document[_TAGS]:
         return [ignored(SOURCE, "", Reason.NO_TAG, f"{repository} was pushed without a tag")]
-    host, _ = split_host(document.get("docker_url") or "")
-    host = registry_host(delivery, host, needed="docker_url", where=delivery.where)
+    stated, _ = split_host(document.get("docker_url") or "")
+    host = registry_host(delivery, SOURCE, stated, needed="docker_url", where=delivery.where)
     return [
-        _read_one(tag, document, host, delivery, f"{delivery.where}/{_TAGS}/{index}")
+        _read_one(tag, document, (host, stated), delivery, f"{delivery.where}/{_TAGS}/{index}")
         for index, tag in enumerate(document[_TAGS])
     ]
 
 
-def _read_one(tag: str, document: Mapping[str, Any], host: str, delivery: Delivery, where: str) -> Item:
-    repository = document["repository"]
+def _read_one(
+    tag: str, document: Mapping[str, Any], hosts: tuple[str, str], delivery: Delivery, where: str
+) -> Item:
+    """The push of one tag; the hosts are the one that counts and the payload's."""
+    repository, (host, stated) = document["repository"], hosts
     event_id = push_id(delivery, None, repository, tag)
     try:
         return image_push(
-            delivery, source=SOURCE, event_id=event_id, host=host, repository=repository, tag=tag
+            delivery,
+            source=SOURCE,
+            event_id=event_id,
+            host=host,
+            repository=repository,
+            tag=tag,
+            payload_host=stated,
         )
     except InputError as error:
         return Notice.refusal(error, source=SOURCE, event_id=event_id, inside=where)

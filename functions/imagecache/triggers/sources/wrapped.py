@@ -3,7 +3,7 @@
 A publisher names the source of its ``data`` by the event's source, ``imc-refresh.<source>``, or by its type,
 ``imc-refresh:<source>``. EventBridge's own HTTP event source wraps each request: there the request's path
 (``/webhooks/<source>``) or query (``source=<source>``) names it, and the query may name the ``registry``, as
-with a webhook.
+with a webhook. A publisher names that in the event's attribute ``registry``.
 
 No token is asked for: only the account's own buses can invoke the function, and they decide who may put an
 event on them. A body's signature cannot be checked, as its bytes are gone.
@@ -16,16 +16,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
 from ...base.errors import InputError
 from ...base.json_input import MAX_BODY_BYTES, fingerprint, read_json
 from ...base.json_schema import validate
 from ...base.timestamps import parse_moment
 from ...model.change import Item, Notice
-from ...model.reference import check_host
-from . import WEBHOOK_SOURCES, read_source, source_in_path
-from .push import Delivery
+from ...model.webhook_sources import WEBHOOK_SOURCES
+from . import read_source, source_in_path
+from .authority import Delivery, delivery_for
 
 _HTTP_EVENT = "eventbridge:Events:HTTPEvent"
 _SOURCE_PREFIX, _TYPE_PREFIX = "imc-refresh.", "imc-refresh:"
@@ -55,14 +54,14 @@ def read(source: str, event: Mapping[str, Any], delivery: Delivery) -> list[Item
     inside = delivery.where
     try:
         validate(event, "wrapped-event", where=inside)
-        payload, carried = _unwrap(event, delivery)
+        payload, carried = _unwrap(source, event, delivery)
         inside = carried.where
         return read_source(source, payload, carried)
     except InputError as error:
         return [Notice.refusal(error, source=source, event_id=_text(event, "id"), inside=inside)]
 
 
-def _unwrap(event: Mapping[str, Any], delivery: Delivery) -> tuple[Any, Delivery]:
+def _unwrap(source: str, event: Mapping[str, Any], delivery: Delivery) -> tuple[Any, Delivery]:
     """The payload, and how it came."""
     payload, where = event["data"], f"{delivery.where}/data"
     query: Mapping[str, str] = {}
@@ -71,12 +70,10 @@ def _unwrap(event: Mapping[str, Any], delivery: Delivery) -> tuple[Any, Delivery
     if isinstance(payload, str):
         # EventBridge parses a request's body only if its content type is plainly JSON.
         payload = read_json(payload.encode("utf-8", "replace"), limit=MAX_BODY_BYTES, what=where)
-    registry = query.get("registry")
     carried = replace(
-        delivery,
+        delivery_for(delivery, source, query.get("registry") or event.get("registry")),
         # The same for each delivery of one event.
         delivery_id=fingerprint([event["source"], event["id"]]),
-        registry=check_host(unquote(registry)) if registry else None,
         where=where,
         # The event was made after the push. This bounds only a push without a time of its own, so that a
         # wrapper with too early a time harms no other.
