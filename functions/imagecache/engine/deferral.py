@@ -110,6 +110,9 @@ class Deferral:
             error: EciError | None = None
             if cache and running and not cache.updatable and self.work.hand_off.enabled:
                 watch = self.watch(cache, [decision], running)
+                if self.task is not None and self.task.image_cache_id and running.first:
+                    # An earlier attempt of this task stored it before the update, under this id.
+                    watch = replace(watch, key=self.task.task_id)
                 if watch.task_id not in problems:
                     problems[watch.task_id] = self._store(watch)
                 if problems[watch.task_id]:

@@ -92,6 +92,11 @@ class UpdateMemory:
     asked: datetime | None = None
     change_ids: tuple[str, ...] = ()
 
+    @property
+    def first(self) -> bool:
+        """Whether the cache remembered nothing when it began, or was in UpdateFailed."""
+        return self.failures > 0 or (self.duration is None and not self.starts)
+
 
 def last_update(cache: ImageCache, at: Moment) -> UpdateMemory | None:
     """What the cache remembers, or None: no tag, one that cannot be read, or one from the future.
