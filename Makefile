@@ -97,6 +97,10 @@ demo: env ## Play the main job on local servers
 soak: env ## Play 2,000 pushes with faults on local servers (SEED=... repeats a story)
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED))
 
+.PHONY: laws
+laws: env ## Measure the laws of follow-up, a line each (SHORT=1: the part that the tests have)
+	PYTHONPATH=functions:. $(BIN)/python -m tests.laws $(if $(SHORT),--short)
+
 .PHONY: fuzz
 fuzz: env ## Play mutated payloads of every source (SEED=... COUNT=... SOURCE=... repeat or narrow it)
 	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
