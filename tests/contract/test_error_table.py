@@ -25,7 +25,7 @@ TREATMENTS = {
     "transient": Treatment(3, "retried", 503, RetryableEntryPointError),
     "capacity": Treatment(1, "retried", 503, RetryableEntryPointError),
     "benign": Treatment(1, None, 200, None),
-    "permanent": Treatment(1, "dead_lettered", 500, PermanentEntryPointError),
+    "permanent": Treatment(1, "on_failure_queue", 500, PermanentEntryPointError),
 }
 
 UPDATE_CODES = [
@@ -231,7 +231,7 @@ def test_where_one_failure_can_be_tried_again_and_one_cannot_all_is_tried_again(
     told = doors.webhook()
 
     fates = {record["image_cache_id"]: record["fate"] for record in told.outcomes}
-    assert fates == {permanent: "dead_lettered", passing: "retried"}
+    assert fates == {permanent: "on_failure_queue", passing: "retried"}
     assert told.answer["statusCode"] == 503
 
 

@@ -226,7 +226,7 @@ def test_an_event_that_is_no_bytes_is_a_defect_that_is_told(
 ) -> None:
     told = doors.call_with(door, event, doors.context())
     assert told.results == [("failed", "INTERNAL_ERROR")]
-    assert told.only["fate"] == "dead_lettered"
+    assert told.only["fate"] == "on_failure_queue"
     assert told.only["error"]["class"] == "permanent"
     if door == "on_webhook":
         assert (told.status, told.error) == (500, None)

@@ -33,7 +33,7 @@ def invoke(door: str, doors: Any, events: Any, **context: Any) -> Any:
 
 def assert_failed_for_good(told: Any, reason: str, door: str) -> None:
     assert told.results == [("failed", reason)]
-    assert told.only["fate"] == "dead_lettered"
+    assert told.only["fate"] == "on_failure_queue"
     if door == "on_webhook":
         assert (told.status, told.error) == (500, None)
     else:

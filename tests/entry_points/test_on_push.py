@@ -209,7 +209,7 @@ def test_a_permanent_failure_is_raised_as_one(fleet: Any, doors: Any, events: An
     assert type(told.error) is PermanentEntryPointError
     assert "ACCOUNT_BLOCKED imc-instances" in str(told.error)
     assert told.results == [("failed", "ACCOUNT_BLOCKED")]
-    assert told.only["fate"] == "dead_lettered"
+    assert told.only["fate"] == "on_failure_queue"
     assert told.only["error"] == {"class": "permanent", "code": "Account.Arrearage", "http_status": 400}
 
 

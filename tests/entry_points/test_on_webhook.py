@@ -192,7 +192,7 @@ def test_a_permanent_failure_is_answered_500(fleet: Any, doors: Any, events: Any
     fleet.control.inject("error", action="UpdateImageCache", code="NoPermission")
     told = doors.webhook("acr", events.acr())
     assert (told.status, told.results) == (500, [("failed", "PERMISSION_DENIED")])
-    assert told.only["fate"] == "dead_lettered"
+    assert told.only["fate"] == "on_failure_queue"
 
 
 def test_what_can_be_tried_again_decides_over_what_cannot(fleet: Any, doors: Any, events: Any) -> None:

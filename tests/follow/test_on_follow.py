@@ -154,7 +154,7 @@ def test_an_update_that_fails_each_time_is_made_again_a_bounded_number_of_times(
     last = visits[-1]
     assert isinstance(last.error, PermanentEntryPointError)
     assert last.said == [("failed", "UPDATE_FAILED")]
-    assert last.record["fate"] == "dead_lettered"
+    assert last.record["fate"] == "on_failure_queue"
     assert last.record["cache_event"] == "UpdateFailed: disk quota exceeded"
     assert "disk quota exceeded" in last.record["message"]
     assert f"after {rebuilds} repetitions" in last.record["message"]
@@ -220,7 +220,7 @@ def test_a_cache_that_stays_busy_is_given_up(world: Any) -> None:
     over = world.follow(aged(world, document, 3601))
     assert isinstance(over.error, PermanentEntryPointError)
     assert over.said == [("failed", "GAVE_UP")]
-    assert over.record["fate"] == "dead_lettered"
+    assert over.record["fate"] == "on_failure_queue"
     assert "not done after 1 h" in over.record["message"]
     assert "is Updating" in over.record["message"]
     assert len(world.tasks.waiting) == 1

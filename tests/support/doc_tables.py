@@ -13,6 +13,7 @@ from pathlib import Path
 from imagecache.base.reasons import Hold, Reason
 from imagecache.config.setting_table import SETTINGS
 from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Word
+from tests.laws.cost_table import cost_rows
 
 __all__ = ["PAGES", "table_names", "with_tables"]
 
@@ -88,14 +89,19 @@ def _authority() -> str:
     )
 
 
+def _costs() -> str:
+    return _table(("what happens", "invocations", "follow runs", "ECI calls", "rebuilds"), cost_rows())
+
+
 _TABLES: dict[str, Callable[[], str]] = {
     "holds": _holds,
     "reasons": _reasons,
     "settings": _settings,
     "authority": _authority,
+    "costs": _costs,
 }
 PAGES = {
-    _ROOT / "README.md": ["settings"],
+    _ROOT / "README.md": ["settings", "costs"],
     _ROOT / "docs" / "reasons.md": ["reasons", "holds"],
     _ROOT / "docs" / "sources.md": ["authority"],
 }

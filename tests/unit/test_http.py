@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from imagecache.base.errors import InputError
 from imagecache.base.json_input import MAX_BODY_BYTES
 from imagecache.base.reasons import Reason, Result
-from imagecache.engine.records import DEAD_LETTERED, RETRIED, Outcome
+from imagecache.engine.records import ON_FAILURE_QUEUE, RETRIED, Outcome
 from imagecache.triggers.http import HttpRequest, http_answer, is_http_event, read_http_event, status_code
 
 TOKEN = "correct-horse-battery"
@@ -53,7 +53,7 @@ DEFERRED = outcome(Result.DEFERRED, Reason.CACHE_BUSY)
 UNAUTHORIZED = outcome(Result.REJECTED, Reason.UNAUTHORIZED)
 NOT_JSON = outcome(Result.REJECTED, Reason.NOT_JSON)
 BUSY = outcome(Result.FAILED, Reason.CACHE_BUSY, fate=RETRIED)
-DENIED = outcome(Result.FAILED, Reason.PERMISSION_DENIED, fate=DEAD_LETTERED)
+DENIED = outcome(Result.FAILED, Reason.PERMISSION_DENIED, fate=ON_FAILURE_QUEUE)
 
 
 @pytest.mark.parametrize(

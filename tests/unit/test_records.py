@@ -26,8 +26,8 @@ from imagecache.base.errors import (
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason, Result
 from imagecache.engine.records import (
-    DEAD_LETTERED,
     MAX_LINE_BYTES,
+    ON_FAILURE_QUEUE,
     RETRIED,
     Outcome,
     Recorder,
@@ -214,7 +214,7 @@ def test_every_failure_of_ours_is_a_valid_record(
         (BusyError, RETRIED),
         (TransientError, RETRIED),
         (CapacityError, RETRIED),
-        (PermanentError, DEAD_LETTERED),
+        (PermanentError, ON_FAILURE_QUEUE),
     ],
 )
 def test_the_fate_of_a_failed_call_follows_from_its_class(error_type: type[EciError], fate: str) -> None:

@@ -15,7 +15,7 @@ from jsonschema.exceptions import best_match
 
 from imagecache.base.errors import ErrorClass
 from imagecache.base.reasons import Reason, Result
-from imagecache.engine.records import DEAD_LETTERED, RETRIED
+from imagecache.engine.records import ON_FAILURE_QUEUE, RETRIED
 
 ROOT = Path(__file__).parents[2]
 SUFFIX = ".schema.json"
@@ -221,7 +221,7 @@ def test_outcome_has_the_words_of_the_code() -> None:
     properties = SCHEMAS["outcome"]["properties"]
     assert properties["result"]["enum"] == [result.value for result in Result]
     assert set(properties["error"]["properties"]["class"]["enum"]) == {kind.value for kind in ErrorClass}
-    assert properties["fate"]["enum"] == [RETRIED, DEAD_LETTERED]
+    assert properties["fate"]["enum"] == [RETRIED, ON_FAILURE_QUEUE]
 
 
 @pytest.mark.parametrize("reason", [reason.value for reason in Reason])

@@ -26,7 +26,7 @@ Outcome = dict[str, Any]
 MAX_LINE_BYTES = 32_000
 RETRIED = "retried"
 """Fate: the entry point raises or answers 503, and the sender or the platform tries again."""
-DEAD_LETTERED = "dead_lettered"
+ON_FAILURE_QUEUE = "on_failure_queue"
 """Fate: the entry point raises or answers 500, and the on-failure queue gets the event."""
 
 _LONGEST_ID = 250
@@ -209,7 +209,7 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def _fate(kind: ErrorClass) -> str:
-    return RETRIED if kind.retryable else DEAD_LETTERED
+    return RETRIED if kind.retryable else ON_FAILURE_QUEUE
 
 
 def _present(**facts: Any) -> dict[str, Any]:
