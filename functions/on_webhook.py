@@ -27,5 +27,6 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         lambda invocation: read_webhook(
             read_http_event(read_json(event, limit=MAX_EVENT_BYTES, what="event")), invocation
         ),
+        in_time=True,
     )
     return webhook_answer(outcomes)

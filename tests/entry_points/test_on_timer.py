@@ -74,7 +74,7 @@ def test_a_sweep_repairs_every_region(deployed: Any, doors: Any, monkeypatch: py
     regions = ("cn-hangzhou", "cn-beijing", "cn-shanghai")
     ids = [deployed.cache("redis:7", region_id=region, status="UpdateFailed") for region in regions]
     assert doors.timer().results == [REPAIRED, REPAIRED]
-    assert list(deployed.updated()) == ids[:2]
+    assert set(deployed.updated()) == set(ids[:2])
 
 
 def test_a_sweep_may_be_for_a_selection(deployed: Any, doors: Any) -> None:

@@ -66,8 +66,9 @@ def test_the_settings_reach_the_functions() -> None:
     }
 
 
-def test_only_the_webhook_knows_the_tokens() -> None:
-    knowing = [one.module for one in project().functions if "IMC_WEBHOOK_TOKENS" in one.environment]
+@pytest.mark.parametrize("name", ["IMC_WEBHOOK_TOKENS", "IMC_ANSWER_SECONDS"])
+def test_only_the_webhook_knows_the_tokens_and_when_to_answer(name: str) -> None:
+    knowing = [one.module for one in project().functions if name in one.environment]
     assert knowing == ["on_webhook"]
 
 

@@ -60,6 +60,24 @@ def test_the_reserve_is_kept_from_all_but_those_who_ask_for_it(
     assert deadline.remaining(reserve=False) == left_with_reserve
 
 
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        pytest.param(None, 55.0, id="nobody waits"),
+        pytest.param(2.5, 2.0, id="half a second to hand off and to answer"),
+        pytest.param(0.4, 0.0, id="no time"),
+        pytest.param(-3.0, 0.0, id="the sender has gone"),
+        pytest.param(600.0, 55.0, id="longer than the timeout"),
+    ],
+)
+def test_ordinary_calls_end_before_the_answer_and_the_hand_off_does_not(
+    answer: float | None, left: float
+) -> None:
+    deadline = Deadline(60.0, Clock(), reserve_seconds=4.0, answer_seconds=answer)
+    assert deadline.remaining() == pytest.approx(left)
+    assert deadline.remaining(reserve=False) == 59.0
+
+
 @pytest.mark.parametrize("timeout", [3.0, 5.0, 10.0, 60.0])
 def test_a_short_timeout_has_time_for_calls_beside_the_hand_off(timeout: float) -> None:
     deadline = Deadline(timeout, Clock(), reserve_seconds=HAND_OFF_SECONDS)

@@ -69,6 +69,7 @@ def test_every_setting_is_read() -> None:
         "IMC_MAX_UPDATES_PER_RUN": "7",
         "IMC_MAX_UPDATES_PER_HOUR": "70",
         "IMC_CONCURRENCY": "4",
+        "IMC_ANSWER_SECONDS": "1.25",
         "IMC_DRY_RUN": "true",
         "IMC_LOG_LEVEL": "debug",
     }
@@ -100,6 +101,7 @@ def test_every_setting_is_read() -> None:
             rebuilds=5,
         ),
         clock_skew_seconds=10,
+        answer_seconds=1.25,
         concurrency=4,
         dry_run=True,
         log_level="DEBUG",
@@ -365,10 +367,26 @@ def test_the_margin_for_clock_skew_is_read(value: str, seconds: int) -> None:
     assert settings.clock_skew_seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("", 2.5), ("0", 0.0), ("0.125", 0.125), (" 3 ", 3.0), ("600", 600.0)]
+)
+def test_when_to_answer_may_have_a_fraction(value: str, seconds: float) -> None:
+    assert read_settings({"FC_REGION": "r", "IMC_ANSWER_SECONDS": value}).answer_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    "value", ["-1", "601", "600.001", "1.", ".5", "1.0000", "1e2", "nan", "inf", "\u0661"]
+)
+def test_what_is_no_number_in_the_range_is_a_problem(value: str) -> None:
+    assert problems_of(IMC_ANSWER_SECONDS=value) == [
+        f"IMC_ANSWER_SECONDS is {value!a}, but must be a number from 0 to 600"
+    ]
+
+
 NUMBERS = {
     setting.name: (bounds[0], bounds[-1])
     for setting in SETTINGS
-    if (bounds := setting.form.bounds) is not None
+    if (bounds := setting.form.bounds) is not None and "whole" in setting.form.says
 }
 
 

@@ -16,6 +16,7 @@ from ..base.environment import is_loopback
 T = TypeVar("T")
 
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?", re.ASCII)
 _HOST_NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", re.ASCII)
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}", re.ASCII)
 _REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
@@ -30,7 +31,7 @@ class Form(Generic[T]):
         says: a description for a person: "... but must be ...".
         read: the value of a text without surrounding blanks. Raises ValueError whose text continues after the
             setting's name and shows no secret.
-        bounds: of a whole number, all allowed values.
+        bounds: of a number, from the least to the most.
         words: of a choice, all allowed words.
         separator: of a list, what stands between its items.
     """
@@ -52,6 +53,17 @@ def whole_number(least: int, most: int) -> Form[int]:
         return int(text)
 
     return Form(f"a whole number from {least} to {most}", read, bounds=bounds)
+
+
+def number(least: int, most: int) -> Form[float]:
+    """A number, with at most three digits after its point; bounds included."""
+
+    def read(text: str) -> float:
+        if not _NUMBER.fullmatch(text) or not least <= float(text) <= most:
+            raise ValueError(_found(text))
+        return float(text)
+
+    return Form(f"a number from {least} to {most}", read, bounds=range(least, most + 1))
 
 
 def one_of(*words: str) -> Form[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ..base.environment import Environment
-from .forms import FLAG, FUNCTION_NAME, REGIONS, Form, endpoint, free_text, one_of, whole_number
+from .forms import FLAG, FUNCTION_NAME, REGIONS, Form, endpoint, free_text, number, one_of, whole_number
 from .webhook_tokens import TOKENS
 
 T = TypeVar("T")
@@ -144,6 +144,12 @@ MAX_UPDATES_PER_HOUR = Setting(
 )
 CONCURRENCY = Setting(
     "IMC_CONCURRENCY", whole_number(1, 32), "8", "How many caches of one invocation are updated side by side."
+)
+ANSWER_SECONDS = Setting(
+    "IMC_ANSWER_SECONDS",
+    number(0, 600),
+    "2.5",
+    "When a webhook is answered at the latest; what is left goes on in follow tasks. 0: when all is done.",
 )
 DRY_RUN = Setting("IMC_DRY_RUN", FLAG, "false", "`true`: plan and record, but never call UpdateImageCache.")
 LOG_LEVEL = Setting("IMC_LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Level of the log.")

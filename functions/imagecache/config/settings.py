@@ -61,6 +61,7 @@ class Settings:
     follow: FollowSettings = FollowSettings()
     clock_skew_seconds: int = table.CLOCK_SKEW_SECONDS.default_value
     concurrency: int = table.CONCURRENCY.default_value
+    answer_seconds: float = table.ANSWER_SECONDS.default_value
     dry_run: bool = table.DRY_RUN.default_value
     log_level: str = table.LOG_LEVEL.default_value
 
@@ -131,6 +132,7 @@ def read_settings(
         follow=_follow(env),
         clock_skew_seconds=table.CLOCK_SKEW_SECONDS.read(env),
         concurrency=table.CONCURRENCY.read(env),
+        answer_seconds=table.ANSWER_SECONDS.read(env),
         dry_run=table.DRY_RUN.read(env),
         log_level=table.LOG_LEVEL.read(env),
     )

@@ -86,6 +86,12 @@ def look(task: Task, cache: ImageCache | None, at: Moment, rules: Rules, rebuild
     return (_watch if task.job is Job.WATCH else _again)(task, cache, at, rules, rebuilds)
 
 
+def last_begun(task: Task, cache: ImageCache, at: Moment) -> datetime:
+    """When the update began that a Ready cache has: a later one may have merged into this watch."""
+    memory, began = last_update(cache, at), task.update_began or task.due
+    return began if memory is None else max(began, memory.began)
+
+
 def expired(task: Task, now: datetime, settings: FollowSettings) -> bool:
     """Whether the chain is to be given up: its time is over, less the time for which it was held."""
     return now - task.chain.since - min(task.chain.held, _MOST_HELD) >= timedelta(
@@ -162,7 +168,7 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
         message = f"the update that was to begin at {began.isoformat()} is not to be seen in the cache"
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
     if cache.status == READY:
-        message = f"Ready after the update that began at {began.isoformat()}"
+        message = f"Ready after the update that began at {last_begun(task, cache, at).isoformat()}"
         return _done(task, cache, Result.LANDED, Reason.LANDED, message)
     return _failed_update(task, cache, at, rebuilds)
 

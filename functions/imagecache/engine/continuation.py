@@ -54,7 +54,12 @@ class Continuation:
         single = isinstance(change, CacheRequest) and change.single
         if error is None or not error.error_class.retryable or single:
             return applied
-        task = self._task(applied, str(applied.facts["region_id"]))
+        region_id = str(applied.facts["region_id"])
+        # Nothing is wrong where time alone was short, so it goes on at once; a retry finds this very task.
+        soon = error.reason is Reason.OUT_OF_TIME
+        task = self._task(replace(applied, left=soon), region_id)
+        if soon:
+            task = replace(task, key=f"{self.work.request_id}-{region_id}")
         if self.task is not None and expired(task, self.work.now().now, self.work.settings.follow):
             hours = self.work.settings.follow.give_up_seconds / 3600
             message = f"not done after {hours:g} h; last: {error.message}"

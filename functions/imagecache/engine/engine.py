@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..base.errors import CredentialsError, EciError, PermanentError
+from ..base.errors import CredentialsError, EciError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, Item, Notice, PushEvent
 from ..model.image_cache import Listing
@@ -21,6 +21,9 @@ from .follow_task import Task
 from .records import Recorder, describe
 from .updating import Updater
 from .work import Work
+
+_LISTING_SECONDS = 0.5
+"""What a listing needs to be worth a try; else the change is stored unplanned, and a follow task goes on."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,8 @@ class Engine:
         unseen: list[Applied] = []
         for region_id in [task.region_id] if task and task.region_id else self._regions(change):
             try:
+                if self.work.deadline.remaining() < _LISTING_SECONDS:
+                    raise TransientError(Reason.OUT_OF_TIME, "no time was left to list the region", calls=0)
                 listings.append(self._listing(region_id, change, task))
             except EciError as error:
                 unseen.append(Continuation(self.work, task).unseen(_failed(change, error, region_id)))

@@ -15,7 +15,7 @@ from ..model.image_cache import ImageCache
 from ..planning.plan import Decision
 from ..planning.update_memory import MEMORY_TAG, last_update, learnt, memory_value
 from .applied import Applied
-from .chain import Done, Wait, look
+from .chain import Done, Wait, last_begun, look
 from .deferral import Deferral
 from .follow_task import Task
 from .updating import Updater
@@ -103,7 +103,7 @@ class Follow:
     def _landed(self, cache: ImageCache) -> dict[str, object]:
         """What is known of an update that ended Ready; the cache is to remember how long it took."""
         at, change = self.work.now(), self.task.change
-        began = self.task.update_began or self.task.due
+        began = last_begun(self.task, cache, at)
         ended = _ended(cache, began) or at.now
         memory = last_update(cache, at)
         better = learnt(memory, ended) if memory is not None and memory.began == began else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
 
 from ..clients.connections import Connections
 from ..model.image_cache import Listing
@@ -17,6 +19,9 @@ def _now() -> datetime:
 class Warm:
     """Kept by the process, never by an invocation.
 
+    Args:
+        age_seconds: how long the process took to get here; who caused its first invocation waited for that.
+
     Attributes:
         clock: the time, with a zone.
         sleep: waits, in seconds.
@@ -26,10 +31,32 @@ class Warm:
     """
 
     def __init__(
-        self, clock: Callable[[], datetime] = _now, sleep: Callable[[float], None] = time.sleep
+        self,
+        clock: Callable[[], datetime] = _now,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        age_seconds: float = 0.0,
     ) -> None:
         self.clock = clock
         self.sleep = sleep
         self.connections = Connections()
         self.listings: dict[tuple[str, str], Listing] = {}
         self.warned = False
+        self._age_seconds = age_seconds
+
+    def begin(self) -> float:
+        """When an invocation that starts now began for its sender, on the monotonic clock, in seconds."""
+        age, self._age_seconds = self._age_seconds, 0.0
+        return time.monotonic() - age
+
+
+def process_age() -> float:
+    """How long this process has run, in seconds; 0 where the system does not say.
+
+    Field 22 of the file is when it began, in ticks since the system's start (manual page proc(5)).
+    """
+    try:
+        ticks = int(Path("/proc/self/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19])
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (AttributeError, IndexError, OSError, ValueError):
+        return 0.0

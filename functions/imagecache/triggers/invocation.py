@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from ..config.settings import Settings, read_settings, secrets_of
 from ..engine.engine import Engine
 from ..engine.follow_task import Task
 from ..engine.records import RETRIED, Outcome, Recorder, answer_document
-from ..engine.warm import Warm
+from ..engine.warm import Warm, process_age
 from ..engine.work import Work
 from ..model.change import CacheRequest, Item, Notice
 from ..policy.rules import NO_RULES, Rules
@@ -44,7 +45,7 @@ _T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
-_warm = Warm()
+_warm = Warm(age_seconds=process_age())
 """All that this process keeps between invocations."""
 
 
@@ -57,12 +58,14 @@ class Invocation:
         request_id: the platform's id of it, the same when the platform tries again.
         recorder: gets its records.
         context: the platform's context object.
+        awaited_since: when its sender began to wait, in monotonic seconds; None if nobody waits.
     """
 
     arrived: datetime
     request_id: str
     recorder: Recorder
     context: Any
+    awaited_since: float | None = None
 
     @cached_property
     def settings(self) -> Settings:
@@ -93,7 +96,11 @@ class Invocation:
         """
         settings = self.settings
         reserve = HAND_OFF_SECONDS if settings.follow.function else 0.0
-        deadline = Deadline(timeout_seconds(self.context), reserve_seconds=reserve)
+        # What cannot be handed off has to be done before the answer.
+        answer: float | None = None
+        if self.awaited_since is not None and reserve and settings.answer_seconds and not settings.dry_run:
+            answer = settings.answer_seconds - (time.monotonic() - self.awaited_since)
+        deadline = Deadline(timeout_seconds(self.context), reserve_seconds=reserve, answer_seconds=answer)
         clients = LiveClients(settings, self._credentials(), deadline, _warm.connections)
         return Engine(Work(settings, clients, deadline, self.request_id, _warm), self.recorder)
 
@@ -125,18 +132,21 @@ class Invocation:
             return error
 
 
-def run(door: str, context: Any, read: Callable[[Invocation], Iterable[Item]]) -> list[Outcome]:
+def run(
+    door: str, context: Any, read: Callable[[Invocation], Iterable[Item]], *, in_time: bool = False
+) -> list[Outcome]:
     """Read a trigger's event, process it, and record everything that came of it.
 
     Args:
         door: the entry point's name.
         context: the platform's context object.
         read: turns the event into items; may raise ``InputError``.
+        in_time: whether a sender waits for the answer, and gives up after some seconds.
 
     Returns:
         The records. A failure is among them, never raised: the entry point decides how to report it.
     """
-    return _framed(door, context, read, Engine.process)
+    return _framed(door, context, read, Engine.process, in_time=in_time)
 
 
 def run_follow(door: str, context: Any, read: Callable[[Invocation], Task]) -> list[Outcome]:
@@ -155,13 +165,19 @@ def run_follow(door: str, context: Any, read: Callable[[Invocation], Task]) -> l
 
 
 def _framed(
-    door: str, context: Any, read: Callable[[Invocation], _T], act: Callable[[Engine, _T], None]
+    door: str,
+    context: Any,
+    read: Callable[[Invocation], _T],
+    act: Callable[[Engine, _T], None],
+    *,
+    in_time: bool = False,
 ) -> list[Outcome]:
+    began = _warm.begin()
     request_id = str(getattr(context, "request_id", "") or "unknown")
     recorder = Recorder(door, request_id)
     # Before anything can be wrong: a secret may stand in the place of another setting.
     recorder.hide(secrets_of(os.environ, context))
-    invocation = Invocation(_warm.clock(), request_id, recorder, context)
+    invocation = Invocation(_warm.clock(), request_id, recorder, context, began if in_time else None)
     try:
         engine = invocation.engine
         try:
