@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from imagecache.engine.warm import Warm, process_age
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
@@ -31,3 +33,11 @@ def test_a_process_knows_how_long_it_has_run() -> None:
     )
     # Its beginning is counted in hundredths of a second.
     assert -0.02 <= float(said.stdout) <= time.monotonic() - began + 0.02
+
+
+@pytest.mark.parametrize("text", [None, "", "1 (python) R 1 2", "1 (python) " + "x " * 30])
+def test_where_the_system_does_not_say_it_nothing_is_counted(tmp_path: Path, text: str | None) -> None:
+    stat = tmp_path / "stat"
+    if text is not None:
+        stat.write_text(text)
+    assert process_age(stat) == 0.0

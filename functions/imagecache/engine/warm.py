@@ -50,13 +50,15 @@ class Warm:
         return time.monotonic() - age
 
 
-def process_age() -> float:
+def process_age(stat: Path = Path("/proc/self/stat")) -> float:
     """How long this process has run, in seconds; 0 where the system does not say.
 
-    Field 22 of the file is when it began, in ticks since the system's start (manual page proc(5)).
+    Args:
+        stat: the system's file; its field 22 is when the process began, in ticks since the system's start
+            (manual page proc(5)).
     """
     try:
-        ticks = int(Path("/proc/self/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19])
+        ticks = int(stat.read_text("ascii", "replace").rpartition(")")[2].split()[19])
         return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    except (AttributeError, IndexError, OSError, ValueError):
+    except (IndexError, OSError, ValueError):
         return 0.0
