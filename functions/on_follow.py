@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagecache.base.json_input import MAX_BODY_BYTES, read_json
-from imagecache.engine.follow_task import read_message
+from imagecache.engine.follow_message import read_message
 from imagecache.triggers.invocation import event_answer, run_follow
 
 

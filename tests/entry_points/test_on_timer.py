@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
-from imagecache.planning.update_memory import MEMORY_TAG, UpdateMemory, memory_value
+from imagecache.planning.update_memory import MEMORY_TAG
+from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 
 REPAIRED = ("refreshed", "SWEEP_REPAIR")
 REFRESHED = ("refreshed", "REFRESH_SCHEDULED")

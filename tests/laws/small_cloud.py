@@ -16,7 +16,7 @@ from imagecache.base.reasons import Result
 from imagecache.clients.task_store import Stored
 from imagecache.config.settings import FollowSettings, Settings
 from imagecache.engine.engine import Engine
-from imagecache.engine.follow_task import read_message
+from imagecache.engine.follow_message import read_message
 from imagecache.engine.records import RETRIED, Recorder
 from imagecache.engine.warm import Warm
 from imagecache.engine.work import Work

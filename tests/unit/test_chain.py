@@ -15,7 +15,8 @@ from imagecache.engine.follow_task import Chain, Job, Slot, Task
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
-from imagecache.planning.update_memory import MEMORY_TAG, UpdateMemory, memory_value
+from imagecache.planning.update_memory import MEMORY_TAG
+from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
 from tests.support.remembered import remembered

@@ -14,7 +14,7 @@ from imagecache.clients.eci_gateway import Accepted
 from imagecache.clients.task_store import Stored
 from imagecache.config.settings import FollowSettings, Settings
 from imagecache.engine.engine import Engine
-from imagecache.engine.follow_task import read_message
+from imagecache.engine.follow_message import read_message
 from imagecache.engine.records import Recorder
 from imagecache.engine.warm import Warm
 from imagecache.engine.work import Work

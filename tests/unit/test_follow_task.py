@@ -19,7 +19,8 @@ from imagecache.base.reasons import Reason
 from imagecache.clients.task_store import Stored
 from imagecache.config.settings import FollowSettings
 from imagecache.engine.chain import expired
-from imagecache.engine.follow_task import Chain, Job, Slot, Task, message_document, read_message
+from imagecache.engine.follow_message import message_document, read_message
+from imagecache.engine.follow_task import Chain, Job, Slot, Task
 from imagecache.engine.hand_off import HandOff
 from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.selector import CacheSelector

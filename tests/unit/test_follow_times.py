@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imagecache.base.timestamps import Moment
 from imagecache.planning.follow_times import FollowTimes
-from imagecache.planning.update_memory import UpdateMemory
+from imagecache.planning.update_memory_layout import UpdateMemory
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -37,7 +37,7 @@ from imagecache.model.change import CacheRequest, Change, Notice, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.plan import Decision
-from imagecache.planning.update_memory import UpdateMemory
+from imagecache.planning.update_memory_layout import UpdateMemory
 from imagecache.planning.update_request import masked
 from tests.support.remembered import update_request
 

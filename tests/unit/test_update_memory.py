@@ -18,15 +18,14 @@ from imagecache.model.selector import CacheSelector
 from imagecache.planning.update_memory import (
     MEMORY_TAG,
     MOST_TAGS,
-    UpdateMemory,
     carries,
     covering_update,
     image_id,
     last_update,
     learnt,
     memory_of_update,
-    memory_value,
 )
+from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from tests.support.remembered import remembered as remembered_tags
 
 BEGAN = datetime(2026, 3, 2, 2, 15, 31, 250000, tzinfo=timezone.utc)

@@ -12,7 +12,8 @@ from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision, decide
-from ..planning.update_memory import UpdateMemory, last_update
+from ..planning.update_memory import last_update
+from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
 from .chain import expired
 from .follow_task import Chain, Job, Slot, Task

@@ -13,7 +13,8 @@ from ..base.reasons import Reason, Result
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision
-from ..planning.update_memory import MEMORY_TAG, last_update, learnt, memory_value
+from ..planning.update_memory import MEMORY_TAG, last_update, learnt
+from ..planning.update_memory_layout import memory_value
 from .applied import Applied
 from .chain import Done, Wait, last_begun, look
 from .deferral import Deferral

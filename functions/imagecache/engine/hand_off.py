@@ -13,7 +13,8 @@ from ..clients.clients import Clients
 from ..clients.task_store import Stored
 from ..config.settings import FollowSettings
 from ..planning.follow_times import FollowTimes
-from .follow_task import Task, message_document
+from .follow_message import message_document
+from .follow_task import Task
 
 LONGEST_DELAY_SECONDS = 3599
 """The longest delay of an asynchronous invocation (documentation of Function Compute: less than 3600)."""

@@ -19,7 +19,8 @@ from ..model.change import PushEvent
 from ..model.image_cache import READY, UPDATE_FAILED, ImageCache
 from ..planning.follow_times import FollowTimes
 from ..planning.plan import Decision
-from ..planning.update_memory import EXTRA_WINDOW, HOUR, UpdateMemory, image_id, last_update
+from ..planning.update_memory import EXTRA_WINDOW, image_id, last_update
+from ..planning.update_memory_layout import HOUR, UpdateMemory
 from .listings import Listings
 
 _MOST_EXTRA = 3

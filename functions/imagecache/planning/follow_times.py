@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 
 from ..base.timestamps import Moment
-from .update_memory import UpdateMemory
+from .update_memory_layout import UpdateMemory
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SHARES = (0.85, 0.95, 1.05, 1.15, 1.3)

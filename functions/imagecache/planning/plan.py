@@ -18,7 +18,8 @@ from ..model.image_cache import READY, ImageCache, Listing
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import NO_RULES, Rule, Rules
 from .entry_memory import had_digest, promoted_at
-from .update_memory import UpdateMemory, covering_update, last_update
+from .update_memory import covering_update, last_update
+from .update_memory_layout import UpdateMemory
 
 
 @dataclass(frozen=True)

@@ -3,28 +3,14 @@
 ECI does not say when an update began. So each update writes a tag on its cache, and the look that finds the
 cache Ready adds how long the rebuild took. The memory is best effort: where it is missing, a bounded number
 of updates too many is made, never a missing one.
-
-The value has at most 128 characters (API documentation of TagResources), parts divided by dots::
-
-    2.<start>.<duration>.<failures>.<extra>.<failed>.<hour>.<asked>.<changes>
-
-start: of the last update, milliseconds since 1970. duration: of the last rebuild that ended Ready, seconds;
-empty if not known. failures: how many updates in a row began from UpdateFailed, the last one included. extra:
-a digit and a time in minutes: so many updates since then did not wait for their place after a failure.
-failed: four characters for each image that the failed updates in a row were for. hour: two characters for
-each earlier start of the last hour, in steps of three seconds before the start. asked: when the person asked
-whose list the cache has, milliseconds. changes: eight characters for each change that the updates were for,
-the newest first, as many as there is room for. Numbers are written in base 36. The form of the version
-before, ``<start>.<rebuilds>.<change>...``, is read as well.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ..base.timestamps import Moment
@@ -32,6 +18,19 @@ from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import UPDATE_FAILED, ImageCache, cache_entries
 from ..policy.rules import NO_RULES, Rules
 from .entry_memory import DIGESTS_TAG, NO_NOTES, PUSHED_TAG, Notes, note_tags
+from .update_memory_layout import (
+    BEFORE_LENGTH,
+    CHANGE_LENGTH,
+    HOUR,
+    IMAGE_LENGTH,
+    LONGEST_VALUE,
+    MILLISECOND,
+    MOST_FAILED,
+    UpdateMemory,
+    believed,
+    memory_value,
+    read_value,
+)
 
 MEMORY_TAG = "imc-refresh"
 OWN_TAGS = frozenset({MEMORY_TAG, DIGESTS_TAG, PUSHED_TAG})
@@ -40,62 +39,11 @@ OWN_TAGS = frozenset({MEMORY_TAG, DIGESTS_TAG, PUSHED_TAG})
 MOST_TAGS = 20
 """The most ECI tags that a cache has (API documentation of UpdateImageCache)."""
 
-LONGEST_VALUE = 128
-HOUR = timedelta(hours=1)
 EXTRA_WINDOW = timedelta(hours=24)
 
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MILLISECOND, _MINUTE, _STEP = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(seconds=3)
-_MOST_FAILURES, _MOST_EXTRA = 36**2 - 1, 9
-_LONGEST_REBUILD = timedelta(hours=2)
-"""A longer one is not believed: somebody else's update ended then, and pushes would wait for days."""
-_MOST_FAILED, _MOST_STARTS = 4, 10
-_CHANGE, _IMAGE = 8, 4
-_NUMBER = "[0-9a-z]"
-_VALUE = re.compile(
-    rf"2\.(?P<start>{_NUMBER}{{1,9}})\.(?P<duration>{_NUMBER}{{0,4}})\.(?P<failures>{_NUMBER}{{1,2}})"
-    rf"\.(?P<extra>(?:[0-9]{_NUMBER}{{1,6}})?)\.(?P<failed>(?:[\w-]{{{_IMAGE}}})*)"
-    rf"\.(?P<hour>(?:{_NUMBER}{{2}})*)\.(?P<asked>{_NUMBER}{{0,9}})\.(?P<changes>(?:[\w-]{{{_CHANGE}}})*)",
-    re.ASCII,
-)
-_BEFORE = re.compile(r"(\d{8}T\d{12}Z)\.(\d{1,4})((?:\.[0-9a-f]{12})*)", re.ASCII)
-_BEFORE_TIME = "%Y%m%dT%H%M%S%fZ"
-_BEFORE_CHANGE = 12
 _SAME_SHARE = 0.05
 _CERTAIN = frozenset({"Updating", "Ready"})
-
-
-@dataclass(frozen=True)
-class UpdateMemory:
-    """The last update of a cache, and the ones before it, as far as this application made them.
-
-    Attributes:
-        began: when its call was about to be made, with a zone, to the millisecond.
-        duration: of the last rebuild that ended Ready; None if not known.
-        failures: how many updates in a row, this one included, began from UpdateFailed.
-        extra: how many updates since ``extra_since`` did not wait for their place after a failure.
-        extra_since: when these began to be counted.
-        failed: short ids of the images that the updates in a row were for.
-        starts: earlier updates of the hour before ``began``, the newest first.
-        asked: when the person asked whose list the cache has; None if no person's.
-        change_ids: short ids of the changes that it and the ones before it were for, the newest first.
-    """
-
-    began: datetime
-    duration: timedelta | None = None
-    failures: int = 0
-    extra: int = 0
-    extra_since: datetime | None = None
-    failed: tuple[str, ...] = ()
-    starts: tuple[datetime, ...] = ()
-    asked: datetime | None = None
-    change_ids: tuple[str, ...] = ()
-
-    @property
-    def first(self) -> bool:
-        """Whether the cache remembered nothing when it began, or was in UpdateFailed."""
-        return self.failures > 0 or (self.duration is None and not self.starts)
 
 
 def last_update(cache: ImageCache, at: Moment) -> UpdateMemory | None:
@@ -107,36 +55,10 @@ def last_update(cache: ImageCache, at: Moment) -> UpdateMemory | None:
     """
     value = dict(cache.tags).get(MEMORY_TAG, "")
     try:
-        memory = _read(value) if len(value) <= LONGEST_VALUE else None
+        memory = read_value(value) if len(value) <= LONGEST_VALUE else None
     except (ValueError, OverflowError):
         return None
     return memory if memory is not None and memory.began <= at.now + at.skew else None
-
-
-def memory_value(memory: UpdateMemory) -> str:
-    """The tag's value."""
-    extra = ""
-    if memory.extra_since is not None:
-        extra = f"{min(memory.extra, _MOST_EXTRA)}{_base36(_since(memory.extra_since, _MINUTE))}"
-    starts = [
-        _base36((memory.began - start) // _STEP).rjust(2, "0")
-        for start in memory.starts
-        if start <= memory.began and memory.began - start < HOUR
-    ]
-    parts = [
-        "2",
-        _base36(_since(memory.began, _MILLISECOND)),
-        "" if memory.duration is None else _base36(int(memory.duration.total_seconds())),
-        _base36(min(memory.failures, _MOST_FAILURES)),
-        extra,
-        "".join(memory.failed[:_MOST_FAILED]),
-        "".join(starts[:_MOST_STARTS]),
-        "" if memory.asked is None else _base36(_since(memory.asked, _MILLISECOND)),
-        "",
-    ]
-    value = ".".join(parts)
-    room = (LONGEST_VALUE - len(value)) // _CHANGE
-    return value + "".join(memory.change_ids[:room])
 
 
 def memory_of_update(
@@ -152,7 +74,7 @@ def memory_of_update(
     """
     changes = list(changes)
     before = last_update(cache, at)
-    began = _EPOCH + (at.now - _EPOCH) // _MILLISECOND * _MILLISECOND
+    began = _EPOCH + (at.now - _EPOCH) // MILLISECOND * MILLISECOND
     failing = cache.status == UPDATE_FAILED
     person = any(change.by_person for change in changes)
     memory = UpdateMemory(began, change_ids=tuple(dict.fromkeys(map(_short, changes))))
@@ -178,7 +100,7 @@ def memory_of_update(
     return replace(
         memory,
         failures=failures,
-        failed=tuple(dict.fromkeys((*images, *memory.failed)))[:_MOST_FAILED],
+        failed=tuple(dict.fromkeys((*images, *memory.failed)))[:MOST_FAILED],
         asked=set_by[-1] if set_by else memory.asked,
     )
 
@@ -246,7 +168,7 @@ def covering_update(
 
 def carries(update: UpdateMemory, change: Change) -> bool:
     """Whether the update, or one before it, was for this very change."""
-    return _short(change) in update.change_ids or change.change_id[:_BEFORE_CHANGE] in update.change_ids
+    return _short(change) in update.change_ids or change.change_id[:BEFORE_LENGTH] in update.change_ids
 
 
 def has_wanted_list(cache: ImageCache, change: Change, rules: Rules = NO_RULES) -> bool:
@@ -266,7 +188,7 @@ def has_wanted_list(cache: ImageCache, change: Change, rules: Rules = NO_RULES) 
 
 def image_id(push: PushEvent) -> str:
     """A short id of the pushed image: its reference, and its digest if known."""
-    return _hashed(push.image, push.digest or "")[:_IMAGE]
+    return _hashed(push.image, push.digest or "")[:IMAGE_LENGTH]
 
 
 def _own_tags(cache: ImageCache, value: str, noted: Mapping[str, str], room: int) -> dict[str, str]:
@@ -280,58 +202,15 @@ def _own_tags(cache: ImageCache, value: str, noted: Mapping[str, str], room: int
     return ours
 
 
-def _read(value: str) -> UpdateMemory | None:
-    if before := _BEFORE.fullmatch(value):
-        began = datetime.strptime(before[1], _BEFORE_TIME).replace(tzinfo=timezone.utc)
-        return UpdateMemory(began, failures=int(before[2]), change_ids=tuple(before[3].split(".")[1:]))
-    found = _VALUE.fullmatch(value)
-    if found is None:
-        return None
-    began = _EPOCH + int(found["start"], 36) * _MILLISECOND
-    extra = found["extra"]
-    return UpdateMemory(
-        began,
-        duration=_believed(int(found["duration"], 36)) if found["duration"] else None,
-        failures=int(found["failures"], 36),
-        extra=int(extra[0]) if extra else 0,
-        extra_since=_EPOCH + int(extra[1:], 36) * _MINUTE if extra else None,
-        failed=_pieces(found["failed"], _IMAGE),
-        starts=tuple(began - int(piece, 36) * _STEP for piece in _pieces(found["hour"], 2)),
-        asked=_EPOCH + int(found["asked"], 36) * _MILLISECOND if found["asked"] else None,
-        change_ids=_pieces(found["changes"], _CHANGE),
-    )
-
-
 def _took(memory: UpdateMemory, ended: datetime | None) -> timedelta | None:
     """How long the rebuild took, in whole seconds; None if it is not known that it ended."""
     if ended is None or ended < memory.began:
         return None
-    return _believed(max(1, round((ended - memory.began).total_seconds())))
-
-
-def _believed(seconds: int) -> timedelta | None:
-    took = timedelta(seconds=seconds)
-    return took if took <= _LONGEST_REBUILD else None
-
-
-def _pieces(text: str, length: int) -> tuple[str, ...]:
-    return tuple(text[at : at + length] for at in range(0, len(text), length))
-
-
-def _since(moment: datetime, unit: timedelta) -> int:
-    return (moment - _EPOCH) // unit
-
-
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits or "0"
+    return believed(max(1, round((ended - memory.began).total_seconds())))
 
 
 def _short(change: Change) -> str:
-    return _hashed(change.change_id)[:_CHANGE]
+    return _hashed(change.change_id)[:CHANGE_LENGTH]
 
 
 def _hashed(*parts: str) -> str:

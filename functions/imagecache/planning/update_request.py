@@ -16,7 +16,8 @@ from ..base.errors import PermanentError
 from ..base.reasons import Reason
 from ..model.image_cache import MOST_IMAGES, ImageCache
 from .entry_memory import NO_NOTES, Notes
-from .update_memory import MEMORY_TAG, MOST_TAGS, UpdateMemory, with_memory
+from .update_memory import MEMORY_TAG, MOST_TAGS, with_memory
+from .update_memory_layout import UpdateMemory
 
 MASK = "***"
 _SMALLEST_GIB, _LARGEST_GIB = 20, 32768
