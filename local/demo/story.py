@@ -253,6 +253,8 @@ def run_demo(console: Console, code: Path, interpreter: Path, runtime: str | Non
                 "WebhookTokens": TOKEN,
                 "ClockSkewSeconds": "0",
                 "FollowBaseSeconds": str(FOLLOW_BASE_SECONDS),
+                # A slow machine tells the same story.
+                "AnswerSeconds": "30",
                 **({} if runtime is None else {"Runtime": runtime}),
             },
             retry=RetryPolicy(time_factor=TIME_FACTOR),

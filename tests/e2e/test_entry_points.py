@@ -33,8 +33,14 @@ def cloud(artefact: Any, tmp_path: Path) -> Iterator[Cloud]:
         tmp_path / "state",
         code=artefact.code,
         interpreter=artefact.interpreter,
-        # One clock here: no skew between the registry's and the functions'.
-        parameters={"Runtime": artefact.runtime, "ClockSkewSeconds": "0", "FollowBaseSeconds": "1"},
+        # One clock here: no skew between the registry's and the functions'. However slow the machine, the
+        # sender of a webhook waits, so that it is answered what was done.
+        parameters={
+            "Runtime": artefact.runtime,
+            "ClockSkewSeconds": "0",
+            "FollowBaseSeconds": "1",
+            "AnswerSeconds": "30",
+        },
         retry=RetryPolicy(time_factor=60.0),
     )
     with Cloud(config) as running:

@@ -17,6 +17,7 @@ def cold(world: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     warm = Warm(world.clock.moment, world.clock.advance, age_seconds=3600)
     warm.connections = invocation._warm.connections  # noqa: SLF001
     monkeypatch.setattr(invocation, "_warm", warm)
+    monkeypatch.delenv("IMC_ANSWER_SECONDS")
     return world
 
 
@@ -43,8 +44,9 @@ def test_a_sender_that_waited_for_a_slow_start_is_answered_before_anything_is_re
 
 
 def test_only_the_first_invocation_waited_for_the_start(cold: Any) -> None:
+    cold.setenv("IMC_ANSWER_SECONDS", "30")
     cold.cache()
-    cold.webhook()
+    assert cold.webhook().said == [("deferred", "OUT_OF_TIME")]
     assert cold.webhook().said == [("refreshed", "TAG_REPUSHED")]
 
 

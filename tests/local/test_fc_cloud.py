@@ -72,7 +72,9 @@ def create_cache(cloud: Cloud, image: str = f"{REGISTRY}/shop/web:v1", **attribu
 def test_a_webhook_rebuilds_the_cache(
     open_cloud: Callable[..., Cloud], runtime: str, fresh_process: bool
 ) -> None:
-    cloud = open_cloud(parameters={"Runtime": runtime}, fresh_process=fresh_process)
+    # However slow the machine, the sender waits, so that it is answered what was done.
+    parameters = {"Runtime": runtime, "AnswerSeconds": "30"}
+    cloud = open_cloud(parameters=parameters, fresh_process=fresh_process)
     cache = create_cache(cloud)
     answer = httpx.post(cloud.webhook_url("acr"), json=ACR_PUSH, **LOOPBACK, timeout=30.0)
     assert answer.status_code == 200, answer.text

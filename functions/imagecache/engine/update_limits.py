@@ -97,11 +97,7 @@ class UpdateLimits:
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def held_back(self, cache: ImageCache, wanted: Sequence[Decision], at: Moment) -> EciError | None:
-        """Why an update cannot be made now: the cache takes none, or a limit holds it back.
-
-        Raises:
-            EciError: when the caches have to be listed for the cap per hour and could not be.
-        """
+        """Why the cache takes no update now: it is busy, cooling down, or waiting after a failure."""
         if not cache.updatable:
             message = f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated"
             return BusyError(Reason.CACHE_BUSY, message, calls=0)
