@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from imagecache.base.credentials import Credentials
 from imagecache.base.errors import EciError
 from imagecache.clients.aliyun_sdk import EciConnections
 from imagecache.clients.eci_gateway import Accepted
@@ -282,6 +285,29 @@ def test_a_proxy_for_one_endpoint_does_not_stay_for_the_next(
         assert gateway.list_image_caches(REGION) == ()
     assert len(proxy.received) == 2
     assert len(eci.control.journal()) == 1
+
+
+def test_threads_that_bring_new_credentials_get_one_client_on_the_open_connections() -> None:
+    connections = EciConnections()
+    session = connections.client(Credentials("key-0", "secret-0")).session
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            for number in range(1, 30):
+                credentials = Credentials(f"key-{number}", f"secret-{number}")
+                start = threading.Barrier(16)
+
+                def client(start: threading.Barrier = start, credentials: Credentials = credentials) -> Any:
+                    start.wait(10)
+                    return connections.client(credentials)
+
+                clients = [each.result() for each in [pool.submit(client) for _ in range(16)]]
+                assert {id(each) for each in clients} == {id(clients[0])}
+                assert clients[0].session is session
+    finally:
+        sys.setswitchinterval(usual)
+        session.close()
 
 
 def test_passwords_of_a_netrc_file_are_not_sent(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
+
+import pytest
 
 from imagecache.base.reasons import Reason
 from imagecache.clients.eci_gateway import Accepted
@@ -44,6 +48,7 @@ class Cloud:
     caches: dict[str, ImageCache]
     listed: Sequence[ImageCache] = ()
     elapsed: float = 0.0
+    call_seconds: float = CALL
     updated: list[str] = field(default_factory=list)
     tasks: dict[str, Any] = field(default_factory=dict)
 
@@ -51,14 +56,14 @@ class Cloud:
         return NOW + timedelta(seconds=self.elapsed)
 
     def list_image_caches(self, _region_id: str) -> tuple[ImageCache, ...]:
-        self.elapsed += CALL
+        self.elapsed += self.call_seconds
         return tuple(self.listed or self.caches.values())
 
     def describe_image_cache(self, _region_id: str, image_cache_id: str) -> ImageCache:
         return self.caches[image_cache_id]
 
     def update_image_cache(self, request: Mapping[str, Any]) -> Accepted:
-        self.elapsed += CALL
+        self.elapsed += self.call_seconds
         cache = self.caches[request["ImageCacheId"]]
         tags = tuple((tag["Key"], tag["Value"]) for tag in request["Tag"])
         self.caches[cache.image_cache_id] = replace(cache, status="Updating", tags=tags)
@@ -77,13 +82,19 @@ class Cloud:
     def digest(self, _registry: str, _repository: str, _tag: str) -> str:
         return "sha256:" + "0f" * 32
 
-    def engine(self, rules: Rules = Rules()) -> Engine:  # noqa: B008 - it is frozen
+    def engine(self, rules: Rules = Rules(), **settings: Any) -> Engine:  # noqa: B008 - it is frozen
         """An invocation that begins now."""
         began = self.elapsed
         left = FixedTime(lambda: began + TIMEOUT - self.elapsed)
-        settings = Settings((REGION,), rules=rules, follow=FollowSettings("on-follow"), concurrency=1)
+        given: dict[str, Any] = {"follow": FollowSettings("on-follow"), "concurrency": 1, **settings}
         clients = FakeClients(self, self, self, left)
-        work = Work(settings, clients, left, "1-request", Warm(self.clock, lambda _: None))
+        work = Work(
+            Settings((REGION,), rules=rules, **given),
+            clients,
+            left,
+            "1-request",
+            Warm(self.clock, lambda _: None),
+        )
         return Engine(work, Recorder("on_push", "1-request", io.StringIO()))
 
 
@@ -120,6 +131,36 @@ def test_what_time_leaves_of_a_push_goes_on_until_all_is_done() -> None:
         task = cloud.tasks[new[0]] if new else None
     assert task is None
     assert cloud.updated == [f"imc-{number}" for number in range(12)]
+
+
+@pytest.fixture
+def eager_threads() -> Iterator[None]:
+    """Threads take turns so often that what is not one object for them all, or is counted twice, shows."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("eager_threads")
+@pytest.mark.parametrize("most", [1, 7])
+def test_threads_spend_one_cap_together(most: int) -> None:
+    for _ in range(20):
+        cloud = Cloud({f"imc-{number}": cache(number) for number in range(40)}, call_seconds=0.0)
+        engine = cloud.engine(concurrency=32, most_per_run=most)
+        engine.process([PUSH])
+        assert len(cloud.updated) == most
+        done = Counter(said(engine))
+        assert done == {("refreshed", "TAG_REPUSHED"): most, ("deferred", "UPDATE_CAP"): 40 - most}
+        ((_, left),) = continuations(cloud).items()
+        assert sorted([*left, *cloud.updated]) == sorted(cloud.caches)
+
+
+def test_what_threads_share_is_made_before_they_begin() -> None:
+    work = Cloud({"imc-1": cache(1)}).engine().work
+    assert "limits" not in vars(work)
+    work.share()
+    assert {"limits", "listings", "hand_off", "view"} <= set(vars(work))
 
 
 def test_a_parent_that_is_run_again_meets_the_task_that_it_stored() -> None:

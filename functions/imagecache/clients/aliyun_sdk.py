@@ -24,6 +24,7 @@ import logging
 import re
 import ssl
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -81,9 +82,14 @@ class EciConnections:
     def __init__(self) -> None:
         self._client: Any = None
         self._credentials: Credentials | None = None
+        self._lock = threading.Lock()
 
     def client(self, credentials: Credentials) -> Any:
         """The SDK's client for these credentials, on the connections that are already open."""
+        with self._lock:
+            return self._client_for(credentials)
+
+    def _client_for(self, credentials: Credentials) -> Any:
         if credentials != self._credentials:
             client = AcsClient(
                 credentials.access_key_id, credentials.access_key_secret, "unused", auto_retry=False

@@ -53,6 +53,7 @@ class Applier:
             for cache, group in concerned.values():
                 yield from self._in_time(cache, group)
             return
+        self.work.share()
         with ThreadPoolExecutor(side_by_side, thread_name_prefix="cache") as pool:
             for done in pool.map(lambda item: self._in_time(*item), concerned.values()):
                 yield from done

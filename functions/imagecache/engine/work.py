@@ -83,6 +83,12 @@ class Work:
 
         return RegistryView(self.settings.rules, self.clients)
 
+    def share(self) -> None:
+        """Make what is made at its first use, before threads ask for it: each has to be one object."""
+        _ = self.eci, self.limits, self.view
+        if self.hand_off.enabled:
+            _ = self.clients.task_store
+
     def is_dry(self, wanted: Sequence[Decision]) -> bool:
         """Whether nothing is to be updated for these decisions."""
         return self.settings.dry_run or any(decision.change.dry_run for decision in wanted)
