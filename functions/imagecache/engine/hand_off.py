@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 
 from ..base.errors import HandOffError
 from ..clients.clients import Clients
@@ -35,6 +36,7 @@ class HandOff:
     clients: Clients
     request_id: str
     clock: Callable[[], datetime]
+    _first_use: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @property
     def enabled(self) -> bool:
@@ -62,11 +64,15 @@ class HandOff:
         payload = json.dumps(message_document(task), ensure_ascii=True, separators=(",", ":")).encode("ascii")
         delay = int((task.due - self.clock()).total_seconds())
         delay = max(1, min(delay, LONGEST_DELAY_SECONDS))
-        stored = self.clients.task_store.store(payload, task_id=task.task_id, delay_seconds=delay)
+        with (
+            self._first_use
+        ):  # threads share one store, which is made, with its libraries, for the first task
+            store = self.clients.task_store
+        stored = store.store(payload, task_id=task.task_id, delay_seconds=delay)
         if stored is not Stored.REFUSED:
             return stored
         unique = hashlib.sha256(f"{task.task_id} {self.request_id}".encode()).hexdigest()[:16]
         task_id = f"{task.task_id}-{unique}"
-        if self.clients.task_store.store(payload, task_id=task_id, delay_seconds=delay) is Stored.NOW:
+        if store.store(payload, task_id=task_id, delay_seconds=delay) is Stored.NOW:
             return Stored.NOW
         raise HandOffError("Function Compute answered 409 to the follow task, under an id of its own too")

@@ -86,8 +86,6 @@ class Work:
     def share(self) -> None:
         """Make what is made at its first use, before threads ask for it: each has to be one object."""
         _ = self.eci, self.limits, self.view
-        if self.hand_off.enabled:
-            _ = self.clients.task_store
 
     def is_dry(self, wanted: Sequence[Decision]) -> bool:
         """Whether nothing is to be updated for these decisions."""
