@@ -122,7 +122,9 @@ SETTINGS = {
 
 @every_form
 @pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("door", ["on_webhook", "on_timer", "on_manual"])
+@pytest.mark.parametrize(
+    "door", ["on_webhook", "on_timer", pytest.param("on_manual", marks=pytest.mark.deep)]
+)
 def test_a_secret_in_the_place_of_another_setting_is_not_shown(
     deployed: Any, doors: Any, monkeypatch: pytest.MonkeyPatch, door: str, setting: str, form: str
 ) -> None:

@@ -244,7 +244,7 @@ def failing(*, short: bool) -> Iterator[Line]:
         "NoNeedUpdate for an unchanged list": {"no_need_update": "any"},
     }
     windows = {"tags dropped", "tags of a failed update taken back"}
-    for name, eci in ways.items():
+    for name, eci in list(ways.items())[: 2 if short else None]:
         for what, every, tags in (("the same tag", 300.0, False), ("a new digest each time", 300.0, True)):
             cloud = small_cloud(eci={"rebuild_seconds": 60.0, "failing_images": "*", **eci})
             identifier = cloud.eci.create(f"{HOST}/web:latest")
@@ -333,9 +333,9 @@ def wide(*, short: bool) -> Iterator[Line]:
 
 def ends(*, short: bool) -> Iterator[Line]:
     """L8: every chain ends."""
-    ways = {"never Ready": "Updating", "creation failed": "Failed"}
+    ways = {"creation failed": "Failed"}
     if not short:
-        ways["creation never ends"] = "Creating"
+        ways |= {"never Ready": "Updating", "creation never ends": "Creating"}
     for name, status in ways.items():
         cloud = small_cloud()
         cloud.eci.create(f"{HOST}/web:latest", status=status)

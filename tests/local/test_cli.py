@@ -424,6 +424,7 @@ def test_a_wrong_switch_is_refused(switch: tuple[str, str], words: str) -> None:
     assert (refused.returncode, words in refused.stderr) == (2, True)
 
 
+@pytest.mark.deep
 def test_the_runtime_can_be_chosen(tmp_path: Path) -> None:
     up = Up(tmp_path / "state", "--runtime", "python3.10", "--fresh-process", "--set", "DryRun=true")
     try:

@@ -6,8 +6,9 @@ pass have to be survived; only those that last may end in a dead letter or a ref
 
 The deep run has every fault at every step of every entry point, except for those that take seconds each
 and the variants of an unreadable answer: these go through all steps and all entry points, but not through all
-pairs of them. ``FAULT_MATRIX=full`` in the environment runs all. The quick run has each kind of fault once,
-and thereby every step and every entry point several times; the deep run leaves out what the quick one plays.
+pairs of them. ``FAULT_MATRIX=full`` in the environment runs all. The quick run has each kind of fault once, of
+those that differ in their bytes one, and thereby every step and every entry point at least twice; the deep run
+leaves out what the quick one plays.
 """
 
 from __future__ import annotations
@@ -154,14 +155,24 @@ def rounds() -> Iterator[Round]:
 ROUNDS = tuple(rounds())
 
 
+QUICK_FAULTS = frozenset(
+    {
+        *("reset before", "reset after", "key rotated", "killed before", "killed after"),
+        *("busy", "throttled for long", "capacity", "permanent for good"),
+        *("409", "stored, 500", "500 for good", "no json", "cut", "frozen"),
+    }
+)
+"""Of faults that differ in their bytes alone, one each."""
+
+
 def representatives() -> list[Case]:
-    """One case for each kind of fault: at the step and the entry point that have had the fewest so far.
+    """One case for each of the quick faults: at the step and the entry point that have had the fewest so far.
 
     The choice is the same each time.
     """
     chosen: list[Case] = []
     by_fault: dict[Fault, list[Case]] = {}
-    for case in (case for one in ROUNDS for case in one.cases):
+    for case in (case for one in ROUNDS for case in one.cases if case.fault.name in QUICK_FAULTS):
         by_fault.setdefault(case.fault, []).append(case)
     for cases in by_fault.values():
         had = Counter(part for case in chosen for part in (case.door, case.step))
@@ -442,12 +453,13 @@ def play_lanes(
     assert not broken, "\n\n".join(broken)
 
 
-def test_the_representatives_have_every_fault_step_and_entry_point() -> None:
+def test_the_representatives_have_every_step_and_entry_point() -> None:
     cases = [case for one in ROUNDS for case in one.cases]
-    for part in (lambda case: case.fault, lambda case: case.step, lambda case: case.door):
+    for part in (lambda case: case.step, lambda case: case.door):
         assert set(map(part, QUICK)) == set(map(part, cases))
+    assert {case.fault.name for case in QUICK} == QUICK_FAULTS
     had = Counter(part for case in QUICK for part in (case.step, case.door))
-    assert min(had.values()) >= 3
+    assert min(had.values()) >= 2
 
 
 def test_no_push_is_lost_by_any_kind_of_fault(

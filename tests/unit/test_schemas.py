@@ -224,9 +224,12 @@ def test_outcome_has_the_words_of_the_code() -> None:
     assert properties["fate"]["enum"] == [RETRIED, ON_FAILURE_QUEUE]
 
 
-@pytest.mark.parametrize("reason", [reason.value for reason in Reason])
-def test_outcome_takes_every_reason_code(reason: str) -> None:
-    assert refusal("outcome", changed(sample("outcome"), "/reason", reason)) is None
+def test_outcome_takes_every_reason_code() -> None:
+    refused = {
+        reason.value: refusal("outcome", changed(sample("outcome"), "/reason", reason.value))
+        for reason in Reason
+    }
+    assert set(refused.values()) == {None}, refused
 
 
 @pytest.mark.parametrize(
@@ -251,11 +254,13 @@ def test_what_may_hold_a_secret_is_marked(name: str, pointer: str) -> None:
     assert dict(subschemas(SCHEMAS[name]))[pointer]["writeOnly"] is True
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["latest\n", "la\x00test", "\x1b[2J", "a\tb", "a\x7f", "a\x85", "a\u2028b", "a\u2029", "a\ud800"],
-    ids=["newline", "nul", "escape", "tab", "delete", "c1", "line-separator", "paragraph", "surrogate"],
+CONTROL_CHARACTERS = (
+    *("latest\n", "la\x00test", "\x1b[2J", "a\tb", "a\x7f", "a\x85"),
+    # A line separator, a paragraph separator, half of a pair of surrogates.
+    *("a\u2028b", "a\u2029", "a\ud800"),
 )
+
+
 @pytest.mark.parametrize(
     ("name", "number", "pointer"),
     [
@@ -296,8 +301,11 @@ def test_what_may_hold_a_secret_is_marked(name: str, pointer: str) -> None:
         ("outcome", 0, "/time"),
     ],
 )
-def test_control_characters_are_refused(name: str, number: int, pointer: str, text: str) -> None:
-    assert refusal(name, changed(sample(name, number), pointer, text)) == (pointer, "pattern")
+def test_control_characters_are_refused(name: str, number: int, pointer: str) -> None:
+    for text in CONTROL_CHARACTERS:
+        assert refusal(name, changed(sample(name, number), pointer, text)) == (pointer, "pattern"), ascii(
+            text
+        )
 
 
 CREDENTIAL = {"Server": "r.example.com", "UserName": "u", "Password": "secret"}

@@ -203,10 +203,10 @@ def test_a_prerelease_is_no_part_of_the_variant(text: str, expected: str) -> Non
         *("milestone", "m", "a", "b"),
     ],
 )
-@pytest.mark.parametrize("number", ["", "1", ".1", "1.2", ".1.2", ".x"])
-def test_the_words_of_prereleases_are_no_variants(word: str, number: str) -> None:
-    assert variant(f"0.0.0-{word}{number}", Policy("semver", range=ANY_VERSION)) == "3-"
-    assert not understood(Policy("semver", range="*"), f"1.0.0-{word}{number}")
+def test_the_words_of_prereleases_are_no_variants(word: str) -> None:
+    for number in ("", "1", ".1", "1.2", ".1.2", ".x"):
+        assert variant(f"0.0.0-{word}{number}", Policy("semver", range=ANY_VERSION)) == "3-", number
+        assert not understood(Policy("semver", range="*"), f"1.0.0-{word}{number}"), number
 
 
 @pytest.mark.parametrize(
