@@ -6,9 +6,9 @@ pass have to be survived; only those that last may end in a dead letter or a ref
 
 The deep run has every fault at every step of every entry point, except for those that take seconds each
 and the variants of an unreadable answer: these go through all steps and all entry points, but not through all
-pairs of them. ``FAULT_MATRIX=full`` in the environment runs all. The quick run has each kind of fault once, of
-those that differ in their bytes one, and thereby every step and every entry point at least twice; the deep run
-leaves out what the quick one plays.
+pairs of them. ``FAULT_MATRIX=full`` in the environment runs all. The quick run has each kind of fault once,
+of those that differ in their bytes one, and thereby every step and every entry point at least twice; the deep
+run leaves out what the quick one plays.
 """
 
 from __future__ import annotations
