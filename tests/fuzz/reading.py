@@ -179,7 +179,7 @@ def _github(document: Mapping[str, Any], host: str) -> Iterator[Image]:
 
 
 def _harbor(document: Mapping[str, Any], host: str) -> Iterator[Image]:
-    members = {"PUSH_ARTIFACT": "event_data", "harbor.artifact.pushed": "data"}
+    members = {"PUSH_ARTIFACT": "event_data", "pushImage": "event_data", "harbor.artifact.pushed": "data"}
     data = _object(document, members.get(_text(document, "type"), ""))
     repository, resources = _text(_object(data, "repository"), "repo_full_name"), data.get("resources")
     for resource in resources if isinstance(resources, list) else []:

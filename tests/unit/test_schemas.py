@@ -789,6 +789,7 @@ REFUSED_SAMPLES = {
     "harbor/bad_missing_resources": ("/event_data", "required"),
     "harbor/bad_missing_type": ("", "required"),
     "harbor/bad_not_an_object": ("", "type"),
+    "harbor/bad_push_image_without_resources": ("/event_data", "required"),
     "harbor/bad_occur_at_in_milliseconds": ("/occur_at", "maximum"),
     "harbor/bad_occur_at_is_text": ("/occur_at", "type"),
     "http/bad_body_is_object": ("/body", "type"),

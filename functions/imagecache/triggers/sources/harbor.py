@@ -1,6 +1,7 @@
 """The webhook of Harbor, in both of its payload formats: Default and CloudEvents.
 
-They have the same facts under different keys. Each resource of a push is a push of its own.
+They have the same facts under different keys. Each resource of a push is a push of its own. Harbor 1 and
+Tencent's registry (TCR) send the format Default with types of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .push import Delivery, ignored, image_push, push_id, registry_host, split_h
 
 SOURCE = "harbor"
 
-_MEMBER = {"PUSH_ARTIFACT": "event_data", "harbor.artifact.pushed": "data"}
+_MEMBER = {"PUSH_ARTIFACT": "event_data", "pushImage": "event_data", "harbor.artifact.pushed": "data"}
 """The type of a push in each format, and the key of its facts."""
 _DIGESTS = ("sha256:", "sha384:", "sha512:")
 
