@@ -6,7 +6,7 @@ from typing import Any
 
 from ...base.json_schema import validate
 from ...model.change import Item
-from .push import Delivery, manifest_push
+from .push import Delivery, manifest_push, optional_object, optional_text
 
 SOURCE = "azure"
 
@@ -18,5 +18,5 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         InputError: when the document breaks its schema, a name is invalid, or no registry is named.
     """
     validate(document, "azure-webhook", where=delivery.where)
-    host = (document.get("request") or {}).get("host"), "request.host"
+    host = optional_text(optional_object(document.get("request")).get("host")), "request.host"
     return [manifest_push(document, delivery, source=SOURCE, host=host, where=delivery.where)]

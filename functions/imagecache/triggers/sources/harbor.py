@@ -14,12 +14,13 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...base.timestamps import rfc3339
 from ...model.change import Item, Notice
-from .push import Delivery, ignored, image_push, push_id, registry_host, split_host
+from .push import Delivery, ignored, image_push, optional_text, push_id, registry_host, split_host
 
 SOURCE = "harbor"
 
 _MEMBER = {"PUSH_ARTIFACT": "event_data", "pushImage": "event_data", "harbor.artifact.pushed": "data"}
 """The type of a push in each format, and the key of its facts."""
+_LONGEST_ADDRESS = 1024
 _DIGESTS = ("sha256:", "sha384:", "sha512:")
 
 
@@ -33,7 +34,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     member = _MEMBER.get(document["type"])
     if member is None:
         problem = f"type {document['type']} adds no image"
-        return [ignored(SOURCE, document.get("id") or "", Reason.NOT_A_PUSH, problem)]
+        return [ignored(SOURCE, optional_text(document.get("id")), Reason.NOT_A_PUSH, problem)]
     inside = f"{delivery.where}/{member}/resources"
     return [
         _read_one(resource, document, document[member]["repository"], delivery, f"{inside}/{index}")
@@ -45,9 +46,9 @@ def _read_one(
     resource: Any, document: Mapping[str, Any], repository: Mapping[str, Any], delivery: Delivery, where: str
 ) -> Item:
     name = repository["repo_full_name"]
-    pushed_at = document.get("time") or rfc3339(document.get("occur_at"))
+    pushed_at = optional_text(document.get("time")) or rfc3339(document.get("occur_at"))
     # Only the CloudEvents format has an id.
-    event_id = document.get("id") or push_id(delivery, pushed_at, name, resource)
+    event_id = optional_text(document.get("id")) or push_id(delivery, pushed_at, name, resource)
     try:
         validate(resource, "harbor-resource", where=where)
         tag = resource.get("tag") or ""
@@ -55,7 +56,7 @@ def _read_one(
         if not tag or tag.startswith(_DIGESTS):
             problem = f"an artifact of {name} was pushed without a tag"
             return ignored(SOURCE, event_id, Reason.NO_TAG, problem)
-        host, _ = split_host(resource.get("resource_url") or "")
+        host, _ = split_host(optional_text(resource.get("resource_url"), longest=_LONGEST_ADDRESS))
         return image_push(
             delivery,
             source=SOURCE,
