@@ -157,18 +157,14 @@ HOSTILE = {
 }
 FIELDS = {
     "cloudevents/push_completed": [
-        *("/id", "/source", "/type", "/time", "/aliyunregionid"),
-        *("/data/RepoNamespaceName", "/data/RepoName", "/data/Tag", "/data/RegionId", "/data/Digest"),
-        *("/data/InstanceId", "/data/InstanceName"),
+        *("/source", "/type", "/data/RepoNamespaceName", "/data/RepoName", "/data/Tag"),
+        "/data/InstanceName",
     ],
     "acr/push_latest": [
-        *("/push_data/tag", "/push_data/digest", "/push_data/pushed_at"),
-        *("/repository/repo_full_name", "/repository/region"),
+        *("/push_data/tag", "/repository/repo_full_name", "/repository/region"),
     ],
     "distribution/push_latest": [
-        *("/events/0/id", "/events/0/timestamp", "/events/0/action", "/events/0/request/host"),
-        *("/events/0/target/repository", "/events/0/target/tag", "/events/0/target/mediaType"),
-        "/events/0/target/digest",
+        *("/events/0/action", "/events/0/target/repository", "/events/0/target/tag"),
     ],
     "manual/by_image_in_region": ["/image", "/regionId"],
     "manual/by_id_new_list": ["/imageCacheId", "/images/0"],
@@ -176,6 +172,18 @@ FIELDS = {
     "timer/sweep": ["/triggerName", "/triggerTime"],
 }
 FIELD_IDS = [f"{sample}{pointer}" for sample, pointers in FIELDS.items() for pointer in pointers]
+OPTIONAL = {
+    "cloudevents/push_completed": [
+        *("/id", "/time", "/aliyunregionid", "/data/RegionId", "/data/Digest", "/data/InstanceId"),
+    ],
+    "acr/push_latest": ["/push_data/digest", "/push_data/pushed_at", "/repository/name"],
+    "distribution/push_latest": [
+        *("/events/0/id", "/events/0/timestamp", "/events/0/target/mediaType"),
+        *("/events/0/target/digest", "/events/0/target/url"),
+    ],
+}
+"""What a push does not need: there a hostile text is as good as none."""
+OPTIONAL_IDS = [f"{sample}{pointer}" for sample, pointers in OPTIONAL.items() for pointer in pointers]
 
 
 def altered(document: Any, pointer: str, value: str) -> Any:
@@ -210,6 +218,18 @@ def test_a_hostile_text_is_refused_wherever_it_stands(
         name: {"rejected"} for name in HOSTILE
     }
     assert fleet.actions() == []
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("field", OPTIONAL_IDS)
+def test_a_hostile_text_in_the_place_of_an_optional_fact_loses_no_push_and_is_not_shown(
+    fleet: Any, doors: Any, payload: Any, field: str, hostile: str
+) -> None:
+    sample = next(sample for sample in OPTIONAL if field.startswith(f"{sample}/"))
+    document = altered(payload(f"{sample}.json"), field.removeprefix(sample), HOSTILE[hostile])
+    told = send_sample(doors, sample.partition("/")[0], document)
+    assert told.results == [("refreshed", "TAG_REPUSHED")]
+    assert json.dumps(HOSTILE[hostile])[1:-1] not in json.dumps(told.outcomes)
 
 
 def test_hostile_cache_names_and_lists_stay_data(deployed: Any, doors: Any) -> None:

@@ -24,21 +24,21 @@ EXPECTED: dict[str, list[tuple[str, str]]] = {
     "bad_build_without_status": [AGAINST_SCHEMA],
     "bad_data_is_text": [AGAINST_SCHEMA],
     "bad_missing_data": [AGAINST_SCHEMA],
-    "bad_missing_id": [AGAINST_SCHEMA],
     "bad_missing_tag": [AGAINST_SCHEMA],
-    "bad_no_region": [AGAINST_SCHEMA],
+    "bad_no_region": [NO_REGISTRY],
     "bad_not_an_object": [AGAINST_SCHEMA],
-    "bad_region": [AGAINST_SCHEMA],
     "bad_specversion": [AGAINST_SCHEMA],
     "bad_types": [AGAINST_SCHEMA],
     "build_failed": [FAILED_BUILD],
     "build_succeeded": [REFRESHED],
-    "control_chars": [AGAINST_SCHEMA],
+    "control_chars": [REFRESHED],
     "fraction_of_second": [REFRESHED],
+    "no_id": [REFRESHED],
     "no_instance": [NO_REGISTRY],
     "no_instance_name": [NO_REGISTRY],
     "no_time": [REFRESHED],
     "null_optionals": [REFRESHED],
+    "odd_region_in_data": [REFRESHED],
     "other_source": [NO_PUSH],
     "personal_instance": [REFRESHED],
     "push_completed": [REFRESHED],
@@ -132,10 +132,10 @@ def test_a_bad_name_in_an_array_is_reported_with_its_pointer(fleet: Any, doors: 
 
 def test_an_array_event_without_an_id_is_found_by_its_pointer(fleet: Any, doors: Any, events: Any) -> None:
     nameless = events.cloud()
-    del nameless["id"]
+    del nameless["id"], nameless["data"]["Tag"]
     told = doors.push([events.cloud(), "no event", nameless])
     errors = [outcome["error"]["where"] for outcome in told.outcomes if outcome["result"] == "rejected"]
-    assert errors == ["/1", "/2"]
+    assert errors == ["/1", "/2/data"]
 
 
 def test_two_pushes_for_one_cache_cost_one_update(fleet: Any, doors: Any, events: Any) -> None:

@@ -15,20 +15,21 @@ NO_TAG = ("ignored", "NO_TAG")
 SIGNATURE = ("ignored", "SIGNATURE_TAG")
 AGAINST_SCHEMA = ("rejected", "SCHEMA_VIOLATION")
 NO_NAME = ("rejected", "INVALID_REFERENCE")
+NO_REGISTRY = ("rejected", "UNKNOWN_REGISTRY")
 NOT_JSON = ("rejected", "NOT_JSON")
 
 EXPECTED: dict[str, tuple[int, list[tuple[str, str]]]] = {
     "acr/bad_empty_tag": (400, [AGAINST_SCHEMA]),
     "acr/bad_missing_push_data": (400, [AGAINST_SCHEMA]),
-    "acr/bad_missing_region": (400, [AGAINST_SCHEMA]),
+    "acr/bad_missing_region": (400, [NO_REGISTRY]),
     "acr/bad_missing_tag": (400, [AGAINST_SCHEMA]),
     "acr/bad_not_an_object": (400, [AGAINST_SCHEMA]),
     "acr/bad_path_300_chars": (400, [AGAINST_SCHEMA]),
-    "acr/bad_region": (400, [AGAINST_SCHEMA]),
+    "acr/bad_region": (400, [NO_REGISTRY]),
     "acr/bad_types": (400, [AGAINST_SCHEMA]),
     "acr/control_chars": (400, [AGAINST_SCHEMA]),
     "acr/control_chars_in_path": (400, [NO_NAME]),
-    "acr/digest_is_none": (400, [NO_NAME]),
+    "acr/digest_is_none": (200, [REFRESHED]),
     "acr/no_digest": (200, [REFRESHED]),
     "acr/no_pushed_at": (200, [REFRESHED]),
     "acr/null_digest_and_time": (200, [REFRESHED]),

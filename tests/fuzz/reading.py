@@ -29,6 +29,7 @@ _IMAGES = {
     )
 } | {"application/vnd.docker.distribution.manifest.v1+prettyjws"}
 _SCHEME = re.compile(r"https?://", re.IGNORECASE | re.ASCII)
+_NOTHING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NO_HOST = frozenset("?#@\\")
 _OWNERS = {
     ".aliyuncs.com": "acr",
@@ -117,11 +118,11 @@ def _carried(source: str, payload: Any, registry: str) -> frozenset[Image]:
 def _vendor(event: Mapping[str, Any]) -> Iterator[Image]:
     data = _object(event, "data")
     built = event.get("type") == "cr:Artifact:BuildCompleted"
-    status = data.get("BuildStatus", None if built else "SUCCESS")
+    status = data.get("BuildStatus") if built else _plain(data, "BuildStatus") or "SUCCESS"
     pushed = built or event.get("type") == "cr:Artifact:PushCompleted"
     if not pushed or not isinstance(status, str) or _lower(status) != "success":
         return
-    region = _text(data, "RegionId") or _text(event, "aliyunregionid")
+    region = _region(data, "RegionId") or _region(event, "aliyunregionid")
     instance_id, name = _text(data, "InstanceId"), _text(data, "InstanceName")
     host = f"{name}-registry.{region}.cr.aliyuncs.com"
     if instance_id.startswith("crpi-"):
@@ -133,22 +134,21 @@ def _vendor(event: Mapping[str, Any]) -> Iterator[Image]:
 
 def _acr(document: Mapping[str, Any], host: str) -> Iterator[Image]:
     repository = _object(document, "repository")
-    region = _text(repository, "region")
+    region = _region(repository, "region")
     registry = known_registry(host or f"registry.{region}.aliyuncs.com")
-    if region_of(registry) in {None, region}:
+    if not region or region_of(registry) in {None, region}:
         yield registry, _text(repository, "repo_full_name"), _text(_object(document, "push_data"), "tag")
 
 
 def _manifest(event: Mapping[str, Any], host: str) -> Iterator[Image]:
     """One event of the distribution registry; Azure's form is the same."""
     target = _object(event, "target")
-    media_type = target.get("mediaType") or ""
-    if event.get("action") == "push" and isinstance(media_type, str) and media_type in {"", *_IMAGES}:
+    if event.get("action") == "push" and _plain(target, "mediaType") in {"", *_IMAGES}:
         yield known_registry(host), _text(target, "repository"), _text(target, "tag")
 
 
 def _azure(document: Mapping[str, Any], host: str) -> Iterator[Image]:
-    return _manifest(document, host or _text(_object(document, "request"), "host"))
+    return _manifest(document, host or _plain(_object(document, "request"), "host"))
 
 
 def _distribution(document: Mapping[str, Any], host: str) -> Iterator[Image]:
@@ -167,23 +167,37 @@ def _dockerhub(document: Mapping[str, Any], host: str) -> Iterator[Image]:
 def _github(document: Mapping[str, Any], host: str) -> Iterator[Image]:
     package = _object(document, "package") or _object(document, "registry_package")
     version = _object(package, "package_version")
-    tag = _text(_object(_object(version, "container_metadata"), "tag"), "name")
-    kind = _text(package, "package_type")
-    if _text(document, "action") in {"published", "updated"} and _lower(kind) == "container":
-        owner = _text(package, "namespace")
-        path = f"{owner}/{_text(package, 'name')}" if owner else _text(package, "name")
-        told = "ghcr.io"
-        if address := _address(_text(version, "package_url")):
+    tag = _plain(_object(_object(version, "container_metadata"), "tag"), "name")
+    url = _plain(version, "package_url", 1024)
+    if not tag or tag.startswith("sha256:"):
+        tag = (_address(url) or ("", url))[1].split("@")[0].partition(":")[2]
+    if _text(document, "action") in {"published", "updated"} and _lower(
+        _plain(package, "package_type") or "container"
+    ) == ("container"):
+        owners = (
+            _plain(package, "namespace"),
+            *(
+                _plain(account, "login")
+                for account in (
+                    _object(package, "owner"),
+                    _object(_object(document, "repository"), "owner"),
+                    _object(document, "organization"),
+                )
+            ),
+        )
+        owner, name = next(filter(None, owners), ""), _plain(package, "name")
+        told, path = "ghcr.io", f"{owner}/{name}" if owner and name else ""
+        if address := _address(url):
             told, path = address[0], address[1].split("@")[0].split(":")[0]
         yield known_registry(host or told), _lower(path), tag
 
 
 def _harbor(document: Mapping[str, Any], host: str) -> Iterator[Image]:
-    members = {"PUSH_ARTIFACT": "event_data", "harbor.artifact.pushed": "data"}
+    members = {"PUSH_ARTIFACT": "event_data", "pushImage": "event_data", "harbor.artifact.pushed": "data"}
     data = _object(document, members.get(_text(document, "type"), ""))
     repository, resources = _text(_object(data, "repository"), "repo_full_name"), data.get("resources")
     for resource in resources if isinstance(resources, list) else []:
-        told = _address(_text(resource, "resource_url"))
+        told = _address(_plain(resource, "resource_url", 1024))
         yield known_registry(host or (told[0] if told else "")), repository, _text(resource, "tag")
 
 
@@ -201,7 +215,7 @@ def _native(document: Mapping[str, Any], _: str) -> Iterator[Image]:
 
 
 def _quay(document: Mapping[str, Any], host: str) -> Iterator[Image]:
-    address = _address(_text(document, "docker_url"))
+    address = _address(_plain(document, "docker_url", 1024))
     told = host or (address[0] if address else "")
     tags = document.get("updated_tags")
     for tag in tags if isinstance(tags, list) else []:
@@ -217,6 +231,17 @@ def _object(members: Any, key: str) -> Mapping[str, Any]:
 def _text(members: Any, key: str) -> str:
     value = members.get(key) if isinstance(members, dict) else None
     return value if isinstance(value, str) else ""
+
+
+def _plain(members: Any, key: str, longest: int = 256) -> str:
+    """A text that says something: one line, not too long, of characters that are some."""
+    text = _text(members, key)
+    return "" if len(text) > longest or _NOTHING.search(text) else text
+
+
+def _region(members: Any, key: str) -> str:
+    text = _text(members, key)
+    return text if re.fullmatch("[a-z0-9-]{1,64}", text) and "--" not in f"-{text}-" else ""
 
 
 def _address(text: str) -> tuple[str, str] | None:

@@ -16,6 +16,8 @@ _TYPES = (
         "PUSH_ARTIFACT",
         "PULL_ARTIFACT",
         "DELETE_ARTIFACT",
+        "pushImage",
+        "deleteImage",
         "harbor.artifact.pushed",
         "harbor.artifact.pulled",
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 CHINA_TIME = timezone(timedelta(hours=8))
 
@@ -20,6 +20,7 @@ _FORM = re.compile(
 )
 _MICROSECOND_DIGITS = 6
 _MINUTES = 60
+_YEAR_10000 = 253402300800
 CLOCK_SKEW = timedelta(seconds=2)
 """How far the registry's clock may run ahead of ours without its times being taken for future ones."""
 
@@ -61,13 +62,17 @@ def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
         return None
 
 
-def rfc3339(seconds: float | None) -> str | None:
+def rfc3339(seconds: Any) -> str | None:
     """Write a Unix time with exactly the digits that it has, so that no digit is taken as known that is not.
 
     Args:
-        seconds: since 1970, at least 0 and before the year 10000; None if the payload has no time.
+        seconds: since 1970, as a payload has them.
+
+    Returns:
+        None for what is not a number of seconds from 0 to the year 10000.
     """
-    if seconds is None:
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not number or not 0 <= seconds < _YEAR_10000:
         return None
     # A float of today has no more than these six digits.
     whole, _, fraction = f"{seconds:.6f}".rstrip("0").rstrip(".").partition(".")

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from ...base.errors import InputError
-from ...base.json_input import fingerprint
 from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.registry_identity import registry_identity, registry_region, shared_host
-from .authority import Delivery
-from .push import image_push
+from .authority import Delivery, registry_host
+from .optional_facts import optional_region
+from .push import image_push, push_id
 
 SOURCE = "acr"
 
@@ -30,22 +30,22 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     """
     validate(document, "acr-webhook", where=delivery.where)
     pushed, repository = document["push_data"], document["repository"]
-    host = delivery.registry or shared_host(repository["region"])
+    region = optional_region(repository.get("region"))
+    stated = shared_host(region) if region else ""
+    host = registry_host(delivery, SOURCE, stated, needed="region", where=f"{delivery.where}/repository")
     named = registry_region(delivery.authority.behind(registry_identity(host)))
-    if named not in {None, repository["region"]}:
+    if region and named not in {None, region}:
         raise InputError(
             Reason.REGISTRY_MISMATCH,
-            f"the registry parameter names {host} in {named}, the payload comes from {repository['region']}",
+            f"the registry parameter names {host} in {named}, the payload comes from {region}",
             where="registry",
-            rule=f"a registry of {repository['region']}",
+            rule=f"a registry of {region}",
             found=host,
         )
-    # Without a time, two pushes of a tag look the same; then each delivery counts as a push.
-    undated = None if pushed.get("pushed_at") else delivery.delivery_id
     push = image_push(
         delivery,
         source=SOURCE,
-        event_id=fingerprint([pushed, repository, undated]),
+        event_id=push_id(delivery, pushed.get("pushed_at"), pushed, repository),
         host=host,
         repository=repository["repo_full_name"],
         tag=pushed["tag"],

@@ -102,13 +102,13 @@ def delivery_for(delivery: Delivery, source: str, parameter: str | None) -> Deli
     return replace(delivery, registry=host)
 
 
-def registry_host(delivery: Delivery, source: str, stated: str | None, *, needed: str, where: str) -> str:
+def registry_host(delivery: Delivery, source: str, stated: str, *, needed: str, where: str) -> str:
     """The registry's host: the ``registry`` parameter's, else the payload's where its word counts.
 
     Args:
         delivery: how the payload came.
         source: the payload format.
-        stated: the host in the payload; None or empty if missing.
+        stated: the host in the payload; empty if missing.
         needed: the key of the payload that should have it.
         where: a JSON pointer to the object that has the key.
 

@@ -7,6 +7,7 @@ from typing import Any
 from ...base.json_schema import validate
 from ...model.change import Item
 from .authority import Delivery
+from .optional_facts import optional_object, optional_text
 from .push import manifest_push
 
 SOURCE = "azure"
@@ -19,7 +20,5 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         InputError: when the document breaks its schema, a name is invalid, or no registry is named.
     """
     validate(document, "azure-webhook", where=delivery.where)
-    # Only a push is held to a shape, so in another event this may be anything.
-    request = document.get("request")
-    host = request.get("host") if isinstance(request, dict) else None, "request.host"
+    host = optional_text(optional_object(document.get("request")).get("host")), "request.host"
     return [manifest_push(document, delivery, source=SOURCE, host=host, where=delivery.where)]

@@ -16,7 +16,8 @@ from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.registry_identity import enterprise_host, personal_host
 from .authority import Delivery
-from .push import ignored, image_push
+from .optional_facts import optional_region, optional_text
+from .push import ignored, image_push, push_id
 
 SOURCE = "acs.cr"
 
@@ -34,19 +35,19 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         InputError: when it breaks its schema, a name is invalid, or no registry is named.
     """
     validate(document, "acr-cloudevent", where=delivery.where)
+    event_id, data = optional_text(document.get("id")), document.get("data")
     if document["source"] != SOURCE or document["type"] not in _PUSH_TYPES:
         problem = f"type {document['type']} from {document['source']} does not report an image push"
-        return [ignored(document["source"], document["id"], Reason.UNKNOWN_EVENT_TYPE, problem)]
-    data = document["data"]
-    status = data.get("BuildStatus", "SUCCESS")
+        return [ignored(document["source"], event_id, Reason.UNKNOWN_EVENT_TYPE, problem)]
+    status = optional_text(data.get("BuildStatus")) or "SUCCESS"
     # Not by upper case, which turns a sharp s into SS.
     if status.lower() != "success":
         problem = f"the build ended with status {status}"
-        return [ignored(SOURCE, document["id"], Reason.BUILD_FAILED, problem)]
+        return [ignored(SOURCE, event_id, Reason.BUILD_FAILED, problem)]
     push = image_push(
         delivery,
         source=SOURCE,
-        event_id=document["id"],
+        event_id=event_id or push_id(delivery, document.get("time"), document),
         host=_host(document, delivery.where),
         repository=f"{data['RepoNamespaceName']}/{data['RepoName']}",
         tag=data["Tag"],
@@ -59,8 +60,10 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
 def _host(document: Mapping[str, Any], where: str) -> str:
     """The registry's public host: by the instance's name (enterprise) or its id (personal)."""
     data = document["data"]
-    region_id = data.get("RegionId") or document.get("aliyunregionid")
-    instance_id, instance_name = data.get("InstanceId") or "", data.get("InstanceName")
+    region_id = optional_region(data.get("RegionId")) or optional_region(document.get("aliyunregionid"))
+    instance_id, instance_name = data.get("InstanceId"), optional_text(data.get("InstanceName"))
+    # A text that is odd is kept: it may be that of a personal instance, which no name stands for.
+    instance_id = instance_id if isinstance(instance_id, str) else ""
     if region_id and _PERSONAL_ID.fullmatch(instance_id):
         return personal_host(instance_id, region_id)
     if region_id and instance_name and not instance_id.startswith(_PERSONAL):

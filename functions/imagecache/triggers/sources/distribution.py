@@ -7,12 +7,12 @@ what the pushing client wrote as its Host header, so the ``registry`` parameter 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...base.errors import InputError
 from ...base.json_schema import validate
 from ...model.change import Item, Notice
 from .authority import Delivery, not_named
+from .optional_facts import optional_object, optional_text
 from .push import manifest_push
 
 SOURCE = "distribution"
@@ -35,17 +35,8 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
 def _read_one(event: Any, delivery: Delivery, where: str) -> Item:
     try:
         validate(event, "distribution-event", where=where)
-        stated = event.get("request", {}).get("host") or _url_host(event["target"].get("url"))
-        host = stated, "request.host, target.url"
-        return manifest_push(event, delivery, source=SOURCE, host=host, where=where)
+        stated = optional_text(optional_object(event.get("request")).get("host"))
+        return manifest_push(event, delivery, source=SOURCE, host=(stated, "request.host"), where=where)
     except InputError as error:
-        identifier = event.get("id") if isinstance(event, dict) else None
-        event_id = identifier if isinstance(identifier, str) else ""
+        event_id = optional_text(optional_object(event).get("id"))
         return Notice.refusal(error, source=SOURCE, event_id=event_id, inside=where)
-
-
-def _url_host(url: str | None) -> str:
-    try:
-        return urlsplit(url or "").netloc
-    except ValueError:
-        return ""

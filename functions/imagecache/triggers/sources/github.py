@@ -12,58 +12,118 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...base.errors import InputError
+from ...base.json_input import shown
 from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
 from .authority import Delivery, registry_host
+from .optional_facts import optional_object, optional_text
 from .push import ignored, image_push, push_id, split_host
 
 SOURCE = "github"
 
 _HOST = "ghcr.io"
 _ACTIONS = frozenset({"published", "updated"})
+_KEYS = ("package", "registry_package")
 _IMAGE = "container"
+_DIGEST = "sha256:"
+_LONGEST_ADDRESS = 1024
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
     """The push that the webhook reports, or a notice that says why there is none.
 
     Raises:
-        InputError: when the document breaks its schema or a name is invalid.
+        InputError: when the document breaks its schema, names no repository, or a name is invalid.
     """
     validate(document, "github-webhook", where=delivery.where)
-    package = document.get("package") or document.get("registry_package")
+    key = next((key for key in _KEYS if key in document), "")
+    package = document.get(key)
     if package is None or document["action"] not in _ACTIONS:
         problem = f"action {document['action']} adds no image" if package else "the event has no package"
         return [_ignored(package or {}, Reason.NOT_A_PUSH, problem)]
-    if package["package_type"].lower() != _IMAGE:
-        problem = f"a package of type {package['package_type']} is not an image"
-        return [_ignored(package, Reason.NOT_AN_IMAGE, problem)]
+    kind = optional_text(package.get("package_type"))
+    if kind and kind.lower() != _IMAGE:
+        return [_ignored(package, Reason.NOT_AN_IMAGE, f"a package of type {kind} is not an image")]
     version = package.get("package_version") or {}
-    tag = (version.get("container_metadata") or {}).get("tag") or {}
-    if not tag.get("name"):
-        problem = f"a version of {package['name']} was published without a tag"
-        return [_ignored(package, Reason.NO_TAG, problem)]
-    host, repository = _repository(package, version)
+    stated = optional_object(optional_object(version.get("container_metadata")).get("tag"))
+    host, path, tag = _address(version)
+    tag = _tag(stated, tag, f"{delivery.where}/{key}")
+    if not tag:
+        return [_ignored(package, Reason.NO_TAG, "a version was published without a tag")]
+    repository = path if host else _owned(document, package, f"{delivery.where}/{key}")
     push = image_push(
         delivery,
         source=SOURCE,
-        event_id=push_id(delivery, None, repository, version.get("id"), tag),
+        event_id=push_id(delivery, None, repository, version.get("id"), stated),
         host=registry_host(delivery, SOURCE, host or _HOST, needed="package_url", where=delivery.where),
         repository=repository,
-        tag=tag["name"],
-        digest=tag.get("digest"),
+        tag=tag,
+        digest=stated.get("digest"),
         payload_host=host,
     )
     return [push]
 
 
-def _repository(package: Mapping[str, Any], version: Mapping[str, Any]) -> tuple[str, str]:
-    """Host, empty if not stated, and path, in lower case as the registry needs it: owners have capitals."""
-    host, path = split_host(_lower(version.get("package_url") or ""))
-    if host:
-        return host, path.partition("@")[0].partition(":")[0]
-    return "", _lower("/".join(part for part in (package.get("namespace"), package["name"]) if part))
+def _address(version: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Host, path and tag of the version's address, each empty if it has none."""
+    host, rest = split_host(optional_text(version.get("package_url"), longest=_LONGEST_ADDRESS))
+    path, _, tag = rest.partition("@")[0].partition(":")
+    return host, _lower(path), tag
+
+
+def _tag(stated: Mapping[str, Any], in_address: str, where: str) -> str:
+    """The pushed tag, empty if the version has none: its name may be the digest, or be left out.
+
+    Raises:
+        InputError: when a tag is there that cannot be read, and the address has none.
+    """
+    name = stated.get("name")
+    text = optional_text(name)
+    if text and not text.startswith(_DIGEST):
+        return text
+    if name and not text and not in_address:
+        place = f"{where}/package_version/container_metadata/tag/name"
+        rule = 'type: "string"'
+        raise InputError(
+            Reason.SCHEMA_VIOLATION,
+            f"at {place}: breaks rule '{rule}'",
+            where=place,
+            rule=rule,
+            found=shown(name),
+        )
+    return in_address
+
+
+def _owned(document: Mapping[str, Any], package: Mapping[str, Any], where: str) -> str:
+    """The path of owner and name, where no address says it, in lower case: owners' names may have capitals.
+
+    Raises:
+        InputError: when either is missing; a name alone would be somebody else's repository.
+    """
+    repository, organization = document.get("repository"), document.get("organization")
+    named = (
+        package.get("namespace"),
+        _login(package.get("owner")),
+        _login(optional_object(repository).get("owner")),
+        _login(organization),
+    )
+    owner = next(filter(None, map(optional_text, named)), "")
+    name = optional_text(package.get("name"))
+    if owner and name:
+        return _lower(f"{owner}/{name}")
+    raise InputError(
+        Reason.INVALID_REFERENCE,
+        "the payload names no repository: package_url, or the package's name and its owner, needed",
+        where=where,
+        rule="names its repository",
+        found=f"owner {shown(owner) or 'none'}, name {shown(name) or 'none'}",
+    )
+
+
+def _login(account: Any) -> Any:
+    return optional_object(account).get("login")
 
 
 def _lower(name: str) -> str:

@@ -1,6 +1,7 @@
 """The webhook of Harbor, in both of its payload formats: Default and CloudEvents.
 
-They have the same facts under different keys. Each resource of a push is a push of its own.
+They have the same facts under different keys. Each resource of a push is a push of its own. Harbor 1 and
+Tencent's registry (TCR) send the format Default with types of their own.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from ...base.reasons import Reason
 from ...base.timestamps import rfc3339
 from ...model.change import Item, Notice
 from .authority import Delivery, registry_host
+from .optional_facts import optional_text
 from .push import ignored, image_push, push_id, split_host
 
 SOURCE = "harbor"
 
-_MEMBER = {"PUSH_ARTIFACT": "event_data", "harbor.artifact.pushed": "data"}
+_MEMBER = {"PUSH_ARTIFACT": "event_data", "pushImage": "event_data", "harbor.artifact.pushed": "data"}
 """The type of a push in each format, and the key of its facts."""
+_LONGEST_ADDRESS = 1024
 _DIGESTS = ("sha256:", "sha384:", "sha512:")
 
 
@@ -33,7 +36,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     member = _MEMBER.get(document["type"])
     if member is None:
         problem = f"type {document['type']} adds no image"
-        return [ignored(SOURCE, document.get("id") or "", Reason.NOT_A_PUSH, problem)]
+        return [ignored(SOURCE, optional_text(document.get("id")), Reason.NOT_A_PUSH, problem)]
     inside = f"{delivery.where}/{member}/resources"
     return [
         _read_one(resource, document, document[member]["repository"], delivery, f"{inside}/{index}")
@@ -45,9 +48,9 @@ def _read_one(
     resource: Any, document: Mapping[str, Any], repository: Mapping[str, Any], delivery: Delivery, where: str
 ) -> Item:
     name = repository["repo_full_name"]
-    pushed_at = document.get("time") or rfc3339(document.get("occur_at"))
+    pushed_at = optional_text(document.get("time")) or rfc3339(document.get("occur_at"))
     # Only the CloudEvents format has an id.
-    event_id = document.get("id") or push_id(delivery, pushed_at, name, resource)
+    event_id = optional_text(document.get("id")) or push_id(delivery, pushed_at, name, resource)
     try:
         validate(resource, "harbor-resource", where=where)
         tag = resource.get("tag") or ""
@@ -55,7 +58,7 @@ def _read_one(
         if not tag or tag.startswith(_DIGESTS):
             problem = f"an artifact of {name} was pushed without a tag"
             return ignored(SOURCE, event_id, Reason.NO_TAG, problem)
-        host, _ = split_host(resource.get("resource_url") or "")
+        host, _ = split_host(optional_text(resource.get("resource_url"), longest=_LONGEST_ADDRESS))
         return image_push(
             delivery,
             source=SOURCE,

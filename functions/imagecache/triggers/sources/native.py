@@ -11,6 +11,7 @@ from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.reference import parse_reference
 from .authority import Delivery
+from .optional_facts import optional_digest, optional_text
 from .push import image_push
 
 SOURCE = "native"
@@ -27,14 +28,14 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     image = parse_reference(document["image"])
     if image.digest and not image.tag:
         raise _invalid("names a tag, as a push does, or none for latest", document["image"])
-    digest = document.get("digest") or image.digest
+    digest = optional_digest(document.get("digest")) or image.digest
     if image.digest and image.digest != digest:
         raise _invalid("names the same digest as the digest beside it, or none", document["image"])
     push = image_push(
         delivery,
         source=SOURCE,
         # Without an id, two pushes may look the same, so each delivery counts as a push.
-        event_id=document.get("id") or delivery.delivery_id,
+        event_id=optional_text(document.get("id")) or delivery.delivery_id,
         host=image.host,
         repository=image.repository,
         tag=image.effective_tag,

@@ -10,14 +10,16 @@ from ...base.json_input import fingerprint
 from ...base.reasons import Reason, Result
 from ...base.timestamps import parse_moment
 from ...model.change import Notice, PushEvent
-from ...model.reference import IMAGE_MEDIA_TYPES, check_digest, check_repository, check_tag, is_host
+from ...model.reference import IMAGE_MEDIA_TYPES, check_repository, check_tag, is_host
 from ...model.registry_identity import registry_identity
 from .authority import Delivery, other_host, registry_host
+from .optional_facts import optional_digest, optional_text
 
 _ATTACHED = re.compile(r"sha256-.*|.*\.(?:sig|att|sbom)", re.DOTALL)
 _ZONE = re.compile(r".*(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _REGISTRY = "registry"
+_LONGEST_TIME = 64
 
 
 def image_push(  # noqa: PLR0913 - the facts of one push, all by name
@@ -28,8 +30,8 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
     host: str,
     repository: str,
     tag: str,
-    digest: str | None = None,
-    pushed_at: str | None = None,
+    digest: Any = None,
+    pushed_at: Any = None,
     payload_host: str | None = None,
 ) -> PushEvent | Notice:
     """The push that a payload reports, checked by the reference grammar.
@@ -43,28 +45,28 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
         host: of the registry that counts.
         repository: the repository path.
         tag: the tag.
-        digest: the manifest's digest, if known.
-        pushed_at: when it was pushed, as the payload writes it.
+        digest: the manifest's, as the payload has it; what is not a digest counts as missing.
+        pushed_at: when it was pushed, as the payload has it; what is not a time counts as missing.
         payload_host: the host in the payload, which counts for nothing. It is recorded where it is another.
 
     Raises:
-        InputError: when host, repository, tag or digest is invalid, or the sender may not speak for the
-            registry.
+        InputError: when host, repository or tag is invalid, or the sender may not speak for the registry.
     """
+    time = optional_text(pushed_at, longest=_LONGEST_TIME)
     registry = registry_identity(host)
     delivery.authority.check(source, registry, where=_REGISTRY)
-    stated = parse_moment(pushed_at, arrived=delivery.arrived)
+    stated = parse_moment(time, arrived=delivery.arrived)
     push = PushEvent(
         source=source,
         event_id=event_id,
         registry=registry,
         repository=check_repository(repository),
         tag=check_tag(tag),
-        digest=check_digest(digest) if digest else None,
+        digest=optional_digest(digest),
         # A push without a time counts as made when it arrived, or when its carrier was made.
         pushed_at=stated or delivery.no_later_than or delivery.arrived,
         # A time at or after the arrival was not stated: it replaces one that is impossible.
-        dated=stated is not None and stated < delivery.arrived and bool(_ZONE.fullmatch(pushed_at or "")),
+        dated=stated is not None and stated < delivery.arrived and bool(_ZONE.fullmatch(time)),
         payload_host=other_host(delivery.authority, registry, payload_host),
     )
     if _ATTACHED.fullmatch(tag):
@@ -74,7 +76,7 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
 
 
 def manifest_push(
-    event: Mapping[str, Any], delivery: Delivery, *, source: str, host: tuple[str | None, str], where: str
+    event: Mapping[str, Any], delivery: Delivery, *, source: str, host: tuple[str, str], where: str
 ) -> PushEvent | Notice:
     """The push of an event with ``action``, ``target`` and ``timestamp``, as the OCI registry writes it.
 
@@ -82,16 +84,18 @@ def manifest_push(
         event: the event.
         delivery: how it came.
         source: the payload format.
-        host: the registry's host in the event, None or empty if missing, and the keys that should have it.
+        host: the registry's host in the event, empty if missing, and the keys that should have it.
         where: a JSON pointer to the event.
 
     Raises:
         InputError: when no registry is named, or a name is invalid.
     """
-    event_id, action, target = event.get("id") or "", event["action"], event.get("target") or {}
+    event_id, action = optional_text(event.get("id")), event["action"]
     if action != "push":
         return ignored(source, event_id, Reason.NOT_A_PUSH, f"action {action} adds no image")
-    media_type = target.get("mediaType")
+    target = event["target"]
+    event_id = event_id or push_id(delivery, event.get("timestamp"), event)
+    media_type = optional_text(target.get("mediaType"))
     if media_type and media_type not in IMAGE_MEDIA_TYPES:
         notice = f"media type {media_type} is not an image manifest"
         return ignored(source, event_id, Reason.NOT_AN_IMAGE, notice)
@@ -129,7 +133,7 @@ def split_host(reference: str) -> tuple[str, str]:
     return "", written
 
 
-def push_id(delivery: Delivery, pushed_at: str | None, *facts: Any) -> str:
+def push_id(delivery: Delivery, pushed_at: Any, *facts: Any) -> str:
     """The id of a push whose payload has none: a fingerprint of what identifies it.
 
     Without a time, two pushes of a tag look the same, even by digest, as a digest may come back. Then each
@@ -137,10 +141,11 @@ def push_id(delivery: Delivery, pushed_at: str | None, *facts: Any) -> str:
 
     Args:
         delivery: how the payload came.
-        pushed_at: the push's time as the payload states it.
+        pushed_at: the push's time as the payload has it; what is not a time counts as missing.
         facts: JSON documents that are equal for two deliveries of one push.
     """
-    dated = parse_moment(pushed_at, arrived=delivery.arrived) is not None
+    time = optional_text(pushed_at, longest=_LONGEST_TIME)
+    dated = parse_moment(time, arrived=delivery.arrived) is not None
     return fingerprint([*facts, pushed_at, None if dated else delivery.delivery_id])
 
 

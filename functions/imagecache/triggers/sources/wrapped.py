@@ -25,6 +25,7 @@ from ...model.change import Item, Notice
 from ...model.webhook_sources import WEBHOOK_SOURCES
 from . import read_source, source_in_path
 from .authority import Delivery, delivery_for
+from .optional_facts import optional_object, optional_text
 
 _HTTP_EVENT = "eventbridge:Events:HTTPEvent"
 _SOURCE_PREFIX, _TYPE_PREFIX = "imc-refresh.", "imc-refresh:"
@@ -64,22 +65,28 @@ def read(source: str, event: Mapping[str, Any], delivery: Delivery) -> list[Item
 def _unwrap(source: str, event: Mapping[str, Any], delivery: Delivery) -> tuple[Any, Delivery]:
     """The payload, and how it came."""
     payload, where = event["data"], f"{delivery.where}/data"
-    query: Mapping[str, str] = {}
-    if event["type"] == _HTTP_EVENT:
-        query, payload, where = payload.get("queryString") or {}, payload["body"], f"{where}/body"
+    query: Mapping[str, Any] = {}
+    if event.get("type") == _HTTP_EVENT:
+        query, payload, where = optional_object(payload.get("queryString")), payload["body"], f"{where}/body"
     if isinstance(payload, str):
         # EventBridge parses a request's body only if its content type is plainly JSON.
         payload = read_json(payload.encode("utf-8", "replace"), limit=MAX_BODY_BYTES, what=where)
     carried = replace(
         delivery_for(delivery, source, query.get("registry") or event.get("registry")),
         # The same for each delivery of one event.
-        delivery_id=fingerprint([event["source"], event["id"]]),
+        delivery_id=_delivery_id(event, delivery),
         where=where,
         # The event was made after the push. This bounds only a push without a time of its own, so that a
         # wrapper with too early a time harms no other.
-        no_later_than=parse_moment(event.get("time"), arrived=delivery.arrived),
+        no_later_than=parse_moment(optional_text(event.get("time")), arrived=delivery.arrived),
     )
     return payload, carried
+
+
+def _delivery_id(event: Mapping[str, Any], delivery: Delivery) -> str:
+    event_id = optional_text(event.get("id"))
+    named = [_text(event, "source"), event_id] if event_id else [delivery.delivery_id, delivery.where]
+    return fingerprint(named)
 
 
 def _requested_source(request: Any) -> str | None:

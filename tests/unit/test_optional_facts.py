@@ -1,0 +1,141 @@
+"""What a push does not need never loses it: every other key of every sample, left out, null, odd or empty."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from imagecache.base.errors import InputError
+from imagecache.model.change import Item, PushEvent
+from imagecache.model.webhook_sources import WEBHOOK_SOURCES
+from imagecache.triggers.event_bus import read_event_bus
+from imagecache.triggers.sources import Delivery, read_source
+from tests.support.payloads import read_sample, sample_names
+
+ARRIVED = datetime(2999, 1, 1, tzinfo=timezone.utc)
+DELIVERY = Delivery(ARRIVED, "request-1")
+REMOVED = object()
+ODD: Mapping[str, Any] = {
+    "left out": REMOVED,
+    "null": None,
+    "empty": "",
+    "a number": -7,
+    "a list": [None],
+    "an object": {"a": 1},
+    "true": True,
+}
+
+NEEDED: Mapping[str, set[str]] = {
+    "acr": {"/push_data/tag", "/repository/repo_full_name", "/repository/region"},
+    "azure": {"/action", "/target/repository", "/target/tag", "/request/host"},
+    "cloudevents": {
+        *("/source", "/type", "/data/RepoNamespaceName", "/data/RepoName", "/data/Tag"),
+        *("/data/InstanceName", "/data/BuildStatus"),
+    },
+    "distribution": {"/events/*/action", "/events/*/target/repository", "/events/*/target/tag"},
+    "dockerhub": {"/push_data/tag", "/repository/repo_name"},
+    "github": {"/action", "/package/package_version", "/registry_package/package_version"},
+    "harbor": {
+        "/type",
+        *(
+            f"/{member}/{key}"
+            for member in ("event_data", "data")
+            for key in ("repository/repo_full_name", "resources/*/tag", "resources/*/resource_url")
+        ),
+    },
+    "native": {"/image"},
+    "quay": {"/repository", "/docker_url", "/updated_tags", "/updated_tags/*"},
+}
+"""What names the image, and that it was pushed; a star stands for any index."""
+
+SCARCE = {
+    # Of two places for a fact these samples have one, so it is needed there.
+    *("acr/no_region", "cloudevents/personal_instance", "cloudevents/region_only_in_data"),
+    "cloudevents/null_optionals",
+    *("cloudevents/region_only_outside_data", "cloudevents/odd_region_in_data", "github/no_package_url"),
+    *("github/package_url_without_host", "github/package_url_without_tag", "github/push_no_name"),
+    *("github/push_no_container_metadata", "github/push_tag_is_a_number"),
+    *("github/upper_case_owner_without_package_url", "github/push_no_package_type"),
+}
+
+
+def read(source: str, document: Any) -> list[Item]:
+    if source == "cloudevents":
+        return read_event_bus(document, DELIVERY)
+    # As its webhook is set up, where the payload is no authority.
+    registry = "registry.example.com" if source == "distribution" else None
+    return read_source(source, document, replace(DELIVERY, registry=registry))
+
+
+def images(items: list[Item]) -> list[str]:
+    return [item.image for item in items if isinstance(item, PushEvent)]
+
+
+def baseline(source: str, document: Any) -> list[str]:
+    try:
+        return images(read(source, document))
+    except InputError:
+        return []
+
+
+def places(value: Any, pointer: str = "") -> Iterator[tuple[str, list[str | int]]]:
+    """Every key of a document: its pointer with stars for indexes, and the way to it."""
+    members = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, member in members:
+        step = f"{pointer}/{'*' if isinstance(key, int) else key}"
+        if not isinstance(key, int):
+            yield step, [key]
+        for below, way in places(member, step):
+            yield below, [key, *way]
+
+
+def mutated(document: Any, way: list[str | int], value: Any) -> Any:
+    changed = copy.deepcopy(document)
+    spot = changed
+    for step in way[:-1]:
+        spot = spot[step]
+    if value is REMOVED:
+        del spot[way[-1]]
+    else:
+        spot[way[-1]] = value
+    return changed
+
+
+def is_needed(source: str, pointer: str) -> bool:
+    return any(need == pointer or need.startswith(f"{pointer}/") for need in NEEDED[source])
+
+
+SAMPLES = [
+    f"{source}/{name}"
+    for source in (*WEBHOOK_SOURCES, "cloudevents")
+    for name in sorted(sample_names(source))
+    if f"{source}/{name}" not in SCARCE
+    # In an array each event is read as it is alone.
+    and not name.startswith("array_")
+    and baseline(source, read_sample(f"{source}/{name}.json"))
+]
+
+
+def test_every_source_has_samples_here() -> None:
+    assert {name.partition("/")[0] for name in SAMPLES} == set(NEEDED) == {*WEBHOOK_SOURCES, "cloudevents"}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_an_optional_fact_that_cannot_be_read_loses_no_push(name: str, odd: str) -> None:
+    source = name.partition("/")[0]
+    document = read_sample(f"{name}.json")
+    expected = baseline(source, document)
+    lost = [
+        "/".join(map(str, way))
+        for pointer, way in places(document)
+        if not is_needed(source, pointer) and baseline(source, mutated(document, way, ODD[odd])) != expected
+    ]
+    assert lost == []
