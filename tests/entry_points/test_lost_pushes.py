@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -215,3 +217,36 @@ def test_a_push_to_github_that_names_no_image_is_never_guessed(deployed: Any, do
     told = post(doors, "github", document)
     assert (told.status, told.results) == (400 if expected[0] == "rejected" else 200, [expected])
     assert deployed.actions() == []
+
+
+TIMES = {
+    "native": "pushedAt",
+    "azure": "timestamp",
+    "distribution": "events/0/timestamp",
+    "harbor": "time",
+}
+"""Where a source that has an id of its own states the time of a push."""
+
+
+def written(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")
+
+
+@pytest.mark.parametrize("source", TIMES)
+def test_a_later_push_under_an_id_that_was_used_is_built_and_a_duplicate_is_not(
+    deployed: Any, doors: Any, payload: Any, source: str
+) -> None:
+    deployed.control.settings(rebuild_seconds=0)
+    sample, image, _ = PLACES[source]
+    cache = deployed.cache(image)
+    began = time.time()
+    first = put(payload(f"{sample}.json"), TIMES[source], written(began - 600))
+    assert send(doors, source, first).results == [REFRESHED]
+    deployed.control.wait_for(cache, "Ready")
+    second = put(payload(f"{sample}.json"), TIMES[source], written(time.time()))
+    assert send(doors, source, second).results == [REFRESHED]
+    deployed.control.wait_for(cache, "Ready")
+    assert send(doors, source, first).results == [("unchanged", "COVERED")]
+    rebuilds = [update for update in deployed.control.history(cache) if update["kind"] == "rebuild"]
+    assert len(rebuilds) == 2
+    assert len({update.parameters["ClientToken"] for update in deployed.updates()}) == 2

@@ -77,6 +77,44 @@ def test_what_is_no_push_causes_no_call_to_eci(fleet: Any, doors: Any, payload: 
     assert fleet.actions() == []
 
 
+UNSEEN: dict[str, Any] = {
+    "no data": None,
+    "empty": {},
+    "a list": [],
+    "other keys": {"namespace": "prod", "repository": "web", "tag": "latest"},
+    "in lower case": {"repoNamespaceName": "prod", "repoName": "web", "tag": "latest", "instanceId": "cri-1"},
+    "no tag": {"RepoNamespaceName": "prod", "RepoName": "web", "InstanceName": "acme"},
+    "no registry": {"RepoNamespaceName": "prod", "RepoName": "web", "Tag": "latest"},
+}
+"""Forms that a push of the vendor's registry may have: nobody has seen its real one."""
+
+
+@pytest.mark.parametrize("data", UNSEEN.values(), ids=list(UNSEEN))
+def test_a_push_of_the_vendors_registry_that_cannot_be_read_reaches_the_on_failure_queue(
+    fleet: Any, doors: Any, events: Any, data: Any
+) -> None:
+    event = {**events.cloud(), "data": data}
+    told = doors.push([event, events.cloud()])
+    assert isinstance(told.error, PermanentEntryPointError)
+    refused, refreshed = told.outcomes
+    assert (refused["result"], refused["fate"]) == ("rejected", "on_failure_queue")
+    assert refused["event_id"] == event["id"]
+    assert refreshed["result"] == "refreshed"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{"type": "cr:Artifact:BuildCompleted"}, {"source": "imc-refresh.native"}, {"source": ["acs.cr"]}],
+    ids=str,
+)
+def test_what_has_a_known_form_is_refused_and_not_raised(
+    deployed: Any, doors: Any, events: Any, members: dict[str, Any]
+) -> None:
+    told = doors.push({**events.cloud(), "data": {}, **members})
+    assert ([result for result, _ in told.results], told.error) == (["rejected"], None)
+    assert "fate" not in told.only
+
+
 def test_a_record_tells_the_whole_story_of_an_update(deployed: Any, doors: Any, payload: Any) -> None:
     entry = "acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com/prod/web:latest"
     cache_id = deployed.cache(entry)

@@ -110,6 +110,7 @@ class Recorder:
             facts["error"] = _present(
                 **{"class": ErrorClass.INPUT.value}, where=notice.where, rule=notice.rule, found=notice.found
             )
+            facts["fate"] = ON_FAILURE_QUEUE if notice.queued else None
         return self.record(notice.result, notice.reason, notice.message, facts)
 
     def failure(

@@ -60,8 +60,12 @@ class PushEvent:
 
     @cached_property
     def change_id(self) -> str:
-        """The same for all deliveries of one event; different for two pushes."""
-        return fingerprint([self.source, self.event_id, self.image, self.digest])
+        """The same for all deliveries of one event; different for two pushes.
+
+        A sender may use an id again, so the time that it stated is a part of it.
+        """
+        stated = self.pushed_at.isoformat() if self.dated and self.pushed_at else None
+        return fingerprint([self.source, self.event_id, self.image, self.digest, stated])
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,11 @@ class CacheRequest:
 
 @dataclass(frozen=True)
 class Notice:
-    """An event or a request that asks for nothing, or is refused, with the reason."""
+    """An event or a request that asks for nothing, or is refused, with the reason.
+
+    Attributes:
+        queued: it may be a push in a form that nobody has seen, so the on-failure queue is to have it.
+    """
 
     result: Result
     reason: Reason
@@ -123,9 +131,18 @@ class Notice:
     where: str = ""
     rule: str = ""
     found: str = ""
+    queued: bool = False
 
     @classmethod
-    def refusal(cls, error: InputError, *, source: str = "", event_id: str = "", inside: str = "") -> Notice:
+    def refusal(
+        cls,
+        error: InputError,
+        *,
+        source: str = "",
+        event_id: str = "",
+        inside: str = "",
+        queued: bool = False,
+    ) -> Notice:
         """The notice for input that was refused; ``inside`` is a JSON pointer to the part that was read."""
         return cls(
             Result.REJECTED,
@@ -136,6 +153,7 @@ class Notice:
             where=error.where if error.where.startswith(inside) else f"{inside}/{error.where}",
             rule=error.rule,
             found=error.found,
+            queued=queued,
         )
 
 

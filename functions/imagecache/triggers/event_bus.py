@@ -1,6 +1,7 @@
 """What EventBridge delivers: one CloudEvents object, or an array of them, each with its own fate.
 
-An event is the vendor's own, one of Harbor, or a webhook's payload inside an event.
+An event is the vendor's own, one of Harbor, or a webhook's payload inside an event. A push of the vendor's
+registry that cannot be read is raised: nobody has seen its form, and the on-failure queue then has it.
 """
 
 from __future__ import annotations
@@ -51,5 +52,6 @@ def _read_one(event: Any, delivery: Delivery) -> list[Item]:
                 source=source if isinstance(source, str) else "",
                 event_id=identifier if isinstance(identifier, str) else "",
                 inside=delivery.where,
+                queued=cloudevents.is_push_of_unknown_form(members, error),
             )
         ]

@@ -14,6 +14,7 @@ from ..base.json_input import MAX_BODY_BYTES
 from ..base.json_schema import validate
 from ..base.reasons import Reason, Result
 from ..engine.records import RETRIED, Outcome, answer_document
+from ..model.webhook_sources import WEBHOOK_SOURCES
 
 _BAD_REQUEST, _UNAUTHORIZED = 400, 401
 _STATUS_OF_REJECTION = {
@@ -140,8 +141,7 @@ def status_code(outcomes: Sequence[Outcome]) -> int:
     503 if the sender must try something again, 500 if something failed for good, 202 if something is
     deferred, a 4xx if all was rejected, else 200.
     """
-    # What could not be read was not asked for.
-    asked = [outcome for outcome in outcomes if outcome["reason"] != Reason.CACHE_UNREADABLE.value]
+    asked = [outcome for outcome in outcomes if _counts(outcome)]
     results = {outcome["result"] for outcome in asked}
     if Result.FAILED.value in results:
         return 503 if any(outcome.get("fate") == RETRIED for outcome in outcomes) else 500
@@ -150,6 +150,18 @@ def status_code(outcomes: Sequence[Outcome]) -> int:
     if results == {Result.REJECTED.value}:
         return _STATUS_OF_REJECTION.get(Reason(outcomes[0]["reason"]), _BAD_REQUEST)
     return 200
+
+
+def _counts(outcome: Outcome) -> bool:
+    """Whether a record counts for the answer.
+
+    A cache that could not be read was not asked for. An event that cannot be read, inside an envelope that
+    can, never will be: its sender would send the envelope for ever, and nothing of what comes behind it.
+    """
+    if outcome["result"] == Result.REJECTED.value:
+        source = WEBHOOK_SOURCES.get(outcome.get("source", ""))
+        return source is None or not source.resends
+    return bool(outcome["reason"] != Reason.CACHE_UNREADABLE.value)
 
 
 def _by_lower_case_name(headers: Mapping[str, str]) -> Mapping[str, str]:

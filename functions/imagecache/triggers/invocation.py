@@ -209,9 +209,11 @@ def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) 
         RetryableEntryPointError: when something is to be tried again.
         PermanentEntryPointError: when something failed for good.
     """
-    failed = [outcome for outcome in outcomes if outcome["result"] == Result.FAILED.value]
-    if refuse_rejected:
-        failed += [outcome for outcome in outcomes if outcome["result"] == Result.REJECTED.value]
+    failed = [
+        outcome
+        for outcome in outcomes
+        if "fate" in outcome or (refuse_rejected and outcome["result"] == Result.REJECTED.value)
+    ]
     if failed:
         raise _failure(failed, len(outcomes))
     return answer_document(outcomes)

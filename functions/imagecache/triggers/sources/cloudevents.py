@@ -21,7 +21,8 @@ from .push import ignored, image_push, push_id
 
 SOURCE = "acs.cr"
 
-_PUSH_TYPES = frozenset({"cr:Artifact:PushCompleted", "cr:Artifact:BuildCompleted"})
+_PUSHED = "cr:Artifact:PushCompleted"
+_PUSH_TYPES = frozenset({_PUSHED, "cr:Artifact:BuildCompleted"})
 _REGISTRY_KEYS = ("InstanceId", "InstanceName", "RegionId")
 _PERSONAL = "crpi-"
 _PERSONAL_ID = re.compile(r"crpi-[a-z0-9]+", re.ASCII)
@@ -55,6 +56,12 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         pushed_at=document.get("time"),
     )
     return [push]
+
+
+def is_push_of_unknown_form(event: Mapping[str, Any], error: InputError) -> bool:
+    """Whether a refused event says that it is a push, and has not the form that is taken for a push's."""
+    push = event.get("source") == SOURCE and event.get("type") == _PUSHED
+    return push and error.reason in {Reason.SCHEMA_VIOLATION, Reason.UNKNOWN_REGISTRY}
 
 
 def _host(document: Mapping[str, Any], where: str) -> str:
