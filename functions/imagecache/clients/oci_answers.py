@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..base.errors import InputError, RegistryError
-from ..model.reference import WHOLE_MANIFEST_MEDIA_TYPES, check_digest, check_tag
+from ..model.media_types import WHOLE_MANIFEST_MEDIA_TYPES
+from ..model.reference import check_digest, check_tag
 
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?=[\s;,]|$))", re.IGNORECASE)

@@ -16,7 +16,8 @@ from urllib.parse import quote, urlsplit
 
 from ..base.environment import is_loopback
 from ..base.errors import InputError, RegistryError
-from ..model.reference import DOCKER_HUB, IMAGE_MEDIA_TYPES, check_host, check_repository, check_tag
+from ..model.media_types import IMAGE_MEDIA_TYPES
+from ..model.reference import DOCKER_HUB, check_host, check_repository, check_tag
 from .http_calls import Answer, HttpCalls, new_session
 from .oci_answers import error_codes, listed_tags, manifest_digest, next_page, stated_digest, valid_tags
 from .oci_auth import KeptTokens, TokenKey, basic, read_challenges, read_token, token_service

@@ -1,4 +1,4 @@
-"""Image references by the OCI distribution grammar, with Docker Hub's defaults, and what counts as an image.
+"""Image references by the OCI distribution grammar, with Docker Hub's defaults.
 
 Grammar: the reference package of the distribution project; limits: tags 128, repository path 255
 characters. Must not know which hosts are one registry: see ``registry_identity``.
@@ -12,22 +12,6 @@ from functools import lru_cache
 
 from ..base.errors import InputError
 from ..base.reasons import Reason
-
-WHOLE_MANIFEST_MEDIA_TYPES = frozenset(
-    {
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-    }
-)
-"""Image manifests and multi-arch indexes whose digest is the digest of all their bytes."""
-
-IMAGE_MEDIA_TYPES = WHOLE_MANIFEST_MEDIA_TYPES | {
-    "application/vnd.docker.distribution.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws",
-}
-"""All image manifests and indexes: of those of version 1, the digest is that of a part of them."""
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"

@@ -18,7 +18,7 @@ from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item
 from .authority import Delivery, registry_host
-from .optional_facts import optional_object, optional_text
+from .optional_facts import optional_object, optional_text, other_artifact
 from .push import ignored, image_push, push_id, split_host
 
 SOURCE = "github"
@@ -47,7 +47,10 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     if kind and kind.lower() != _IMAGE:
         return [_ignored(package, Reason.NOT_AN_IMAGE, f"a package of type {kind} is not an image")]
     version = package.get("package_version") or {}
-    stated = optional_object(optional_object(version.get("container_metadata")).get("tag"))
+    metadata = optional_object(version.get("container_metadata"))
+    if artifact := _artifact(optional_object(metadata.get("manifest"))):
+        return [_ignored(package, Reason.NOT_AN_IMAGE, f"{artifact} is not the type of an image")]
+    stated = optional_object(metadata.get("tag"))
     host, path, tag = _address(version)
     tag = _tag(stated, tag, f"{delivery.where}/{key}")
     if not tag:
@@ -71,6 +74,12 @@ def _address(version: Mapping[str, Any]) -> tuple[str, str, str]:
     host, rest = split_host(optional_text(version.get("package_url"), longest=_LONGEST_ADDRESS))
     path, _, tag = rest.partition("@")[0].partition(":")
     return host, _lower(path), tag
+
+
+def _artifact(manifest: Mapping[str, Any]) -> str:
+    """The media type of the manifest, or of its config, if it is not that of an image."""
+    config = optional_object(manifest.get("config")).get("media_type")
+    return other_artifact(manifest.get("media_type"), config)
 
 
 def _tag(stated: Mapping[str, Any], in_address: str, where: str) -> str:

@@ -15,8 +15,8 @@ from ...base.reasons import Reason
 from ...base.timestamps import rfc3339
 from ...model.change import Item, Notice
 from .authority import Delivery, registry_host
-from .optional_facts import optional_text
-from .push import ignored, image_push, push_id, split_host
+from .optional_facts import optional_text, other_artifact, other_kind
+from .push import ignored, image_push, not_an_image, push_id, split_host
 
 SOURCE = "harbor"
 
@@ -58,6 +58,8 @@ def _read_one(
         if not tag or tag.startswith(_DIGESTS):
             problem = f"an artifact of {name} was pushed without a tag"
             return ignored(SOURCE, event_id, Reason.NO_TAG, problem)
+        if artifact := _artifact(resource):
+            return not_an_image(SOURCE, event_id, artifact)
         host, _ = split_host(optional_text(resource.get("resource_url"), longest=_LONGEST_ADDRESS))
         return image_push(
             delivery,
@@ -72,3 +74,9 @@ def _read_one(
         )
     except InputError as error:
         return Notice.refusal(error, source=SOURCE, event_id=event_id, inside=where)
+
+
+def _artifact(resource: Mapping[str, Any]) -> str:
+    """What the resource is if it says that it is no image: by Harbor's own word, or by a media type."""
+    stated = other_artifact(*(resource.get(key) for key in ("mediaType", "media_type", "type")))
+    return stated or other_kind(resource.get("type"), "IMAGE")

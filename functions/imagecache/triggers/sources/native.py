@@ -11,14 +11,16 @@ from ...base.reasons import Reason
 from ...model.change import Item
 from ...model.reference import parse_reference
 from .authority import Delivery
-from .optional_facts import optional_digest, optional_text
-from .push import image_push
+from .optional_facts import optional_digest, optional_text, other_artifact
+from .push import image_push, not_an_image
 
 SOURCE = "native"
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
-    """The push that the sender reports. An image without a tag means ``latest``.
+    """The push that the sender reports, or a notice that it is no image's.
+
+    An image without a tag means ``latest``.
 
     Raises:
         InputError: when the document breaks its schema, the image is not a valid reference or is named by
@@ -31,11 +33,14 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     digest = optional_digest(document.get("digest")) or image.digest
     if image.digest and image.digest != digest:
         raise _invalid("names the same digest as the digest beside it, or none", document["image"])
+    # Without an id, two pushes may look the same, so each delivery counts as a push.
+    event_id = optional_text(document.get("id")) or delivery.delivery_id
+    if artifact := other_artifact(document.get("mediaType")):
+        return [not_an_image(SOURCE, event_id, artifact)]
     push = image_push(
         delivery,
         source=SOURCE,
-        # Without an id, two pushes may look the same, so each delivery counts as a push.
-        event_id=optional_text(document.get("id")) or delivery.delivery_id,
+        event_id=event_id,
         host=image.host,
         repository=image.repository,
         tag=image.effective_tag,

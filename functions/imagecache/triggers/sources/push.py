@@ -10,10 +10,10 @@ from ...base.json_input import fingerprint
 from ...base.reasons import Reason, Result
 from ...base.timestamps import parse_moment
 from ...model.change import Notice, PushEvent
-from ...model.reference import IMAGE_MEDIA_TYPES, check_repository, check_tag, is_host
+from ...model.reference import check_repository, check_tag, is_host
 from ...model.registry_identity import registry_identity
 from .authority import Delivery, other_host, registry_host
-from .optional_facts import optional_digest, optional_text
+from .optional_facts import artifact_among, optional_digest, optional_text, other_artifact
 
 _ATTACHED = re.compile(r"sha256-.*|.*\.(?:sig|att|sbom)", re.DOTALL)
 _ZONE = re.compile(r".*(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
@@ -95,10 +95,8 @@ def manifest_push(
         return ignored(source, event_id, Reason.NOT_A_PUSH, f"action {action} adds no image")
     target = event["target"]
     event_id = event_id or push_id(delivery, event.get("timestamp"), event)
-    media_type = optional_text(target.get("mediaType"))
-    if media_type and media_type not in IMAGE_MEDIA_TYPES:
-        notice = f"media type {media_type} is not an image manifest"
-        return ignored(source, event_id, Reason.NOT_AN_IMAGE, notice)
+    if artifact := other_artifact(target.get("mediaType")) or artifact_among(target.get("references")):
+        return not_an_image(source, event_id, artifact)
     if not target.get("tag"):
         notice = f"a manifest of {target['repository']} was pushed without a tag"
         return ignored(source, event_id, Reason.NO_TAG, notice)
@@ -147,6 +145,11 @@ def push_id(delivery: Delivery, pushed_at: Any, *facts: Any) -> str:
     time = optional_text(pushed_at, longest=_LONGEST_TIME)
     dated = parse_moment(time, arrived=delivery.arrived) is not None
     return fingerprint([*facts, pushed_at, None if dated else delivery.delivery_id])
+
+
+def not_an_image(source: str, event_id: str, artifact: str) -> Notice:
+    """The notice for a push of a chart, or of another artifact that is no image."""
+    return ignored(source, event_id, Reason.NOT_AN_IMAGE, f"{artifact} is not the type of an image")
 
 
 def ignored(source: str, event_id: str, reason: Reason, message: str, *, image: str = "") -> Notice:
