@@ -27,7 +27,12 @@ _IMAGES = {
         "oci.image.manifest.v1",
         "oci.image.index.v1",
     )
-} | {"application/vnd.docker.distribution.manifest.v1+prettyjws"}
+} | {
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    "application/vnd.docker.container.image.v1+json",
+    "application/vnd.oci.image.config.v1+json",
+}
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE | re.ASCII)
 _NOTHING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NO_HOST = frozenset("?#@\\")
@@ -143,7 +148,10 @@ def _acr(document: Mapping[str, Any], host: str) -> Iterator[Image]:
 def _manifest(event: Mapping[str, Any], host: str) -> Iterator[Image]:
     """One event of the distribution registry; Azure's form is the same."""
     target = _object(event, "target")
-    if event.get("action") == "push" and _plain(target, "mediaType") in {"", *_IMAGES}:
+    listed = target.get("references")
+    among = {_stated(one, "mediaType") for one in listed} - {""} if isinstance(listed, list) else set()
+    image = not _other(target, "mediaType") and (not among or among & _IMAGES)
+    if event.get("action") == "push" and image:
         yield known_registry(host), _text(target, "repository"), _text(target, "tag")
 
 
@@ -161,13 +169,19 @@ def _distribution(document: Mapping[str, Any], host: str) -> Iterator[Image]:
 def _dockerhub(document: Mapping[str, Any], host: str) -> Iterator[Image]:
     name = _text(_object(document, "repository"), "repo_name")
     repository = name if "/" in name else f"library/{name}"
+    if _other(_object(document, "push_data"), "media_type"):
+        return
     yield known_registry(host or "docker.io"), repository, _text(_object(document, "push_data"), "tag")
 
 
 def _github(document: Mapping[str, Any], host: str) -> Iterator[Image]:
     package = _object(document, "package") or _object(document, "registry_package")
     version = _object(package, "package_version")
-    tag = _plain(_object(_object(version, "container_metadata"), "tag"), "name")
+    metadata = _object(version, "container_metadata")
+    manifest = _object(metadata, "manifest")
+    if _other(manifest, "media_type") or _other(_object(manifest, "config"), "media_type"):
+        return
+    tag = _plain(_object(metadata, "tag"), "name")
     url = _plain(version, "package_url", 1024)
     if not tag or tag.startswith("sha256:"):
         tag = (_address(url) or ("", url))[1].split("@")[0].partition(":")[2]
@@ -198,6 +212,12 @@ def _harbor(document: Mapping[str, Any], host: str) -> Iterator[Image]:
     repository, resources = _text(_object(data, "repository"), "repo_full_name"), data.get("resources")
     for resource in resources if isinstance(resources, list) else []:
         told = _address(_plain(resource, "resource_url", 1024))
+        word = _plain(resource, "type", 64)
+        kind = word if re.fullmatch("[A-Za-z][A-Za-z0-9._-]*", word) else ""
+        if kind.upper() not in {"", "IMAGE"} or any(
+            _other(resource, key) for key in ("mediaType", "media_type", "type")
+        ):
+            continue
         yield known_registry(host or (told[0] if told else "")), repository, _text(resource, "tag")
 
 
@@ -209,7 +229,12 @@ def _native(document: Mapping[str, Any], _: str) -> Iterator[Image]:
     if _lower(host) in {"docker.io", "index.docker.io"} and "/" not in repository:
         repository = f"library/{repository}"
     # An image's name is no URL.
-    if _SCHEME.match(name) or (pinned and not (colon and digest)) or (colon and not tag):
+    if (
+        _other(document, "mediaType")
+        or _SCHEME.match(name)
+        or (pinned and not (colon and digest))
+        or (colon and not tag)
+    ):
         return
     yield known_registry(host), repository, tag or "latest"
 
@@ -237,6 +262,17 @@ def _plain(members: Any, key: str, longest: int = 256) -> str:
     """A text that says something: one line, not too long, of characters that are some."""
     text = _text(members, key)
     return "" if len(text) > longest or _NOTHING.search(text) else text
+
+
+def _stated(members: Any, key: str) -> str:
+    """A media type in lower case, without parameters; empty where there is something else."""
+    bare = _lower(_plain(members, key).partition(";")[0].strip())
+    return bare if _TYPE.fullmatch(bare) else ""
+
+
+def _other(members: Any, key: str) -> bool:
+    """Whether a media type is stated that is not an image's."""
+    return bool(_stated(members, key)) and _stated(members, key) not in _IMAGES
 
 
 def _region(members: Any, key: str) -> str:

@@ -28,6 +28,7 @@ _MEDIA_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.config.v1+json",
     "application/vnd.oci.artifact.manifest.v1+json",
     "application/vnd.cncf.helm.config.v1+json",
     "application/octet-stream",
