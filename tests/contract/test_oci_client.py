@@ -131,6 +131,17 @@ LINKS = {
     "in capitals": f'<HTTP://HOST{TAGS}?n=2&last=b>; REL="NEXT"',
     "among other relations": f'<{TAGS}?n=2&last=b>; title="x"; rel="last next"',
     "behind another link": f'</first>; rel="first", <{TAGS}?n=2&last=b>; rel="next"',
+    "an internal host": f'<http://registry.internal:5000{TAGS}?n=2&last=b>; rel="next"',
+    "an address inside": f'<http://127.0.0.1:1{TAGS}?n=2&last=b>; rel="next"',
+    "another scheme": f'<https://HOST{TAGS}?n=2&last=b>; rel="next"',
+    "a login": f'<http://a:b@HOST{TAGS}?n=2&last=b>; rel="next"',
+    "a network path": '<//r.example.com/x?n=2&last=b>; rel="next"',
+    "no port": '<http://127.0.0.1:x/?n=2&last=b>; rel="next"',
+    "no URL": '<http://[MARK/?n=2&last=b>; rel="next"',
+    "a path with a prefix": f'</repository/docker{TAGS}?n=2&last=b>; rel="next"',
+    "a path without the repository's key": '</v2/web/tags/list?n=2&last=b>; rel="next"',
+    "another repository": '</v2/other/web/tags/list?n=2&last=b>; rel="next"',
+    "a fragment": f'<{TAGS}?n=2&last=b#top>; rel="next"',
 }
 
 
@@ -143,6 +154,7 @@ def test_all_pages_are_read(setting: Setting, link: str) -> None:
     )
     assert setting.reader(page_size=3).tags(registry.host, REPOSITORY) == {"a", "b", "c"}
     assert [asked.query.get("last") for asked in registry.asked] == [None, ["b"]]
+    assert {asked.path for asked in registry.asked} == {TAGS}
 
 
 def test_the_link_to_the_first_page_is_no_next_page(setting: Setting) -> None:
@@ -234,21 +246,11 @@ LIES: dict[str, tuple[Said, str]] = {
         "answered 302",
     ),
     "no content": (Said(raw=b"HTTP/1.1 204 No Content\r\n\r\n"), "answered 204"),
-    "a page of another host": (
-        page(["v1"], f'<http://127.0.0.1:1{TAGS}?MARK=1>; rel="next"'),
-        "next page is on another host",
-    ),
-    "a page over another scheme": (
-        page(["v1"], f'<https://HOST{TAGS}?last=v1>; rel="next"'),
-        "next page is on another host",
-    ),
-    "a page with a login": (
-        page(["v1"], f'<http://a:MARK@HOST{TAGS}>; rel="next"'),
-        "next page is on another host",
-    ),
-    "a page of a network path": (page(["v1"], '<//r.example.com/x>; rel="next"'), "another host"),
-    "a page of no URL": (page(["v1"], '<http://[MARK/>; rel="next"'), "another host"),
-    "a page of no port": (page(["v1"], '<http://127.0.0.1:x/>; rel="next"'), "another host"),
+    "a page without a query": (page(["v1"], f'<{TAGS}>; rel="next"'), "no query that can be asked"),
+    "a page of a network path": (page(["v1"], '<//r.example.com/x>; rel="next"'), "no query"),
+    "a query with a blank": (page(["v1"], f'<{TAGS}?last=MARK v1>; rel="next"'), "no query"),
+    "a query with a line end": (page(["v1"], f'<{TAGS}?last=MARK\tv1>; rel="next"'), "no query"),
+    "an endless query": (page(["v1"], f'<{TAGS}?last={"x" * 5000}>; rel="next"'), "no query"),
     "a link that cannot be read": (page(["v1"], 'MARK; rel="next"'), "cannot be read"),
     "the same page again": (page(["v1"], f'<{TAGS}?n=1000>; rel="next"'), "has no last page"),
     "a redirection": (Said(status=302, headers=(("Location", "/v2/other"),)), "answered 302"),
@@ -534,6 +536,61 @@ def test_a_token_is_asked_for_reading_this_repository_and_nothing_else(setting: 
         {"service": ["r"], "scope": ["repository:prod/web:pull"]},
     )
     assert "authorization" not in asked.headers
+
+
+SCOPES: dict[str, tuple[str, str]] = {
+    "what Azure names for a list": ("repository:prod/web:metadata_read", "repository:prod/web:metadata_read"),
+    "both": ("repository:prod/web:pull,metadata_read", "repository:prod/web:pull,metadata_read"),
+    "a right to write": ("repository:prod/web:pull,push,delete", "repository:prod/web:pull"),
+    "nothing but writing": ("repository:prod/web:push", "repository:prod/web:pull"),
+    "everything": ("repository:prod/web:*", "repository:prod/web:pull"),
+    "a name with a key before it": (
+        "repository:docker-local/prod/web:pull",
+        "repository:docker-local/prod/web:pull",
+    ),
+    "another repository": ("repository:prod/other:pull", "repository:prod/web:pull"),
+    "one that only ends so": ("repository:other-prod/web:pull", "repository:prod/web:pull"),
+    "the catalog": ("registry:catalog:*", "repository:prod/web:pull"),
+    "several": (
+        "registry:catalog:* repository:prod/web:metadata_read repository:prod/web:pull",
+        "repository:prod/web:metadata_read,pull",
+    ),
+    "none": ("", "repository:prod/web:pull"),
+    "no scope": ("pull", "repository:prod/web:pull"),
+}
+
+
+@pytest.mark.parametrize("case", SCOPES)
+def test_a_token_is_for_what_the_challenge_names_of_reading(setting: Setting, case: str) -> None:
+    named, expected = SCOPES[case]
+    tokens = setting.serve(token())
+
+    def script(asked: Asked) -> Said:
+        if asked.headers.get("authorization"):
+            return page(["v1"])
+        return refusal("UNAUTHORIZED", 401, bearer(f"{tokens.url}/token", scope=named))
+
+    registry = setting.serve(script)
+    assert setting.reader().tags(registry.host, REPOSITORY) == {"v1"}
+    assert [asked.query["scope"] for asked in tokens.asked] == [[expected]]
+
+
+def test_each_kind_of_question_keeps_the_token_that_its_challenge_named(setting: Setting) -> None:
+    tokens = setting.serve(lambda asked: token(f"for-{asked.query['scope'][0].rpartition(':')[2]}"))
+
+    def script(asked: Asked) -> Said:
+        listing = asked.path == TAGS
+        wanted = "metadata_read" if listing else "pull"
+        if asked.headers.get("authorization") != f"Bearer for-{wanted}":
+            scope = f"repository:{REPOSITORY}:{wanted}"
+            return refusal("UNAUTHORIZED", 401, bearer(f"{tokens.url}/token", scope=scope))
+        return page(["v1"]) if listing else Said(headers=(("Docker-Content-Digest", DIGEST),))
+
+    registry = setting.serve(script)
+    for _ in range(3):
+        assert setting.reader().tags(registry.host, REPOSITORY) == {"v1"}
+        assert setting.reader().digest(registry.host, REPOSITORY, "v1") == DIGEST
+    assert len(tokens.asked) == 2
 
 
 def test_the_token_service_gets_the_password(setting: Setting) -> None:

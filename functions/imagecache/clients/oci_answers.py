@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from ..base.errors import InputError, RegistryError
 from ..model.media_types import WHOLE_MANIFEST_MEDIA_TYPES
@@ -19,7 +18,7 @@ from ..model.reference import check_digest, check_tag
 
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?=[\s;,]|$))", re.IGNORECASE)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_QUERY = re.compile(r"[\x21-\x7e]{1,4096}", re.ASCII)
 
 
 def listed_tags(body: bytes, *, where: str) -> list[str]:
@@ -47,13 +46,16 @@ def valid_tags(listed: list[str]) -> set[str]:
 def next_page(headers: Mapping[str, str], url: str, *, where: str) -> str | None:
     """The URL of the page after this one, or None if no link leads to one.
 
+    Only the link's query counts: registries behind a proxy name hosts, schemes and paths that lead nowhere,
+    or to the tags of another repository.
+
     Args:
-        headers: of the answer; the ``Link`` with the relation ``next`` counts, relative or absolute.
-        url: of this page; another scheme, host or port is never followed.
+        headers: of the answer; the ``Link`` with the relation ``next`` counts.
+        url: of this page.
         where: the beginning of an error's text.
 
     Raises:
-        RegistryError: when there is a next page that must not or cannot be asked for.
+        RegistryError: when there is a next page that cannot be asked for.
     """
     header = headers.get("Link", "")
     target = next((link for link, relation in _LINK.findall(header) if _NEXT.search(relation)), None)
@@ -61,14 +63,10 @@ def next_page(headers: Mapping[str, str], url: str, *, where: str) -> str | None
         if "next" in header.lower():
             raise RegistryError(f"{where}: the link to the next page cannot be read")
         return None
-    try:
-        following: str = urljoin(url, target)
-        same = _origin(following) == _origin(url)
-    except ValueError:
-        following, same = "", False
-    if not same:
-        raise RegistryError(f"{where}: the next page is on another host")
-    return following
+    _, _, query = target.partition("#")[0].partition("?")
+    if not _QUERY.fullmatch(query):
+        raise RegistryError(f"{where}: the link to the next page has no query that can be asked")
+    return f"{url.partition('?')[0]}?{query}"
 
 
 def stated_digest(headers: Mapping[str, str], *, where: str) -> str | None:
@@ -114,11 +112,6 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None, bool]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme), "@" in parts.netloc
 
 
 def _is_tag(tag: str) -> bool:

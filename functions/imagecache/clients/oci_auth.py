@@ -15,8 +15,9 @@ to a token service only if that
   unless strangers can have names there: national suffixes (co.uk), and the hosting domains listed below. The
   list cannot be complete; at risk is only a password that the registry may ask for anyway.
 
-Any other service is asked without an account. The scope is always reading one repository, whatever the
-challenge names.
+Any other service is asked without an account. The scope is what the challenge names of reading the
+repository: Azure's registry asks ``metadata_read`` for a list of tags. Where it names nothing of that,
+``pull`` is asked.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ MARGIN_SECONDS = 10
 MOST_TOKENS = 500
 _LONGEST_TOKEN = 64 * 1024
 _LONGEST_REALM = 2048
+
+_READING = frozenset({"pull", "metadata_read"})
+"""The actions that a token may be for: no challenge makes us ask for one that can write."""
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PART = re.compile(
@@ -101,6 +105,17 @@ class KeptTokens:
 
     def __init__(self) -> None:
         self._tokens: dict[TokenKey, Token] = {}
+        self._scopes: dict[tuple[str, str, str], str] = {}
+
+    def scope(self, host: str, repository: str, asked: str) -> str:
+        """The scope that a registry last named for one kind of question about a repository."""
+        return self._scopes.get((host, repository, asked), f"repository:{repository}:pull")
+
+    def keep_scope(self, host: str, repository: str, asked: str, scope: str) -> None:
+        """Keep the scope that a challenge names; the oldest make room."""
+        self._scopes[host, repository, asked] = scope
+        while len(self._scopes) > MOST_TOKENS:
+            del self._scopes[next(iter(self._scopes))]
 
     def get(self, key: TokenKey, now: float) -> str | None:
         """A token that is still valid."""
@@ -138,6 +153,26 @@ def read_challenges(header: str) -> tuple[Challenge, ...]:
             value = match["plain"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
             found[-1][1].setdefault(match["name"].lower(), value)
     return tuple(Challenge(scheme, parameters) for scheme, parameters in found)
+
+
+def scope_of(challenge: Challenge, repository: str) -> str:
+    """What a token is to be for: the parts of a challenge's scope that are of reading a repository.
+
+    Args:
+        challenge: with the scheme ``bearer``.
+        repository: the path that is read; a registry behind a proxy may name it with something before it.
+    """
+    wanted: dict[str, list[str]] = {}
+    for part in challenge.parameters.get("scope", "").split():
+        kind, _, rest = part.partition(":")
+        name, _, actions = rest.rpartition(":")
+        if kind == "repository" and (name == repository or name.endswith(f"/{repository}")):
+            reading = [action for action in actions.split(",") if action in _READING]
+            if reading:
+                wanted.setdefault(name, []).extend(reading)
+    if not wanted:
+        return f"repository:{repository}:pull"
+    return " ".join(f"repository:{name}:{','.join(dict.fromkeys(wanted[name]))}" for name in wanted)
 
 
 def token_service(challenge: Challenge, registry: str, scope: str, *, where: str) -> TokenService:

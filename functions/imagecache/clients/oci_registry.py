@@ -20,7 +20,7 @@ from ..model.media_types import IMAGE_MEDIA_TYPES
 from ..model.reference import DOCKER_HUB, check_host, check_repository, check_tag
 from .http_calls import Answer, HttpCalls, new_session
 from .oci_answers import error_codes, listed_tags, manifest_digest, next_page, stated_digest, valid_tags
-from .oci_auth import KeptTokens, TokenKey, basic, read_challenges, read_token, token_service
+from .oci_auth import KeptTokens, basic, read_challenges, read_token, scope_of, token_service
 from .registry_reader import Account
 
 PAGE_SIZE = 1000
@@ -61,10 +61,6 @@ class _Place:
     def url(self) -> str:
         scheme = "http" if is_loopback(urlsplit(f"//{self.host}").hostname or "") else "https"
         return f"{scheme}://{self.host}/v2/{self.repository}"
-
-    @property
-    def scope(self) -> str:
-        return f"repository:{self.repository}:pull"
 
     @property
     def where(self) -> str:
@@ -148,10 +144,10 @@ class OciReader:
 
     def _ask(self, method: str, place: _Place, url: str, accept: str) -> Answer:
         """The answer, authorised as the registry wants it; a refused token is renewed once."""
-        account = self._account(place.registry)
-        key = (place.host, place.scope, account)
+        account, tokens = self._account(place.registry), self._connections.tokens
+        key = (place.host, tokens.scope(place.host, place.repository, accept), account)
         headers = {"Accept": accept}
-        kept = self._connections.tokens.get(key, self._connections.clock())
+        kept = tokens.get(key, self._connections.clock())
         if kept is not None:
             headers["Authorization"] = f"Bearer {kept}"
         elif account is not None and place.host in self._wants_basic:
@@ -159,8 +155,8 @@ class OciReader:
         answer = self._http.ask(method, url, headers, where=place.where)
         if answer.status != HTTPStatus.UNAUTHORIZED:
             return answer
-        self._connections.tokens.drop(key)
-        headers["Authorization"] = self._authorization(answer, place, account, key)
+        tokens.drop(key)
+        headers["Authorization"] = self._authorization(answer, place, account, accept)
         return self._http.ask(method, url, headers, where=place.where)
 
     def _account(self, registry: str) -> Account | None:
@@ -168,7 +164,7 @@ class OciReader:
             self._accounts[registry] = self._ask_account(registry)
         return self._accounts[registry]
 
-    def _authorization(self, refusal: Answer, place: _Place, account: Account | None, key: TokenKey) -> str:
+    def _authorization(self, refusal: Answer, place: _Place, account: Account | None, accept: str) -> str:
         """The header that the registry's challenges ask for."""
         challenges = {
             challenge.scheme: challenge
@@ -179,7 +175,9 @@ class OciReader:
                 raise RegistryError(f"{place.where}: access refused (401), and there is no account for it")
             self._wants_basic.add(place.host)
             return basic(account)
-        service = token_service(challenges["bearer"], place.registry, place.scope, where=place.where)
+        scope = scope_of(challenges["bearer"], place.repository)
+        self._connections.tokens.keep_scope(place.host, place.repository, accept, scope)
+        service = token_service(challenges["bearer"], place.registry, scope, where=place.where)
         where = f"{place.where}, token service {service.host}"
         headers = {"Accept": "application/json"}
         if account is not None and service.trusted:
@@ -193,7 +191,7 @@ class OciReader:
         token = read_token(answer.body, now)
         if token is None:
             raise RegistryError(f"{where}: the answer has no token")
-        self._connections.tokens.keep(key, token, now)
+        self._connections.tokens.keep((place.host, scope, account), token, now)
         return f"Bearer {token.value}"
 
 
