@@ -411,6 +411,67 @@ def test_a_digest_that_is_not_known_is_an_error(setting: Setting, said: Said, to
     assert not MARK.search(text)
 
 
+# What a tag means
+
+CHART = "application/vnd.cncf.helm.config.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+
+
+def manifest(kind: str | None, **members: Any) -> Said:
+    body = json.dumps({"schemaVersion": 2, **members}).encode()
+    return Said(body, headers=(("Content-Type", kind),) if kind else ())
+
+
+KINDS: dict[str, tuple[Said, str | None]] = {
+    "an image": (manifest(IMAGE_MANIFEST, config={"mediaType": CONFIG}), CONFIG),
+    "a chart": (manifest(IMAGE_MANIFEST, config={"mediaType": CHART}), CHART),
+    "a chart, with parameters": (
+        manifest(f"{IMAGE_MANIFEST}; charset=utf-8", config={"mediaType": CHART}),
+        CHART,
+    ),
+    "an index": (manifest(LIST, manifests=[]), LIST),
+    "an odd config": (manifest(IMAGE_MANIFEST, config=[]), IMAGE_MANIFEST),
+    "a config of no type": (manifest(IMAGE_MANIFEST, config={"mediaType": 7}), IMAGE_MANIFEST),
+    "a type that only the body has": (
+        manifest(None, mediaType=IMAGE_MANIFEST, config={"mediaType": CHART}),
+        CHART,
+    ),
+    "another kind of manifest": (
+        manifest("application/vnd.oci.artifact.manifest.v1+json"),
+        "application/vnd.oci.artifact.manifest.v1+json",
+    ),
+    "none": (refusal("MANIFEST_UNKNOWN"), None),
+    "none, as Harbor says it": (refusal("NOT_FOUND"), None),
+}
+
+
+@pytest.mark.parametrize("case", KINDS)
+def test_a_manifest_says_what_it_is_of(setting: Setting, case: str) -> None:
+    said, expected = KINDS[case]
+    registry = setting.serve(said)
+    assert setting.reader().kind(registry.host, REPOSITORY, "v1") == expected
+    assert registry.paths == [f"GET /v2/{REPOSITORY}/manifests/v1"]
+
+
+UNKINDLY: dict[str, tuple[Said, str]] = {
+    "no manifest": (Said(b"<html>MARK", headers=(("Content-Type", "text/html"),)), "does not say what it is"),
+    "no type": (manifest(None), "does not say what it is"),
+    "a list": (Said(b"[]", headers=(("Content-Type", IMAGE_MANIFEST),)), "does not say what it is"),
+    "busy": (Said(status=429), "answered 429"),
+    "a 404 of no registry": (Said(b"MARK", 404), "404 that does not name a missing manifest"),
+}
+
+
+@pytest.mark.parametrize("case", UNKINDLY)
+def test_a_manifest_that_cannot_be_read_is_an_error(setting: Setting, case: str) -> None:
+    said, told = UNKINDLY[case]
+    text = problem(setting.reader().kind, setting.serve(said).host, REPOSITORY, "v1")
+    assert told in text
+    assert not MARK.search(text)
+
+
 # Time
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import random
@@ -29,6 +30,7 @@ POLICY = {"type": "semver", "range": ">=1.0 <2", "keep": 2}
 NEWER = ("refreshed", "REGISTRY_NEWER")
 NOTHING = ("ignored", "NOTHING_TO_REPAIR")
 WAIT_SECONDS = 30
+CHART = "application/vnd.cncf.helm.config.v1+json"
 VENDOR = "registry-vpc.cn-hangzhou.aliyuncs.com"
 
 
@@ -209,6 +211,77 @@ def test_a_pushed_tag_is_taken_though_the_registry_does_not_have_it_yet(
     assert "no tag v1.9.0" in told.only["registry_error"]
     deployed.end_updates()
     assert listed(deployed, identifier) == ["v1.9.0", "v1.1.0"]
+
+
+def put_chart(registry: LocalRegistry, repository: str, tag: str) -> None:
+    """Push a chart as its client does: a config and a manifest."""
+    base = f"http://{registry.host}/v2/{repository}"
+    config = b'{"name":"web"}'
+    digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+    begun = httpx.post(f"{base}/blobs/uploads/", **LOOPBACK)
+    where = httpx.URL(begun.headers["Location"]).copy_merge_params({"digest": digest})
+    assert httpx.put(where, content=config, **LOOPBACK).status_code == 201
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    blob = {"mediaType": CHART, "digest": digest, "size": len(config)}
+    document = {"schemaVersion": 2, "mediaType": kind, "config": blob, "layers": []}
+    answer = httpx.put(f"{base}/manifests/{tag}", json=document, headers={"Content-Type": kind}, **LOOPBACK)
+    assert answer.status_code == 201, answer.text
+
+
+def test_a_chart_in_the_registry_is_never_taken(
+    deployed: Any, doors: Any, rules: Any, events: Any, registry: LocalRegistry
+) -> None:
+    rules({"policy": {"type": "semver", "range": ">=1.0 <2"}, "registry": "read"})
+    for tag in ("v1.0.0", "v1.1.0"):
+        registry.push("prod/charted", tag, content=tag)
+    put_chart(registry, "prod/charted", "v1.5.0")
+    first = deployed.cache(f"{registry.host}/prod/charted:v1.0.0")
+    told = doors.webhook(
+        "distribution", events.distribution(registry.host, repository="prod/charted", tag="v1.5.0")
+    )
+    assert told.results == [("refreshed", "TAG_PROMOTED")]
+    assert CHART in told.only["registry_error"]
+    deployed.end_updates()
+    # The next best, though nobody told of it.
+    assert listed(deployed, first) == ["v1.1.0"]
+    again = doors.webhook(
+        "distribution", events.distribution(registry.host, repository="prod/charted", tag="v1.5.0")
+    )
+    assert again.results == [("ignored", "NOT_AN_IMAGE")]
+    assert CHART in again.only["message"]
+    assert sweep(doors).results == [NOTHING]
+    assert len(deployed.updates()) == 1
+
+
+def test_a_tag_whose_manifest_was_deleted_behind_the_listing_is_not_taken(
+    deployed: Any, doors: Any, rules: Any
+) -> None:
+    class Behind(QuietHandler):
+        """Lists a tag that it has not any more."""
+
+        def respond(self) -> None:
+            if self.path.startswith("/v2/prod/web/tags/list"):
+                self.answer(200, b'{"name":"prod/web","tags":["v1.0.0","v1.1.0","v1.2.0"]}')
+            elif "v1.2.0" in self.path:
+                self.answer(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}')
+            else:
+                body = (
+                    b'{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json"}}'
+                )
+                self.answer(
+                    200,
+                    b"" if self.command == "HEAD" else body,
+                    ("Content-Type", "application/vnd.oci.image.manifest.v1+json"),
+                    ("Docker-Content-Digest", f"sha256:{hashlib.sha256(body).hexdigest()}"),
+                )
+
+    rules({"policy": {"type": "semver", "range": "1"}, "registry": "read"})
+    with serve_http(Behind) as host:
+        identifier = deployed.cache(f"{host}/prod/web:v1.0.0")
+        assert sweep(doors).results == [NEWER]
+        deployed.end_updates()
+        assert listed(deployed, identifier) == ["v1.1.0"]
+        assert sweep(doors).results == [NOTHING]
 
 
 @pytest.mark.parametrize("forged", [VENDOR, "registry-1.docker.io", "other-team.example.com:5000"])

@@ -82,6 +82,9 @@ class Cloud:
     def digest(self, _registry: str, _repository: str, _tag: str) -> str:
         return "sha256:" + "0f" * 32
 
+    def kind(self, _registry: str, _repository: str, _tag: str) -> str:
+        return "application/vnd.oci.image.config.v1+json"
+
     def engine(self, rules: Rules = Rules(), **settings: Any) -> Engine:  # noqa: B008 - it is frozen
         """An invocation that begins now."""
         began = self.elapsed

@@ -45,6 +45,9 @@ SWEEP = CacheRequest(
     reads_registries=True,
 )
 
+IMAGE = "application/vnd.oci.image.config.v1+json"
+CHART = "application/vnd.cncf.helm.config.v1+json"
+GONE = "gone"
 NUMBERS = Rule("numbers", policy=Policy("numerical"), reads_registry=True)
 RULES = Rules((NUMBERS,))
 
@@ -56,6 +59,7 @@ class MemoryReader:
     images: Mapping[tuple[str, str], Mapping[str, str]]
     silent: frozenset[str] = frozenset()
     unlisted: frozenset[str] = frozenset()
+    kinds: Mapping[str, str] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
     def tags(self, registry: str, repository: str) -> frozenset[str]:
@@ -65,6 +69,11 @@ class MemoryReader:
     def digest(self, registry: str, repository: str, tag: str) -> str | None:
         self._ask(registry, repository, tag)
         return self.images.get((registry, repository), {}).get(tag)
+
+    def kind(self, registry: str, repository: str, tag: str) -> str | None:
+        self._ask(registry, repository, tag, "kind")
+        known = tag in self.images.get((registry, repository), {})
+        return self.kinds.get(tag, IMAGE) if known and self.kinds.get(tag) != GONE else None
 
     def _ask(self, *question: str) -> None:
         self.asked.append(question)
@@ -154,6 +163,82 @@ def test_only_what_rules_want_to_know_is_asked() -> None:
     repository = (HOST, "shop/web")
     # Tags are asked for where they are compared, digests of what is listed then.
     assert source.asked == [repository, *((*repository, tag) for tag in ("e", "a", "1"))]
+
+
+def pushed(*tags: str) -> list[PushEvent]:
+    return [replace(PUSH, event_id=f"event-{tag}", tag=tag) for tag in tags]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "listed", "expected"),
+    [
+        pytest.param({"3": CHART}, "1", "2", id="a chart"),
+        pytest.param({"3": GONE}, "1", "2", id="a manifest that was deleted"),
+        pytest.param({"3": CHART, "2": GONE}, "1", "1", id="both: the list stays"),
+        pytest.param({"3": "application/vnd.oci.artifact.manifest.v1+json"}, "2", "2", id="an artifact"),
+        pytest.param({"3": CHART}, "3", "3", id="one that is listed already is left alone"),
+        pytest.param({"1": CHART}, "2", "3", id="an older one is not asked for"),
+    ],
+)
+@pytest.mark.parametrize("push", [(), ("3",), ("2",)], ids=["a sweep", "its push", "another's push"])
+def test_the_next_best_tag_is_taken_where_the_newest_is_no_image(
+    kinds: dict[str, str], listed: str, expected: str, push: tuple[str, ...]
+) -> None:
+    images = (f"{WEB}:{listed}",)
+    promoted = (f"{WEB}:{max(listed, *push)}",) if push else images
+    found = view(reader("1", "2", "3", kinds=kinds)).current(cache(*images), promoted, pushed(*push))
+    assert found.images == (f"{WEB}:{expected}",)
+    assert not found.unread
+    assert bool(found.refused) == any(tag in kinds and tag != listed for tag in push)
+
+
+@pytest.mark.parametrize("kind", [CHART, GONE])
+def test_a_pushed_tag_of_a_policy_without_an_order_has_to_be_an_image(kind: str) -> None:
+    rules = Rules((Rule("any", policy=Policy("any"), reads_registry=True),))
+    images, promoted = (f"{WEB}:green", "redis:7"), (f"{WEB}:red", "redis:7")
+    source = reader("green", "red", kinds={"red": kind})
+    found = view(source, rules).current(cache(*images), promoted, pushed("red"))
+    if kind == CHART:
+        assert (found.images, len(found.refused)) == (images, 1)
+        assert CHART in found.refused[0]
+    else:
+        # Where no list is asked for, the registry may only be behind the push.
+        assert (found.images, found.refused) == (promoted, ())
+
+
+def test_a_pushed_tag_that_the_registry_does_not_have_yet_is_taken() -> None:
+    found = view(reader("1", "2")).current(cache(f"{WEB}:1"), (f"{WEB}:3",), pushed("3"))
+    assert (found.images, found.refused) == ((f"{WEB}:3",), ())
+
+
+def test_one_of_several_pushed_tags_may_be_none() -> None:
+    rules = Rules((Rule("any", policy=Policy("any", keep=3), reads_registry=True),))
+    source = reader("a", "b", "c", kinds={"b": CHART})
+    promoted = (f"{WEB}:c", f"{WEB}:b", f"{WEB}:a")
+    found = view(source, rules).current(cache(f"{WEB}:a"), promoted, pushed("b", "c"))
+    assert found.images == (f"{WEB}:c", f"{WEB}:a")
+    assert len(found.refused) == 1
+
+
+@pytest.mark.parametrize("push", [(), ("3",)], ids=["a sweep", "a push"])
+def test_a_new_tag_about_which_the_registry_does_not_answer(push: tuple[str, ...]) -> None:
+    silent = frozenset({f"{HOST}/shop/web/3/kind"})
+    images = (f"{WEB}:1",)
+    found = view(reader("1", "2", "3", silent=silent)).current(
+        cache(*images), (f"{WEB}:3",) if push else images, pushed(*push)
+    )
+    # A push is not held up; what was only listed waits for the next sweep.
+    assert found.images == ((f"{WEB}:3",) if push else images)
+    assert found.unread
+
+
+def test_a_registry_full_of_charts_is_given_up() -> None:
+    tags = [str(number) for number in range(100, 140)]
+    found = view(reader("1", *tags, kinds=dict.fromkeys(tags, CHART))).current(
+        cache(f"{WEB}:1"), (f"{WEB}:1",)
+    )
+    assert found.images == (f"{WEB}:1",)
+    assert any("in a row" in problem for problem in found.problems)
 
 
 def test_a_listed_tag_that_the_registry_does_not_list_yet_is_asked_for() -> None:
@@ -290,10 +375,11 @@ def test_a_survey_asks_each_thing_once_and_the_view_itself_anew() -> None:
     answers = [survey.current(cache(f"{WEB}:1"), (f"{WEB}:1",)) for _ in range(3)]
     assert answers == [answers[0]] * 3
     assert answers[0].unread
-    assert source.asked == [(HOST, "shop/web"), (HOST, "shop/web", "2")]
+    web2 = (HOST, "shop/web", "2")
+    assert source.asked == [(HOST, "shop/web"), (*web2, "kind"), web2]
     for _ in range(2):
         seen.current(cache(f"{WEB}:1"), (f"{WEB}:1",))
-    assert len(source.asked) == 6
+    assert len(source.asked) == 9
     assert survey.remaining() == seen.remaining() == 10
 
 

@@ -102,7 +102,9 @@ class Reason(str, Enum):
     NOTHING_TO_REPAIR = _ignored("NOTHING_TO_REPAIR", "The sweep found no selected cache in UpdateFailed.")
     NO_EVENTS = _ignored("NO_EVENTS", "The delivery has no event at all.")
     NOT_A_PUSH = _ignored("NOT_A_PUSH", "The event reports a pull, a deletion or the like: no new image.")
-    NOT_AN_IMAGE = _ignored("NOT_AN_IMAGE", "A layer or an artifact was pushed, not an image manifest.")
+    NOT_AN_IMAGE = _ignored(
+        "NOT_AN_IMAGE", "A layer, a chart or another artifact was pushed, or its manifest is gone."
+    )
     NO_TAG = _ignored("NO_TAG", "A manifest was pushed without a tag, like those in a multi-arch image.")
     SIGNATURE_TAG = _ignored("SIGNATURE_TAG", "The tag holds a signature, an attestation or an SBOM.")
     BUILD_FAILED = _ignored("BUILD_FAILED", "The event's status says that the build made no image.")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..base.errors import InputError, RegistryError
-from ..model.media_types import WHOLE_MANIFEST_MEDIA_TYPES
+from ..model.media_types import WHOLE_MANIFEST_MEDIA_TYPES, media_type
 from ..model.reference import check_digest, check_tag
 
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
@@ -91,10 +91,26 @@ def manifest_digest(headers: Mapping[str, str], body: bytes, *, where: str) -> s
     Raises:
         RegistryError: when the body is not a complete manifest, or one of the first version.
     """
-    media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if media_type not in WHOLE_MANIFEST_MEDIA_TYPES or not isinstance(_json(body), dict):
+    own = media_type(headers.get("Content-Type", ""))
+    if own not in WHOLE_MANIFEST_MEDIA_TYPES or not isinstance(_json(body), dict):
         raise RegistryError(f"{where}: neither a stated digest nor a manifest to compute it from")
     return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def manifest_kind(headers: Mapping[str, str], body: bytes, *, where: str) -> str:
+    """The media type that says what a manifest is of: that of its config where it has one, else its own.
+
+    Raises:
+        RegistryError: when it is not a manifest that says what it is.
+    """
+    document = _json(body)
+    members = document if isinstance(document, dict) else {}
+    own = media_type(headers.get("Content-Type", "")) or media_type(_text(members.get("mediaType")))
+    config = members.get("config")
+    stated = media_type(_text(config.get("mediaType"))) if isinstance(config, dict) else ""
+    if not own or not members:
+        raise RegistryError(f"{where}: the manifest does not say what it is")
+    return stated or own
 
 
 def error_codes(body: bytes) -> frozenset[str]:
@@ -105,6 +121,10 @@ def error_codes(body: bytes) -> frozenset[str]:
         return frozenset()
     codes = [error.get("code") for error in errors if isinstance(error, dict)]
     return frozenset(code for code in codes if isinstance(code, str))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _json(body: bytes) -> Any:

@@ -1,6 +1,6 @@
 """Reads registries by the OCI distribution API: ``RegistryReader`` over real sockets.
 
-Reads tags and digests of manifests only, so no call needs a redirection. HTTPS always, except to a loopback
+Reads tags and manifests only, so no call needs a redirection. HTTPS always, except to a loopback
 host. Docker Hub is asked at the host that serves its API. Must not know which registry wants which account.
 
 Importing this module imports ``requests``, which costs a cold start: do it when a registry is to be read.
@@ -19,7 +19,15 @@ from ..base.errors import InputError, RegistryError
 from ..model.media_types import IMAGE_MEDIA_TYPES
 from ..model.reference import DOCKER_HUB, check_host, check_repository, check_tag
 from .http_calls import Answer, HttpCalls, new_session
-from .oci_answers import error_codes, listed_tags, manifest_digest, next_page, stated_digest, valid_tags
+from .oci_answers import (
+    error_codes,
+    listed_tags,
+    manifest_digest,
+    manifest_kind,
+    next_page,
+    stated_digest,
+    valid_tags,
+)
 from .oci_auth import KeptTokens, basic, read_challenges, read_token, scope_of, token_service
 from .registry_reader import Account
 
@@ -133,14 +141,26 @@ class OciReader:
             if stated is not None:
                 return stated
         # No digest, or a refusal without a body to explain it, perhaps another server's.
+        manifest = self._manifest(place, url)
+        if manifest is None:
+            return None
+        stated = stated_digest(manifest.headers, where=place.where)
+        return stated or manifest_digest(manifest.headers, manifest.body, where=place.where)
+
+    def kind(self, registry: str, repository: str, tag: str) -> str | None:
+        """See ``RegistryReader``."""
+        place = _place(registry, repository, tag)
+        manifest = self._manifest(place, f"{place.url}/manifests/{tag}")
+        return None if manifest is None else manifest_kind(manifest.headers, manifest.body, where=place.where)
+
+    def _manifest(self, place: _Place, url: str) -> Answer | None:
+        """The whole manifest, or None where the registry says that there is none."""
         answer = self._ask("GET", place, url, _MANIFESTS)
-        if answer.status == HTTPStatus.NOT_FOUND:
-            if error_codes(answer.body) & _NO_MANIFEST:
-                return None
-            raise RegistryError(f"{place.where}: a 404 that does not name a missing manifest")
-        headers = _good(answer, place).headers
-        stated = stated_digest(headers, where=place.where)
-        return stated or manifest_digest(headers, answer.body, where=place.where)
+        if answer.status != HTTPStatus.NOT_FOUND:
+            return _good(answer, place)
+        if error_codes(answer.body) & _NO_MANIFEST:
+            return None
+        raise RegistryError(f"{place.where}: a 404 that does not name a missing manifest")
 
     def _ask(self, method: str, place: _Place, url: str, accept: str) -> Answer:
         """The answer, authorised as the registry wants it; a refused token is renewed once."""

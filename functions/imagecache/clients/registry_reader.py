@@ -39,6 +39,15 @@ class RegistryReader(Protocol):
             RegistryError: when it could not be read.
         """
 
+    def kind(self, registry: str, repository: str, tag: str) -> str | None:
+        """The media type that says what a tag means now: of the manifest's config, or of the manifest.
+
+        None if the registry has no such manifest.
+
+        Raises:
+            RegistryError: when it could not be read.
+        """
+
 
 class RememberingReader:
     """Asks another reader each question once, and repeats its answer or failure."""
@@ -55,13 +64,18 @@ class RememberingReader:
         """See ``RegistryReader``."""
         return self._answer(self._reader.digest, registry, repository, tag)
 
+    def kind(self, registry: str, repository: str, tag: str) -> str | None:
+        """See ``RegistryReader``."""
+        return self._answer(self._reader.kind, registry, repository, tag)
+
     def _answer(self, ask: Callable[..., _T], *question: str) -> _T:
-        if question not in self._answers:
+        key = (ask.__name__, *question)
+        if key not in self._answers:
             try:
-                self._answers[question] = ask(*question)
+                self._answers[key] = ask(*question)
             except RegistryError as error:
-                self._answers[question] = error
-        answer = self._answers[question]
+                self._answers[key] = error
+        answer = self._answers[key]
         if isinstance(answer, RegistryError):
             raise RegistryError(str(answer))
         return cast("_T", answer)

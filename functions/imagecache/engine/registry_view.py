@@ -13,10 +13,15 @@ from ..clients.clients import Clients
 from ..clients.registry_reader import RegistryReader, RememberingReader
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
+from ..model.media_types import is_image
 from ..planning.wanted_list import Current
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import Rules
 from ..policy.tag_slots import bring_up_to_date, governed
+from .candidates import Candidates
+
+_MOST_CANDIDATES = 20
+"""Tags of one cache that are looked at until each new one is that of an image."""
 
 _logger = logging.getLogger(__name__)
 
@@ -56,30 +61,87 @@ class RegistryView:
         """
         if not self._rules.read_registries:
             return Current(images)
-        pushed: dict[tuple[str, str], set[str]] = {}
+        pushed: dict[tuple[str, str], dict[str, None]] = {}
         for push in pushes:
             repository = (self._rules.identity(push.registry), push.repository)
-            pushed.setdefault(repository, set()).add(push.tag)
+            pushed.setdefault(repository, {})[push.tag] = None
         problems: dict[str, bool] = {}
         available: dict[tuple[str, str], set[str]] = {}
+        listed: dict[tuple[str, str], set[str]] = {}
         for slots in governed(cache, images, self._rules):
             if slots.rule.reads_registry and slots.rule.policy.ordered:
                 found = self._tags(slots.entries, problems)
                 if found is not None:
+                    listed.setdefault(slots.repository, set()).update(found)
                     available.setdefault(slots.repository, set(pushed.get(slots.repository, ()))).update(
                         found
                     )
-        wanted = bring_up_to_date(cache, images, available, self._rules)
+        candidates = Candidates(cache, pushed, available, listed)
+        wanted, refused = self._proven(candidates, images, problems)
         digests: dict[str, str] = {}
         for entry in entries_of(wanted, self._rules):
-            rule = self._rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
-            if rule is not None and rule.reads_registry and not entry.pinned:
+            if self._reads(cache, entry):
                 digest = self._digest(entry, problems)
                 if digest is not None:
                     digests[entry.text] = digest
         if problems:
             _logger.warning("%s: %s", cache.image_cache_id, "; ".join(problems))
-        return Current(wanted, digests, tuple(problems), any(problems.values()))
+        return Current(wanted, digests, tuple(problems), any(problems.values()), refused)
+
+    def _proven(
+        self, candidates: Candidates, images: tuple[str, ...], problems: dict[str, bool]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The list that policies want, in which every new tag is that of an image; and what was refused.
+
+        The newest tag may be that of a chart, or of a manifest that was deleted: then the next best is taken.
+        """
+        refused: list[str] = []
+        proven: set[str] = set()
+        for _ in range(_MOST_CANDIDATES):
+            wanted = bring_up_to_date(candidates.cache, images, candidates.available, self._rules)
+            new = [
+                entry
+                for entry in entries_of(wanted, self._rules)
+                if entry.text not in candidates.cache.images
+                and entry.text not in proven
+                and self._reads(candidates.cache, entry)
+            ]
+            if not new:
+                return wanted, tuple(refused)
+            entry = new[0]
+            try:
+                problem = self._not_an_image(candidates, entry)
+            except RegistryError as error:
+                problems[str(error)] = True
+                if candidates.is_pushed(entry):
+                    proven.add(entry.text)
+                else:
+                    candidates.available.pop((entry.registry, entry.repository), None)
+                continue
+            if not problem:
+                proven.add(entry.text)
+                continue
+            problems[problem] = False
+            if candidates.is_pushed(entry):
+                refused.append(problem)
+                images = candidates.without(entry, self._rules)
+            candidates.drop(entry)
+        problems[f"{_MOST_CANDIDATES} tags in a row are no images"] = False
+        return candidates.cache.images, tuple(refused)
+
+    def _not_an_image(self, candidates: Candidates, entry: Entry) -> str:
+        """Why a tag cannot be in a list; empty if it can."""
+        kind = self._open().kind(entry.registry, entry.repository, entry.tag)
+        name = f"{entry.registry}/{entry.repository}:{entry.tag}"
+        if kind is None:
+            # A registry may be behind a push, and then does not list the tag either.
+            behind = candidates.is_pushed(entry) and not candidates.is_listed(entry)
+            return "" if behind else f"{name} is gone"
+        return "" if is_image(kind) else f"{name} is no image, but {kind}"
+
+    def _reads(self, cache: ImageCache, entry: Entry) -> bool:
+        rule = self._rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
+        return rule is not None and rule.reads_registry and not entry.pinned
 
     def _tags(self, entries: tuple[Entry, ...], problems: dict[str, bool]) -> set[str] | None:
         """The tags of the entries' repository, or None.

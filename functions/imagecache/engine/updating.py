@@ -20,7 +20,7 @@ from ..planning.entry_memory_of_update import notes_of
 from ..planning.plan import Decision
 from ..planning.update_memory import last_update, memory_of_update
 from ..planning.update_request import Update, build_update, masked
-from ..planning.wanted_list import parameters_of, wanted_now, what_is_newer
+from ..planning.wanted_list import Current, parameters_of, wanted_now, what_is_newer
 from .applied import Applied
 from .chain import Done, look
 from .deferral import Deferral, unfollowed
@@ -79,6 +79,8 @@ class Updater:
                 # A task that waited updates in any case: other changes may have been merged into it.
                 if not due and not what_is_newer(cache, current, at):
                     return _repaired_already(wanted, started)
+            if current.refused and not due and _changes_nothing(cache, wanted, current):
+                return _refused_tags(wanted, current, started)
             wanted = [replace(decision, images_after=current.images) for decision in wanted]
             memory = memory_of_update(
                 cache,
@@ -198,6 +200,26 @@ class Updater:
             return self.deferral.decide_again(cache, wanted)
         step = look(task, cache, work.now(), work.settings.rules, work.settings.follow.rebuilds)
         return ([step.decision], ()) if isinstance(step, Done) else ((), wanted)
+
+
+def _changes_nothing(cache: ImageCache, wanted: Sequence[Decision], current: Current) -> bool:
+    """Whether the cache's list stays as it is, and nobody asked to have that rebuilt."""
+    new = {Reason.TAG_PROMOTED, Reason.REGISTRY_NEWER}
+    return current.images == cache.images and all(decision.reason in new for decision in wanted)
+
+
+def _refused_tags(wanted: Sequence[Decision], current: Current, started: float) -> list[Applied]:
+    """Promotions of tags under which the registry has no image."""
+    message = "; ".join(current.refused)
+    return [
+        Applied(
+            replace(
+                decision, result=Result.IGNORED, reason=Reason.NOT_AN_IMAGE, message=message, images_after=()
+            ),
+            started=started,
+        )
+        for decision in wanted
+    ]
 
 
 def _repaired_already(wanted: Sequence[Decision], started: float) -> list[Applied]:

@@ -24,12 +24,14 @@ class Current(NamedTuple):
         digests: entry of that list -> the digest that its tag has; only entries that are known.
         problems: what was not answered, or not there, one sentence each.
         unread: whether a registry had no good answer.
+        refused: pushed tags that are no images, or are not there any more, one sentence each.
     """
 
     images: tuple[str, ...]
     digests: Mapping[str, str] = MappingProxyType({})
     problems: tuple[str, ...] = ()
     unread: bool = False
+    refused: tuple[str, ...] = ()
 
 
 class AsksRegistries(Protocol):
