@@ -419,27 +419,27 @@ IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 
-def manifest(kind: str | None, **members: Any) -> Said:
+def typed(kind: str | None, **members: Any) -> Said:
     body = json.dumps({"schemaVersion": 2, **members}).encode()
     return Said(body, headers=(("Content-Type", kind),) if kind else ())
 
 
 KINDS: dict[str, tuple[Said, str | None]] = {
-    "an image": (manifest(IMAGE_MANIFEST, config={"mediaType": CONFIG}), CONFIG),
-    "a chart": (manifest(IMAGE_MANIFEST, config={"mediaType": CHART}), CHART),
+    "an image": (typed(IMAGE_MANIFEST, config={"mediaType": CONFIG}), CONFIG),
+    "a chart": (typed(IMAGE_MANIFEST, config={"mediaType": CHART}), CHART),
     "a chart, with parameters": (
-        manifest(f"{IMAGE_MANIFEST}; charset=utf-8", config={"mediaType": CHART}),
+        typed(f"{IMAGE_MANIFEST}; charset=utf-8", config={"mediaType": CHART}),
         CHART,
     ),
-    "an index": (manifest(LIST, manifests=[]), LIST),
-    "an odd config": (manifest(IMAGE_MANIFEST, config=[]), IMAGE_MANIFEST),
-    "a config of no type": (manifest(IMAGE_MANIFEST, config={"mediaType": 7}), IMAGE_MANIFEST),
+    "an index": (typed(LIST, manifests=[]), LIST),
+    "an odd config": (typed(IMAGE_MANIFEST, config=[]), IMAGE_MANIFEST),
+    "a config of no type": (typed(IMAGE_MANIFEST, config={"mediaType": 7}), IMAGE_MANIFEST),
     "a type that only the body has": (
-        manifest(None, mediaType=IMAGE_MANIFEST, config={"mediaType": CHART}),
+        typed(None, mediaType=IMAGE_MANIFEST, config={"mediaType": CHART}),
         CHART,
     ),
     "another kind of manifest": (
-        manifest("application/vnd.oci.artifact.manifest.v1+json"),
+        typed("application/vnd.oci.artifact.manifest.v1+json"),
         "application/vnd.oci.artifact.manifest.v1+json",
     ),
     "none": (refusal("MANIFEST_UNKNOWN"), None),
@@ -457,7 +457,7 @@ def test_a_manifest_says_what_it_is_of(setting: Setting, case: str) -> None:
 
 UNKINDLY: dict[str, tuple[Said, str]] = {
     "no manifest": (Said(b"<html>MARK", headers=(("Content-Type", "text/html"),)), "does not say what it is"),
-    "no type": (manifest(None), "does not say what it is"),
+    "no type": (typed(None), "does not say what it is"),
     "a list": (Said(b"[]", headers=(("Content-Type", IMAGE_MANIFEST),)), "does not say what it is"),
     "busy": (Said(status=429), "answered 429"),
     "a 404 of no registry": (Said(b"MARK", 404), "404 that does not name a missing manifest"),
