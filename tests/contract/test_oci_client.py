@@ -1033,6 +1033,15 @@ def test_kept_tokens_do_not_grow_without_a_bound() -> None:
     assert kept.get(("i", "0", ""), 15.0) == "t"
 
 
+def test_kept_scopes_do_not_grow_without_a_bound() -> None:
+    kept = KeptTokens()
+    for number in range(MOST_TOKENS + 1):
+        kept.keep_scope("h", f"r{number}", "list", f"repository:r{number}:metadata_read")
+    assert kept.scope("h", "r0", "list") == "repository:r0:pull"
+    assert kept.scope("h", f"r{MOST_TOKENS}", "list") == f"repository:r{MOST_TOKENS}:metadata_read"
+    assert kept.scope("h", f"r{MOST_TOKENS}", "digest") == f"repository:r{MOST_TOKENS}:pull"
+
+
 def test_accounts_have_tokens_of_their_own() -> None:
     kept = KeptTokens()
     accounts = [None, Account("a", "xy"), Account("ax", "y"), Account("a", "x")]
