@@ -213,6 +213,47 @@ def test_a_pushed_tag_is_taken_though_the_registry_does_not_have_it_yet(
     assert listed(deployed, identifier) == ["v1.9.0", "v1.1.0"]
 
 
+@pytest.mark.parametrize("told_of", ["latest", "v1.0.0-rc.1", "v0.9.0"])
+def test_a_push_that_a_policy_holds_is_a_hint_of_a_newer_one(
+    deployed: Any, doors: Any, rules: Any, events: Any, registry: LocalRegistry, told_of: str
+) -> None:
+    read = {"policy": {"type": "semver", "range": ">=1.0 <2"}, "registry": "read"}
+    rules({**read, "images": {"repositories": [f"{registry.host}/**"]}})
+    repository = f"prod/hinted-{told_of.replace('.', '-')}"
+    image = f"{registry.host}/{repository}"
+    for tag in ("v1.0.0", told_of):
+        registry.push(repository, tag, content=tag)
+    behind, other = deployed.cache(f"{image}:v1.0.0", "redis:7"), deployed.cache("redis:7")
+    event = events.distribution(registry.host, repository=repository, tag=told_of)
+    assert doors.webhook("distribution", event).results == [("ignored", "POLICY_HOLDS")]
+    assert deployed.updates() == []
+
+    registry.push(repository, "v1.2.3", content="never told of")
+    registry.push(repository, "v2.0.0", content="beyond the range")
+    told = doors.webhook("distribution", event)
+    assert told.results == [NEWER]
+    assert f"{image}:v1.2.3" in told.only["message"]
+    assert (told.only["source"], told.only["event_id"]) == ("distribution", event["events"][0]["id"])
+    deployed.end_updates()
+    assert listed(deployed, behind) == ["v1.2.3", "7"]
+    assert listed(deployed, other) == ["7"]
+    again = doors.webhook("distribution", event)
+    assert again.only["result"] in {"ignored", "unchanged"}
+    assert len(deployed.updates()) == 1
+
+
+def test_a_hint_about_a_registry_that_does_not_answer_is_left(
+    deployed: Any, doors: Any, rules: Any, events: Any, tmp_path: Path
+) -> None:
+    with LocalRegistry(tmp_path / "gone", {}) as gone:
+        host = gone.host
+    rules({"policy": {"type": "semver", "range": "1"}, "registry": "read"})
+    deployed.cache(f"{host}/prod/web:v1.0.0")
+    told = doors.webhook("distribution", events.distribution(host))
+    assert (told.status, told.results) == (200, [("ignored", "POLICY_HOLDS")])
+    assert deployed.updates() == []
+
+
 def put_chart(registry: LocalRegistry, repository: str, tag: str) -> None:
     """Push a chart as its client does: a config and a manifest."""
     base = f"http://{registry.host}/v2/{repository}"

@@ -114,6 +114,10 @@ class Engine:
             except EciError as error:
                 unseen.append(Continuation(self.work, task).unseen(_failed(change, error, region_id)))
         decisions = plan(listings, change, self.work.now(), settings.rules)
+        if isinstance(change, PushEvent) and view is not None:
+            from .registry_hint import take_hints  # noqa: PLC0415 - most rules ask no registry
+
+            decisions = take_hints(change, decisions, view)
         if isinstance(change, CacheRequest) and change.reads_registries and view is not None:
             from .registry_sweep import sweep_registries  # noqa: PLC0415 - most rules ask no registry
 

@@ -74,10 +74,11 @@ class Updater:
             with self._reading:
                 current = wanted_now(cache, wanted, work.view)
             if all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted):
-                if current.unread:
+                newer = what_is_newer(cache, current, at)
+                if current.unread and not newer:
                     raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
                 # A task that waited updates in any case: other changes may have been merged into it.
-                if not due and not what_is_newer(cache, current, at):
+                if not due and not newer:
                     return _repaired_already(wanted, started)
             if current.refused and not due and _changes_nothing(cache, wanted, current):
                 return _refused_tags(wanted, current, started)

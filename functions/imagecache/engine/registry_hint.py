@@ -1,0 +1,62 @@
+"""A push that a policy does not let in is a hint: its registry may have a newer tag that nobody told of.
+
+A build often pushes ``latest`` beside a version, and some registries tell of one of the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..base.reasons import Reason, Result
+from ..model.change import CacheRequest, PushEvent
+from ..model.image_cache import ImageCache
+from ..model.selector import CacheSelector
+from ..planning.plan import Decision
+from .registry_view import RegistryView
+
+_SHARE = 0.5
+
+
+def take_hints(push: PushEvent, decisions: Sequence[Decision], view: RegistryView) -> list[Decision]:
+    """The decisions about a push, with a repair for each one that holds it although there is a newer tag.
+
+    Where the registry does not answer, or time is short, a decision stays as it is: the sweep asks again.
+
+    Args:
+        push: the push.
+        decisions: what is done about it, by cache.
+        view: asks registries. Half of its time is left for the updates, which ask again.
+    """
+    until = view.remaining() * _SHARE
+    survey = view.survey()
+    taken: list[Decision] = []
+    for decision in decisions:
+        cache = decision.cache
+        if cache is None or not _is_hint(decision) or view.remaining() <= until:
+            taken.append(decision)
+            continue
+        current = survey.current(cache, cache.images)
+        added = [image for image in current.images if image not in cache.images]
+        taken.append(_repair(push, cache, added, current.images) if added else decision)
+    return taken
+
+
+def _is_hint(decision: Decision) -> bool:
+    rule = decision.rule
+    if rule is None or decision.reason is not Reason.POLICY_HOLDS:
+        return False
+    return rule.reads_registry and rule.policy.ordered
+
+
+def _repair(push: PushEvent, cache: ImageCache, added: Sequence[str], images: tuple[str, ...]) -> Decision:
+    why = f"{push.image} was pushed, and the registry has {', '.join(added)}"
+    change = CacheRequest(
+        push.source,
+        push.event_id,
+        Reason.REGISTRY_NEWER,
+        CacheSelector(ids=(cache.image_cache_id,)),
+        region_id=cache.region_id,
+        dry_run=push.dry_run,
+        why=why,
+    )
+    return Decision(change, cache, Result.REFRESHED, change.reason, why, images)
