@@ -81,8 +81,9 @@ test-on-%:
 	.venv-$*/bin/python -m pytest -n $(JOBS) -m "not deep" tests/unit
 
 .PHONY: package
-package: env ## Build the zip that is deployed (RUNTIME=python3.10: for the other runtime; RULES=FILE: with rules)
-	$(BIN)/python -m deploy package --runtime $(RUNTIME) $(if $(RULES),--rules '$(RULES)')
+package: env ## Build the zip that is deployed (RUNTIME=python3.10: for the other runtime; RULES=FILE, CA_FILE=FILE: with these)
+	$(BIN)/python -m deploy package --runtime $(RUNTIME) $(if $(RULES),--rules '$(RULES)') \
+		$(if $(CA_FILE),--ca-file '$(CA_FILE)')
 
 .PHONY: deploy-help
 deploy-help: env ## Print the vendor's commands that create a stack (REGION=... BUCKET=...)

@@ -51,12 +51,14 @@ class Package:
         runtime: what it was built for.
         sha256: of its bytes, in hexadecimal.
         rules: the name of the rules in it; None when there are none.
+        ca_file: the name of the certificate authorities in it; None when there are none.
     """
 
     path: Path
     runtime: str
     sha256: str
     rules: str | None = None
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def read_package(path: Path) -> Package:
     try:
         content = path.read_bytes()
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        runtime, sha256, rules = manifest["runtime"], manifest["sha256"], manifest.get("rules")
+        runtime, sha256 = manifest["runtime"], manifest["sha256"]
+        rules, ca_file = manifest.get("rules"), manifest.get("caFile")
     except OSError as error:
         raise CommandsError(f"{error.filename}: {error.strerror}; `make package` builds it") from None
     except (ValueError, KeyError, TypeError):
@@ -96,7 +99,7 @@ def read_package(path: Path) -> Package:
         raise CommandsError(f"{manifest_path}: {problem}") from None
     if hashlib.sha256(content).hexdigest() != sha256:
         raise CommandsError(f"{path}: is not what {manifest_path.name} describes; build it again")
-    return Package(path, runtime, sha256, rules)
+    return Package(path, runtime, sha256, rules, ca_file)
 
 
 def commands(action: str, stack: Stack, package_path: Path) -> Iterator[str]:
@@ -158,8 +161,8 @@ def _find(stack: Stack) -> Iterator[str]:
 def _parameters(stack: Stack, package: Package, code: str) -> list[tuple[str, str]]:
     """All parameters that are not left at their default, checked, with their values as a shell takes them."""
     own = {"Runtime": package.runtime, "CodeBucket": stack.bucket, "CodeObject": code}
-    if package.rules:
-        own["RulesFile"] = package.rules
+    along = {"RulesFile": package.rules, "CaFile": package.ca_file}
+    own.update((name, value) for name, value in along.items() if value)
     for name, value in own.items():
         if stack.parameters.get(name, value) != value:
             raise CommandsError(f"{name} is {value} by the package and the bucket; leave it out")

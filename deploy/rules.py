@@ -1,7 +1,7 @@
-"""Checks rules before they are deployed, by the very code that reads them in the cloud.
+"""Checks what goes along with a deployment, by the very code that reads it in the cloud: rules, authorities.
 
 What is wrong then shows where somebody can mend it, and not as an error of every invocation. Must not know
-how rules are deployed.
+how they are deployed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["rules_problems"]
+__all__ = ["ca_problem", "rules_problems"]
 
 _FUNCTIONS = Path(__file__).parents[1] / "functions"
 _SETTING = "IMC_RULES"
@@ -26,8 +26,7 @@ def rules_problems(content: bytes) -> list[str]:
     Args:
         content: the rules, JSON; of any size.
     """
-    if str(_FUNCTIONS) not in sys.path:
-        sys.path.append(str(_FUNCTIONS))
+    _find_functions()
     from imagecache.base.environment import Environment  # noqa: PLC0415
     from imagecache.base.errors import InputError  # noqa: PLC0415
     from imagecache.base.json_input import MAX_BODY_BYTES, read_json  # noqa: PLC0415 - its folder is found only now
@@ -41,6 +40,23 @@ def rules_problems(content: bytes) -> list[str]:
     env = Environment({**passwords, _SETTING: content.decode()})
     read_rules(env)
     return [problem.removeprefix(f"{_SETTING} ") for problem in env.problems]
+
+
+def ca_problem(path: Path) -> str:
+    """What is wrong with a file of certificate authorities; empty if nothing is."""
+    _find_functions()
+    from imagecache.config.ca_file import ca_path  # noqa: PLC0415 - its folder is found only now
+
+    try:
+        ca_path(str(path.absolute()))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _find_functions() -> None:
+    if str(_FUNCTIONS) not in sys.path:
+        sys.path.append(str(_FUNCTIONS))
 
 
 def _named_variables(node: Any) -> Iterator[str]:

@@ -14,11 +14,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.rules import rules_problems
+from deploy.rules import ca_problem, rules_problems
 
 from .archive import check_paths, entry_time, make_archive, replace_file
 from .bytecode import compile_entries, find_interpreter, interpreter_version
-from .content import Entry, collect
+from .content import CA_FILE, RULES, Entry, collect
 from .errors import PackageError
 from .lock import check_lock, pins_for, read_lock, read_requirements
 from .report import Part, Report, manifest
@@ -26,7 +26,7 @@ from .runtimes import Runtime
 from .wheels import check_dependencies, fetch_wheels
 from .worktree import check_committed
 
-__all__ = ["MAX_BYTES", "RulesError", "SizeError", "build_package", "manifest_path"]
+__all__ = ["MAX_BYTES", "CaFileError", "RulesError", "SizeError", "build_package", "manifest_path"]
 
 MAX_BYTES = 8_000_000
 """The most that a zip file may weigh; what is larger has taken in something that is not needed."""
@@ -36,6 +36,10 @@ _REQUIREMENTS, _LOCK = "requirements.in", "requirements.txt"
 
 class SizeError(PackageError):
     """Raised when the zip file is larger than ``MAX_BYTES``."""
+
+
+class CaFileError(PackageError):
+    """Raised when the certificate authorities that are to go along are none."""
 
 
 class RulesError(PackageError):
@@ -56,6 +60,7 @@ def build_package(  # noqa: PLR0913 - what a package is made from, by name
     bytecode: bool = True,
     allow_uncommitted: bool = False,
     rules: Path | None = None,
+    ca_file: Path | None = None,
 ) -> Report:
     """Make a package and its manifest.
 
@@ -67,12 +72,14 @@ def build_package(  # noqa: PLR0913 - what a package is made from, by name
         bytecode: whether the modules are compiled.
         allow_uncommitted: whether the requirements and their lock may have changes that are not committed.
         rules: a file with rules that goes along; None for none.
+        ca_file: a file of certificate authorities that goes along; None for none.
 
     Raises:
         PackageError: no package can be made; the text says why.
         OSError: a file cannot be read or written.
     """
-    given = None if rules is None else _read_rules(rules)
+    given = {RULES: _read_rules(rules)} if rules else {}
+    given |= {CA_FILE: _read_ca_file(ca_file)} if ca_file else {}
     moment = entry_time(os.environ)
     requirements = read_requirements(root / _REQUIREMENTS)
     pins = read_lock(root / _LOCK)
@@ -113,11 +120,18 @@ def build_package(  # noqa: PLR0913 - what a package is made from, by name
         wheels=wheels,
         parts=parts,
         rules=rules,
+        ca_file=ca_file,
         warnings=tuple(warnings),
     )
     replace_file(output, archive)
     replace_file(manifest_path(output), manifest(report))
     return report
+
+
+def _read_ca_file(path: Path) -> bytes:
+    if problem := ca_problem(path):
+        raise CaFileError(f"{path}: {problem}")
+    return path.read_bytes()
 
 
 def _read_rules(path: Path) -> bytes:

@@ -43,6 +43,7 @@ def run(arguments: Sequence[str]) -> int:
                 bytecode=options.pyc,
                 allow_uncommitted=options.allow_uncommitted,
                 rules=options.rules,
+                ca_file=options.ca_file,
             )
     except (PackageError, OSError) as error:
         errors.print(f"error: {error}")
@@ -92,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="a file with rules, which is checked and put into the package as rules.json (none)",
+    )
+    parser.add_argument(
+        "--ca-file",
+        type=Path,
+        metavar="FILE",
+        help="certificate authorities (PEM) of registries of your own, put into the package as ca.pem (none)",
     )
     parser.add_argument(
         "--allow-uncommitted",

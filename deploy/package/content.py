@@ -6,14 +6,14 @@ Must not know where wheels come from, nor how an archive is written.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .errors import PackageError
 from .wheels import Wheel
 
-__all__ = ["OWN", "RULES", "ContentError", "Entry", "collect", "own_entries", "wheel_entries"]
+__all__ = ["CA_FILE", "OWN", "RULES", "ContentError", "Entry", "collect", "own_entries", "wheel_entries"]
 
 OWN = "imc-refresh"
 """Whose the files are that come from no wheel."""
@@ -74,6 +74,9 @@ USED_REQUESTS = (
 )
 """A folder of independent modules, one for each call of the API, and those of the calls that are made."""
 
+CA_FILE = "ca.pem"
+"""The name of certificate authorities in the package, if there are any; functions name it by IMC_CA_FILE."""
+
 RULES = "rules.json"
 """The name of the rules in the package, if there are any; functions name it by IMC_RULES_FILE."""
 
@@ -100,22 +103,24 @@ class Entry:
     owner: str
 
 
-def collect(root: Path, wheels: Sequence[Wheel], rules: bytes | None = None) -> tuple[Entry, ...]:
+def collect(
+    root: Path, wheels: Sequence[Wheel], given: Mapping[str, bytes] | None = None
+) -> tuple[Entry, ...]:
     """Everything that goes into the package, by name; without compiled files.
 
     Args:
         root: the top folder of the source tree.
         wheels: the dependencies.
-        rules: the rules that go along; None for none.
+        given: files of the deployment's own that go along, by name.
 
     Raises:
         ContentError: two files have the same name, or a wheel is malformed.
         OSError: a file cannot be read.
     """
     found: dict[str, Entry] = {}
-    given = () if rules is None else (Entry(RULES, rules, OWN),)
+    along = (Entry(name, content, OWN) for name, content in (given or {}).items())
     from_wheels = (entry for wheel in wheels for entry in wheel_entries(wheel))
-    for entry in (*own_entries(root), *given, *from_wheels):
+    for entry in (*own_entries(root), *along, *from_wheels):
         if other := found.get(entry.name):
             raise ContentError(f"{entry.name}: is in {other.owner} and in {entry.owner}")
         found[entry.name] = entry

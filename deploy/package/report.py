@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from .content import RULES
+from .content import CA_FILE, RULES
 from .wheels import Wheel
 
 __all__ = ["Part", "Report", "manifest", "show"]
@@ -47,6 +47,7 @@ class Report:
         wheels: the dependencies.
         parts: by weight, the heaviest first.
         rules: the file with the rules in it; None when there are none.
+        ca_file: the file of certificate authorities in it; None when there is none.
         warnings: what a person has to know.
     """
 
@@ -58,6 +59,7 @@ class Report:
     wheels: Sequence[Wheel]
     parts: Sequence[Part]
     rules: Path | None
+    ca_file: Path | None
     warnings: Sequence[str]
 
 
@@ -70,6 +72,7 @@ def manifest(report: Report) -> bytes:
         "packages": {wheel.name: wheel.version for wheel in report.wheels},
         "pyc": report.pyc,
         "rules": None if report.rules is None else RULES,
+        "caFile": None if report.ca_file is None else CA_FILE,
     }
     return (json.dumps(document, indent=2) + "\n").encode()
 
@@ -100,6 +103,7 @@ def show(report: Report, console: Console) -> None:
         f"{report.output}",
         f"runtime   {report.runtime}, modules {compiled}",
         *([f"rules     {RULES} from {report.rules}"] if report.rules else []),
+        *([f"CA file   {CA_FILE} from {report.ca_file}"] if report.ca_file else []),
         f"size      {report.size:,} bytes, unpacked {unpacked:,} bytes in {files:,} files",
         f"sha256    {report.sha256}",
         f"zlib      {zlib.ZLIB_RUNTIME_VERSION} (another may make other bytes of the same content)",

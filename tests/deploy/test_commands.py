@@ -33,12 +33,10 @@ def package(tmp_path: Path) -> Path:
     return make_package(tmp_path)
 
 
-def make_package(
-    folder: Path, runtime: str = "python3.12", content: bytes = b"code", rules: str | None = None
-) -> Path:
+def make_package(folder: Path, runtime: str = "python3.12", content: bytes = b"code", **along: str) -> Path:
     path = folder / f"imc-refresh-{runtime}.zip"
     path.write_bytes(content)
-    manifest = {"runtime": runtime, "sha256": hashlib.sha256(content).hexdigest(), "rules": rules}
+    manifest = {"runtime": runtime, "sha256": hashlib.sha256(content).hexdigest(), **along}
     path.with_suffix(".json").write_text(json.dumps(manifest))
     return path
 
@@ -230,6 +228,17 @@ def test_rules_in_the_package_are_switched_on_with_it(tmp_path: Path) -> None:
         told = tell("create", *given, "--set", f"{name}={value}")
         assert (told.returncode, told.stdout) == (1, "")
         assert problem in told.stderr
+
+
+def test_authorities_in_the_package_are_switched_on_with_it(tmp_path: Path) -> None:
+    package = make_package(tmp_path, caFile="ca.pem")
+    given = ["--region", "cn-hangzhou", "--bucket", "my-bucket", "--package", str(package)]
+    passed = parameters(calls(script("create", *given), tmp_path)[3])
+    assert passed["CaFile"] == "ca.pem"
+    assert "RulesFile" not in passed
+    told = tell("create", *given, "--set", "CaFile=/opt/ca.pem")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "CaFile is ca.pem by the package" in told.stderr
 
 
 def test_update_finds_the_stack_and_keeps_other_parameters(package: Path, tmp_path: Path) -> None:

@@ -140,6 +140,24 @@ def test_rules_that_no_function_would_take_are_refused_before_anything_is_fetche
     assert left(tmp_path) == [rules]
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param(None, "cannot be read: No such file or directory", id="no-file"),
+        pytest.param(b"", "has no certificate in PEM form", id="empty"),
+        pytest.param(b"-----BEGIN PRIVATE KEY-----\n", "has no certificate in PEM form", id="a-key"),
+    ],
+)
+def test_authorities_that_no_function_would_take_are_refused_before_anything_is_fetched(
+    tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    authorities = tmp_path / "authorities.pem"
+    if content is not None:
+        authorities.write_bytes(content)
+    done = run(tmp_path, "--ca-file", str(authorities))
+    assert (done.returncode, done.stderr.strip()) == (1, f"error: {authorities}: {problem}")
+
+
 def test_a_file_of_rules_that_is_not_there_is_told(tmp_path: Path) -> None:
     done = run(tmp_path, "--rules", str(tmp_path / "none.json"))
     assert done.returncode == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.package.content import OWN, RULES, ContentError, collect, own_entries, wheel_entries
+from deploy.package.content import CA_FILE, OWN, RULES, ContentError, collect, own_entries, wheel_entries
 from deploy.package.runtimes import RUNTIMES
 from deploy.package.wheels import Wheel, WheelError, check_dependencies
 
@@ -167,7 +167,10 @@ def test_everything_is_collected_by_name(tmp_path: Path) -> None:
 def test_rules_lie_at_the_root_under_one_name(tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "tree")
     assert RULES not in {entry.name for entry in collect(tree, [])}
-    (rules,) = (entry for entry in collect(tree, [], b'{"rules":[]}') if entry.name == RULES)
+    given = {RULES: b'{"rules":[]}', CA_FILE: b"authorities"}
+    entries = {entry.name: entry for entry in collect(tree, [], given)}
+    assert entries[CA_FILE].content == b"authorities"
+    rules = entries[RULES]
     assert (rules.content, rules.owner) == (b'{"rules":[]}', OWN)
 
 

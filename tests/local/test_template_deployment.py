@@ -47,6 +47,7 @@ def test_the_settings_reach_the_functions() -> None:
         "IMC_RULES": "",
         "IMC_RULES_FILE": "",
         "IMC_REGISTRY_SECONDS": "10",
+        "IMC_CA_FILE": "",
         "IMC_CR_ENDPOINT": "https://cr.{region}.aliyuncs.com",
         "IMC_MAX_UPDATES_PER_RUN": "100",
         "IMC_MAX_UPDATES_PER_HOUR": "7",

@@ -7,6 +7,7 @@ import traceback
 from typing import Any
 
 import pytest
+import requests.certs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,7 +51,9 @@ def test_the_region_of_the_function_is_enough() -> None:
 
 
 def test_every_setting_is_read() -> None:
+    authorities = requests.certs.where()
     environ = {
+        "IMC_CA_FILE": authorities,
         "IMC_REGIONS": "cn-hangzhou, cn-shanghai",
         "IMC_ECI_ENDPOINT": "https://eci-vpc.{region}.aliyuncs.com/",
         "IMC_WEBHOOK_TOKENS": f"{TOKEN},{OTHER_TOKEN}",
@@ -86,6 +89,7 @@ def test_every_setting_is_read() -> None:
         cr_endpoint="https://cr-vpc.{region}.aliyuncs.com",
         rules=rules,
         registry_seconds=20,
+        ca_file=authorities,
         most_per_run=7,
         most_per_hour=70,
         regions=("cn-hangzhou", "cn-shanghai"),

@@ -78,7 +78,7 @@ class LiveClients:
     @cached_property
     def registries(self) -> RegistryReader:
         """Reads registries, with the accounts that the rules give."""
-        connections = self.connections.registries
+        connections = self.connections.registries(self.settings.ca_file)
         from .oci_registry import OciReader  # noqa: PLC0415 - see Connections
         from .registry_accounts import RegistryAccounts  # noqa: PLC0415 - see Connections
 

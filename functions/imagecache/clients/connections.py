@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class Connections:
     """Each kind is made when it is first used."""
 
+    def __init__(self) -> None:
+        self._registries: dict[str, RegistryConnections] = {}
+
     @cached_property
     def eci(self) -> EciConnections:
         """To ECI."""
@@ -34,12 +37,17 @@ class Connections:
 
         return new_session()
 
-    @cached_property
-    def registries(self) -> RegistryConnections:
-        """To OCI registries."""
+    def registries(self, ca_file: str) -> RegistryConnections:
+        """To OCI registries.
+
+        Args:
+            ca_file: certificate authorities that they are trusted by beside the public ones; empty for none.
+        """
         from .oci_registry import RegistryConnections  # noqa: PLC0415 - likewise
 
-        return RegistryConnections()
+        if ca_file not in self._registries:
+            self._registries = {ca_file: RegistryConnections(ca_file=ca_file)}
+        return self._registries[ca_file]
 
     @cached_property
     def acr(self) -> AcrConnections:

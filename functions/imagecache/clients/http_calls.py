@@ -34,6 +34,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as UrllibTimeoutError
+from urllib3.util.ssl_ import create_urllib3_context
 
 from ..base.environment import is_loopback
 from ..base.errors import RegistryError
@@ -137,12 +138,16 @@ class HttpCalls:
             _time_left.reset(reset)
 
 
-def new_session() -> requests.Session:
-    """Connections that outlive a call; no retries, redirections or cookies."""
+def new_session(ca_file: str = "") -> requests.Session:
+    """Connections that outlive a call; no retries, redirections or cookies.
+
+    Args:
+        ca_file: certificate authorities that servers are trusted by beside the public ones; empty for none.
+    """
     session = _Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _Adapter(max_retries=0))
+        session.mount(scheme, _Adapter(ca_file))
     return session
 
 
@@ -213,12 +218,20 @@ _POOLS = {"http": _timed(HTTPConnectionPool), "https": _timed(HTTPSConnectionPoo
 
 
 class _Adapter(HTTPAdapter):
+    def __init__(self, ca_file: str) -> None:
+        self._options: dict[str, Any] = {}
+        if ca_file:
+            # The library adds the public authorities to what a context has.
+            self._options["ssl_context"] = create_urllib3_context()
+            self._options["ssl_context"].load_verify_locations(cafile=ca_file)
+        super().__init__(max_retries=0)
+
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options)
+        super().init_poolmanager(*arguments, **{**options, **self._options})
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
-        manager = super().proxy_manager_for(*arguments, **options)
+        manager = super().proxy_manager_for(*arguments, **{**options, **self._options})
         manager.pool_classes_by_scheme = _POOLS
         return manager
 

@@ -46,10 +46,11 @@ class RegistryConnections:
 
     Args:
         clock: seconds since the epoch. A monotonic clock may stand still while an instance is frozen.
+        ca_file: authorities that registries are trusted by beside the public ones; empty for none.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self.session = new_session()
+    def __init__(self, clock: Callable[[], float] = time.time, ca_file: str = "") -> None:
+        self.session = new_session(ca_file)
         self.tokens = KeptTokens()
         self.clock = clock
 

@@ -127,6 +127,13 @@ REGISTRY_SECONDS = Setting(
     "10",
     "How long one invocation may read registries (rules with `registry: read`).",
 )
+CA_FILE = Setting(
+    "IMC_CA_FILE",
+    free_text("a file's name"),
+    "",
+    "A PEM file of authorities by which registries are trusted, beside the public ones; a relative name "
+    "counts from the root of the package.",
+)
 CR_ENDPOINT = Setting(
     "IMC_CR_ENDPOINT",
     endpoint("region"),

@@ -17,6 +17,7 @@ from ..base.environment import Environment
 from ..base.errors import CredentialsError, SettingsError
 from ..policy.rules import NO_RULES, Rules
 from . import setting_table as table
+from .ca_file import ca_path
 from .webhook_tokens import WebhookToken, secret_parts
 
 _PREFIX = "IMC_"
@@ -55,6 +56,7 @@ class Settings:
     cr_endpoint: str = table.CR_ENDPOINT.default_value
     rules: Rules = NO_RULES
     registry_seconds: int = table.REGISTRY_SECONDS.default_value
+    ca_file: str = table.CA_FILE.default_value
     most_per_run: int = table.MAX_UPDATES_PER_RUN.default_value
     most_per_hour: int = table.MAX_UPDATES_PER_HOUR.default_value
     webhook_tokens: tuple[WebhookToken, ...] = field(default=table.WEBHOOK_TOKENS.default_value, repr=False)
@@ -126,6 +128,7 @@ def read_settings(
         cr_endpoint=table.CR_ENDPOINT.read(env),
         rules=read_rules(env),
         registry_seconds=table.REGISTRY_SECONDS.read(env),
+        ca_file=_ca_file(env),
         most_per_run=table.MAX_UPDATES_PER_RUN.read(env),
         most_per_hour=table.MAX_UPDATES_PER_HOUR.read(env),
         webhook_tokens=table.WEBHOOK_TOKENS.read(env),
@@ -145,6 +148,16 @@ def read_settings(
     if env.problems:
         raise SettingsError(env.problems)
     return settings
+
+
+def _ca_file(env: Environment) -> str:
+    """The whole path of the file, empty if none is set."""
+    text = table.CA_FILE.read(env)
+    try:
+        return ca_path(text) if text else ""
+    except ValueError as problem:
+        env.problems.append(f"{table.CA_FILE.name}: {text[:200]!a} {problem}")
+        return ""
 
 
 def _regions(env: Environment) -> tuple[str, ...]:
