@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -386,6 +387,55 @@ def test_a_sweep_that_could_not_ask_is_tried_again(
     assert sorted(told.results) == [("failed", "REGISTRY_UNREADABLE"), ("refreshed", "SWEEP_REPAIR")]
     assert isinstance(told.error, RetryableEntryPointError)
     assert list(deployed.updated()) == [broken]
+
+
+class Dripping(QuietHandler):
+    """A registry whose answers never come to an end."""
+
+    def respond(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        with suppress(OSError):
+            for _ in range(600):
+                self.wfile.write(b" ")
+                self.wfile.flush()
+                if ENDED.wait(0.05):
+                    break
+
+
+ENDED = threading.Event()
+
+
+@pytest.fixture
+def dripping() -> Iterator[list[str]]:
+    """Five of them."""
+    ENDED.clear()
+    with ExitStack() as stack:
+        yield [stack.enter_context(serve_http(Dripping)) for _ in range(5)]
+        ENDED.set()
+
+
+@pytest.mark.parametrize("tick", range(3))
+def test_a_registry_behind_five_that_drip_is_read_in_each_sweep(
+    deployed: Any,
+    doors: Any,
+    rules: Any,
+    registry: LocalRegistry,
+    dripping: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tick: int,
+) -> None:
+    rules({"policy": POLICY, "registry": "read"})
+    monkeypatch.setenv("IMC_REGISTRY_SECONDS", "4")
+    slow = [deployed.cache(f"{host}/prod/web:v1.0.0") for host in dripping]
+    honest = deployed.cache(f"{registry.host}/prod/web:v1.0.0")
+    began = time.monotonic()
+    told = sweep(doors)
+    assert time.monotonic() - began < WAIT_SECONDS
+    by_cache = {one["image_cache_id"]: (one["result"], one["reason"]) for one in told.outcomes}
+    assert by_cache == {honest: NEWER} | dict.fromkeys(slow, ("failed", "REGISTRY_UNREADABLE")), tick
+    assert isinstance(told.error, RetryableEntryPointError)
 
 
 class Slow(QuietHandler):

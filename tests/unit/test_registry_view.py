@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -61,6 +62,7 @@ class MemoryReader:
     unlisted: frozenset[str] = frozenset()
     kinds: Mapping[str, str] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
 
     def tags(self, registry: str, repository: str) -> frozenset[str]:
         self._ask(registry, repository)
@@ -74,6 +76,9 @@ class MemoryReader:
         self._ask(registry, repository, tag, "kind")
         known = tag in self.images.get((registry, repository), {})
         return self.kinds.get(tag, IMAGE) if known and self.kinds.get(tag) != GONE else None
+
+    def share(self, seconds: float) -> None:
+        self.shares.append(seconds)
 
     def _ask(self, *question: str) -> None:
         self.asked.append(question)
@@ -383,6 +388,16 @@ def test_a_survey_asks_each_thing_once_and_the_view_itself_anew() -> None:
     assert survey.remaining() == seen.remaining() == 10
 
 
+def test_each_registry_gets_the_same_part_of_the_time() -> None:
+    source = reader("1")
+    other = "other.example.com/shop/web:1"
+    view(source, left=12).share([cache(f"{WEB}:1"), cache(other, f"{API}:1"), cache("redis:7")], 0.5)
+    view(source, NO_RULES, left=12).share([cache(f"{WEB}:1")], 0.5)
+    assert source.shares == [2.0]
+    RememberingReader(source).share(3.0)
+    assert source.shares == [2.0, 3.0]
+
+
 def test_a_remembering_reader_gives_each_answer_and_each_failure_again() -> None:
     source = reader("1", silent=frozenset({f"{HOST}/shop/api"}))
     remembering = RememberingReader(source)
@@ -450,7 +465,7 @@ def test_a_sweep_that_could_not_read_says_that_instead() -> None:
 
 
 def test_a_sweep_without_time_says_how_far_it_came() -> None:
-    times = iter([10.0, 9.0, 4.0])
+    times = chain([10.0, 10.0, 9.0], repeat(4.0))
     caches = [
         replace(built((f"{WEB}:2",), {f"{WEB}:2": "digest-2"}), image_cache_id=f"imc-{number}")
         for number in range(3)

@@ -101,8 +101,16 @@ class OciReader:
         self._accounts: dict[str, Account | None] = {}
         self._wants_basic: set[str] = set()
         self._connections = connections
-        self._http = HttpCalls(connections.session, remaining, sleep)
+        self._remaining = remaining
+        self._sleep = sleep
+        self._share: float | None = None
+        self._spent: dict[str, float] = {}
         self._page_size = page_size
+
+    def share(self, seconds: float) -> None:
+        """See ``RegistryReader``."""
+        self._share = seconds
+        self._spent.clear()
 
     def tags(self, registry: str, repository: str) -> frozenset[str]:
         """See ``RegistryReader``."""
@@ -164,7 +172,26 @@ class OciReader:
         raise RegistryError(f"{place.where}: a 404 that does not name a missing manifest")
 
     def _ask(self, method: str, place: _Place, url: str, accept: str) -> Answer:
+        """The answer, within the registry's share of the time."""
+        began = self._remaining()
+        try:
+            return self._authorised(method, place, url, accept)
+        finally:
+            spent = began - self._remaining()
+            self._spent[place.registry] = self._spent.get(place.registry, 0.0) + spent
+
+    def _http(self, registry: str) -> HttpCalls:
+        """Makes calls for a registry: no longer than what is left of its share, and of all time."""
+        began = self._remaining()
+        left = began if self._share is None else self._share - self._spent.get(registry, 0.0)
+        end = began - left
+        return HttpCalls(
+            self._connections.session, lambda: min(self._remaining(), self._remaining() - end), self._sleep
+        )
+
+    def _authorised(self, method: str, place: _Place, url: str, accept: str) -> Answer:
         """The answer, authorised as the registry wants it; a refused token is renewed once."""
+        http = self._http(place.registry)
         account, tokens = self._account(place.registry), self._connections.tokens
         key = (place.host, tokens.scope(place.host, place.repository, accept), account)
         headers = {"Accept": accept}
@@ -173,19 +200,21 @@ class OciReader:
             headers["Authorization"] = f"Bearer {kept}"
         elif account is not None and place.host in self._wants_basic:
             headers["Authorization"] = basic(account)
-        answer = self._http.ask(method, url, headers, where=place.where)
+        answer = http.ask(method, url, headers, where=place.where)
         if answer.status != HTTPStatus.UNAUTHORIZED:
             return answer
         tokens.drop(key)
-        headers["Authorization"] = self._authorization(answer, place, account, accept)
-        return self._http.ask(method, url, headers, where=place.where)
+        headers["Authorization"] = self._authorization(answer, place, account, accept, http)
+        return http.ask(method, url, headers, where=place.where)
 
     def _account(self, registry: str) -> Account | None:
         if registry not in self._accounts:
             self._accounts[registry] = self._ask_account(registry)
         return self._accounts[registry]
 
-    def _authorization(self, refusal: Answer, place: _Place, account: Account | None, accept: str) -> str:
+    def _authorization(
+        self, refusal: Answer, place: _Place, account: Account | None, accept: str, http: HttpCalls
+    ) -> str:
         """The header that the registry's challenges ask for."""
         challenges = {
             challenge.scheme: challenge
@@ -203,7 +232,7 @@ class OciReader:
         headers = {"Accept": "application/json"}
         if account is not None and service.trusted:
             headers["Authorization"] = basic(account)
-        answer = self._http.ask("GET", service.url, headers, where=where)
+        answer = http.ask("GET", service.url, headers, where=where)
         if answer.status != HTTPStatus.OK:
             withheld = account is not None and not service.trusted
             why = ", asked without the account, as it is not a known host of the registry" if withheld else ""

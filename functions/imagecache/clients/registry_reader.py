@@ -48,6 +48,9 @@ class RegistryReader(Protocol):
             RegistryError: when it could not be read.
         """
 
+    def share(self, seconds: float) -> None:
+        """Spend no more than this on each registry from now on, so that a slow one leaves time for others."""
+
 
 class RememberingReader:
     """Asks another reader each question once, and repeats its answer or failure."""
@@ -67,6 +70,10 @@ class RememberingReader:
     def kind(self, registry: str, repository: str, tag: str) -> str | None:
         """See ``RegistryReader``."""
         return self._answer(self._reader.kind, registry, repository, tag)
+
+    def share(self, seconds: float) -> None:
+        """See ``RegistryReader``."""
+        self._reader.share(seconds)
 
     def _answer(self, ask: Callable[..., _T], *question: str) -> _T:
         key = (ask.__name__, *question)

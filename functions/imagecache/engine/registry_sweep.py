@@ -48,6 +48,7 @@ def sweep_registries(
     caches = _ready(listings, sweep, seen)
     # The other half is for the updates, which ask again: what was read before one began may be old later.
     until = view.remaining() * _SHARE
+    view.share(caches, 1 - _SHARE)
     survey = view.survey()
     for number, cache in enumerate(caches):
         current = survey.current(cache, cache.images) if view.remaining() > until else None
@@ -62,6 +63,7 @@ def sweep_registries(
             error = TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems))
             unread = Decision(sweep, cache, Result.FAILED, error.reason, error.message)
             found.append(Applied(unread, error))
+    view.share(caches, 1.0)
     return found or [Applied(decision) for decision in decisions]
 
 

@@ -44,6 +44,22 @@ class RegistryView:
         """A view that asks each thing once, for comparing many caches; later, what it knows may be old."""
         return RegistryView(self._rules, self._clients, RememberingReader(self._open()))
 
+    def share(self, caches: Iterable[ImageCache], part: float) -> None:
+        """Give each registry that these caches are compared with the same part of the time that is left.
+
+        Args:
+            caches: all that are to be compared.
+            part: of the time that is left, for all registries together.
+        """
+        registries = {
+            entry.registry
+            for cache in caches
+            for entry in entries_of(cache.images, self._rules)
+            if self._reads(cache, entry)
+        }
+        if registries:
+            self._open().share(self.remaining() * part / len(registries))
+
     def remaining(self) -> float:
         """Seconds that are left for reading."""
         return self._clients.reading.remaining()
