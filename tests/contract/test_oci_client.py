@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from imagecache.base.errors import RegistryError
+from imagecache.clients.http_calls import Fault, HttpCalls
 from imagecache.clients.oci_auth import (
     MOST_TOKENS,
     KeptTokens,
@@ -492,6 +493,14 @@ def test_an_answer_that_drips_ends_with_the_time_that_is_left(setting: Setting, 
     began = time.monotonic()
     assert "out of time" in problem(setting.reader(seconds=0.4).tags, registry.host, REPOSITORY)
     assert time.monotonic() - began < 3
+    assert len(registry.asked) == 1
+
+
+def test_nothing_is_read_when_the_time_is_over(setting: Setting) -> None:
+    registry = setting.serve(page(["v1"]))
+    left = iter([5.0])
+    calls = HttpCalls(setting.connections.session, lambda: next(left, 0.0))
+    assert calls.attempt("GET", f"{registry.url}{TAGS}", {}) == Fault("out of time")
     assert len(registry.asked) == 1
 
 
