@@ -237,6 +237,16 @@ def test_a_new_tag_about_which_the_registry_does_not_answer(push: tuple[str, ...
     assert found.unread
 
 
+@pytest.mark.parametrize(("kinds", "taken"), [({}, "3"), ({"3": CHART}, "1")], ids=["an image", "a chart"])
+def test_where_the_tags_cannot_be_listed_the_pushed_tags_manifest_decides(
+    kinds: dict[str, str], taken: str
+) -> None:
+    source = reader("1", "3", kinds=kinds, silent=frozenset({f"{HOST}/shop/web"}))
+    found = view(source).current(cache(f"{WEB}:1"), (f"{WEB}:3",), pushed("3"))
+    assert (found.images, found.unread) == ((f"{WEB}:{taken}",), True)
+    assert len(found.refused) == (taken == "1")
+
+
 def test_a_registry_full_of_charts_is_given_up() -> None:
     tags = [str(number) for number in range(100, 140)]
     found = view(reader("1", *tags, kinds=dict.fromkeys(tags, CHART))).current(
