@@ -49,6 +49,7 @@ class Cloud:
     listed: Sequence[ImageCache] = ()
     elapsed: float = 0.0
     call_seconds: float = CALL
+    registry: bool = True
     updated: list[str] = field(default_factory=list)
     tasks: dict[str, Any] = field(default_factory=dict)
 
@@ -93,7 +94,7 @@ class Cloud:
         began = self.elapsed
         left = FixedTime(lambda: began + TIMEOUT - self.elapsed)
         given: dict[str, Any] = {"follow": FollowSettings("on-follow"), "concurrency": 1, **settings}
-        clients = FakeClients(self, self, self, left)
+        clients = FakeClients(self, self, self if self.registry else None, left)
         work = Work(
             Settings((REGION,), rules=rules, **given),
             clients,
@@ -189,3 +190,19 @@ def test_a_repair_that_was_made_since_the_caches_were_listed_is_not_made_again()
     assert said(engine) == [("unchanged", "COVERED")]
     assert "nothing newer" in engine.recorder.outcomes[0]["message"]
     assert cloud.updated == []
+
+
+@pytest.mark.parametrize(
+    ("pushed", "told"),
+    [
+        pytest.param(
+            replace(PUSH, repository="prod/other"), ("ignored", "NO_MATCH"), id="another repository"
+        ),
+        pytest.param(replace(PUSH, registry="docker.io"), ("ignored", "NO_MATCH"), id="another registry"),
+    ],
+)
+def test_a_push_that_is_no_hint_opens_no_registry(pushed: PushEvent, told: tuple[str, str]) -> None:
+    cloud = Cloud({"imc-1": cache(1)}, registry=False)
+    engine = cloud.engine(Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),)))
+    engine.process([pushed])
+    assert said(engine) == [told]

@@ -85,6 +85,10 @@ class Engine:
         deferral = Deferral(self.work, task)
         applier = Applier(self.work, deferral, Updater(self.work, deferral))
         planned = [each for change in changes for each in self._plan(change, task)]
+        if self.work.view is not None:
+            from .registry_hint import take_hints  # noqa: PLC0415 - most rules ask no registry
+
+            planned = take_hints(planned, self.work.view)
         yield from applier.apply(planned)
         for cache in self.work.listings.unreadable():
             message = f"its description could not be read, so nothing is done for it: {cache.unreadable}"
@@ -114,10 +118,6 @@ class Engine:
             except EciError as error:
                 unseen.append(Continuation(self.work, task).unseen(_failed(change, error, region_id)))
         decisions = plan(listings, change, self.work.now(), settings.rules)
-        if isinstance(change, PushEvent) and view is not None:
-            from .registry_hint import take_hints  # noqa: PLC0415 - most rules ask no registry
-
-            decisions = take_hints(change, decisions, view)
         if isinstance(change, CacheRequest) and change.reads_registries and view is not None:
             from .registry_sweep import sweep_registries  # noqa: PLC0415 - most rules ask no registry
 

@@ -12,32 +12,37 @@ from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import ImageCache
 from ..model.selector import CacheSelector
 from ..planning.plan import Decision
+from .applied import Applied
 from .registry_view import RegistryView
 
 _SHARE = 0.5
 
 
-def take_hints(push: PushEvent, decisions: Sequence[Decision], view: RegistryView) -> list[Decision]:
-    """The decisions about a push, with a repair for each one that holds it although there is a newer tag.
+def take_hints(planned: Sequence[Applied], view: RegistryView) -> list[Applied]:
+    """What is planned, with a repair for each push that is held although its registry has a newer tag.
 
     Where the registry does not answer, or time is short, a decision stays as it is: the sweep asks again.
 
     Args:
-        push: the push.
-        decisions: what is done about it, by cache.
+        planned: all decisions of the invocation: each thing is asked once for them together.
         view: asks registries. Half of its time is left for the updates, which ask again.
     """
+    if not any(_is_hint(each.decision) for each in planned):
+        return list(planned)
     until = view.remaining() * _SHARE
     survey = view.survey()
-    taken: list[Decision] = []
-    for decision in decisions:
-        cache = decision.cache
-        if cache is None or not _is_hint(decision) or view.remaining() <= until:
-            taken.append(decision)
+    taken: list[Applied] = []
+    for each in planned:
+        push, cache = each.decision.change, each.decision.cache
+        if (
+            not (isinstance(push, PushEvent) and cache and _is_hint(each.decision))
+            or view.remaining() <= until
+        ):
+            taken.append(each)
             continue
         current = survey.current(cache, cache.images)
         added = [image for image in current.images if image not in cache.images]
-        taken.append(_repair(push, cache, added, current.images) if added else decision)
+        taken.append(Applied(_repair(push, cache, added, current.images)) if added else each)
     return taken
 
 
