@@ -184,10 +184,8 @@ class OciReader:
         """Makes calls for a registry: no longer than what is left of its share, and of all time."""
         began = self._remaining()
         left = began if self._share is None else self._share - self._spent.get(registry, 0.0)
-        end = began - left
-        return HttpCalls(
-            self._connections.session, lambda: min(self._remaining(), self._remaining() - end), self._sleep
-        )
+        end = max(0.0, began - left)
+        return HttpCalls(self._connections.session, lambda: self._remaining() - end, self._sleep)
 
     def _authorised(self, method: str, place: _Place, url: str, accept: str) -> Answer:
         """The answer, authorised as the registry wants it; a refused token is renewed once."""

@@ -17,7 +17,6 @@ from ..base.environment import Environment
 from ..base.errors import CredentialsError, SettingsError
 from ..policy.rules import NO_RULES, Rules
 from . import setting_table as table
-from .ca_file import ca_path
 from .webhook_tokens import WebhookToken, secret_parts
 
 _PREFIX = "IMC_"
@@ -153,8 +152,12 @@ def read_settings(
 def _ca_file(env: Environment) -> str:
     """The whole path of the file, empty if none is set."""
     text = table.CA_FILE.read(env)
+    if not text:
+        return ""
+    from .ca_file import ca_path  # noqa: PLC0415 - a cold start without such a file need not pay for it
+
     try:
-        return ca_path(text) if text else ""
+        return ca_path(text)
     except ValueError as problem:
         env.problems.append(f"{table.CA_FILE.name}: {text[:200]!a} {problem}")
         return ""

@@ -28,6 +28,8 @@ from .follow_task import Chain, Task
 from .update_limits import needs_extra
 from .work import Work
 
+_NOTHING_NEWER = "registries have nothing newer than what the cache was built with"
+
 _logger = logging.getLogger(__name__)
 
 
@@ -79,9 +81,10 @@ class Updater:
                     raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
                 # A task that waited updates in any case: other changes may have been merged into it.
                 if not due and not newer:
-                    return _repaired_already(wanted, started)
+                    return _not_made(wanted, Result.UNCHANGED, Reason.COVERED, _NOTHING_NEWER, started)
             if current.refused and not due and _changes_nothing(cache, wanted, current):
-                return _refused_tags(wanted, current, started)
+                refused = "; ".join(current.refused)
+                return _not_made(wanted, Result.IGNORED, Reason.NOT_AN_IMAGE, refused, started)
             wanted = [replace(decision, images_after=current.images) for decision in wanted]
             memory = memory_of_update(
                 cache,
@@ -209,29 +212,9 @@ def _changes_nothing(cache: ImageCache, wanted: Sequence[Decision], current: Cur
     return current.images == cache.images and all(decision.reason in new for decision in wanted)
 
 
-def _refused_tags(wanted: Sequence[Decision], current: Current, started: float) -> list[Applied]:
-    """Promotions of tags under which the registry has no image."""
-    message = "; ".join(current.refused)
-    return [
-        Applied(
-            replace(
-                decision, result=Result.IGNORED, reason=Reason.NOT_AN_IMAGE, message=message, images_after=()
-            ),
-            started=started,
-        )
-        for decision in wanted
-    ]
-
-
-def _repaired_already(wanted: Sequence[Decision], started: float) -> list[Applied]:
-    """A repair for which registries give no reason any more."""
-    message = "registries have nothing newer than what the cache was built with"
-    return [
-        Applied(
-            replace(
-                decision, result=Result.UNCHANGED, reason=Reason.COVERED, message=message, images_after=()
-            ),
-            started=started,
-        )
-        for decision in wanted
-    ]
+def _not_made(
+    wanted: Sequence[Decision], result: Result, reason: Reason, message: str, started: float
+) -> list[Applied]:
+    """Decisions that need no update after all."""
+    ended = [replace(each, result=result, reason=reason, message=message, images_after=()) for each in wanted]
+    return [Applied(decision, started=started) for decision in ended]
