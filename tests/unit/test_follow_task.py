@@ -46,6 +46,7 @@ pushes = st.builds(
     pushed_at=st.none() | moments,
     region_id=st.none() | region_ids,
     dated=st.booleans(),
+    stated=st.sampled_from(["", "2026-03-02T02:15:30.5Z", "2026-03-02 10:15:30"]),
 )
 selectors = st.builds(
     CacheSelector,

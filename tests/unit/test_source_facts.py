@@ -138,6 +138,28 @@ def test_a_push_has_the_time_that_is_told_or_the_latest_it_can_have(
     assert push.dated is dated
 
 
+@pytest.mark.parametrize("text", ["2026-03-02T02:15:30Z", "2026-03-02 10:15:30", "2026-03-02T02:15:30.123Z"])
+@pytest.mark.parametrize("late", [-1, 0.5, 3600])
+def test_a_second_delivery_is_the_same_change_whenever_it_arrives(text: str, late: float) -> None:
+    def change_id(pushed_at: str, seconds: float) -> str:
+        arrived = datetime(2026, 3, 2, 2, 15, 30, 200_000, tzinfo=timezone.utc) + timedelta(seconds=seconds)
+        push = image_push(
+            Delivery(arrived, "request-1"),
+            source="native",
+            event_id="event-1",
+            host="r.example.com",
+            repository="prod/web",
+            tag="v1",
+            pushed_at=pushed_at,
+        )
+        assert isinstance(push, PushEvent)
+        return push.change_id
+
+    # It arrived within the second that it was pushed in, and its latest instant may still have been to come.
+    assert change_id(text, late) == change_id(text, 0)
+    assert change_id(text.replace("15:30", "15:29"), late) != change_id(text, 0)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

@@ -113,6 +113,7 @@ def _change_document(change: Change) -> dict[str, Any]:
             digest=change.digest,
             pushedAt=change.pushed_at and _text(change.pushed_at),
             dated=change.dated or None,
+            stated=change.stated or None,
         )
     return common | _known(
         kind="request",
@@ -139,6 +140,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
             pushed_at=_moment(document, "pushedAt", "/change"),
             region_id=document.get("regionId"),
             dated=document.get("dated", False),
+            stated=document.get("stated", ""),
         )
     selector = document["selector"]
     return CacheRequest(

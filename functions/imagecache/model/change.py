@@ -33,6 +33,7 @@ class PushEvent:
         region_id: the only region to look in; None for all configured ones.
         dry_run: only plan.
         dated: whether the source stated ``pushed_at`` with its zone.
+        stated: the time as the source wrote it; empty if it wrote none that can be read.
         payload_host: another host than the registry's that the payload names, for the record alone.
     """
 
@@ -46,6 +47,7 @@ class PushEvent:
     region_id: str | None = None
     dry_run: bool = False
     dated: bool = False
+    stated: str = ""
     payload_host: str = ""
 
     @property
@@ -62,10 +64,10 @@ class PushEvent:
     def change_id(self) -> str:
         """The same for all deliveries of one event; different for two pushes.
 
-        A sender may use an id again, so the time that it stated is a part of it.
+        A sender may use an id again, so the time is a part of it, as it was written: how that is read
+        depends on when a delivery arrived.
         """
-        stated = self.pushed_at.isoformat() if self.dated and self.pushed_at else None
-        return fingerprint([self.source, self.event_id, self.image, self.digest, stated])
+        return fingerprint([self.source, self.event_id, self.image, self.digest, self.stated])
 
 
 @dataclass(frozen=True)

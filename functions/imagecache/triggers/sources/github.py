@@ -19,7 +19,7 @@ from ...base.reasons import Reason
 from ...model.change import Item
 from .authority import Delivery, registry_host
 from .optional_facts import optional_object, optional_text, other_artifact
-from .push import ignored, image_push, push_id, split_host
+from .push import ignored, image_push, not_a_text, not_an_image, push_id, split_host
 
 SOURCE = "github"
 
@@ -28,7 +28,6 @@ _ACTIONS = frozenset({"published", "updated"})
 _KEYS = ("package", "registry_package")
 _IMAGE = "container"
 _DIGEST = "sha256:"
-_LONGEST_ADDRESS = 1024
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
@@ -49,7 +48,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     version = package.get("package_version") or {}
     metadata = optional_object(version.get("container_metadata"))
     if artifact := _artifact(optional_object(metadata.get("manifest"))):
-        return [_ignored(package, Reason.NOT_AN_IMAGE, f"{artifact} is not the type of an image")]
+        return [not_an_image(SOURCE, str(version.get("id") or ""), artifact)]
     stated = optional_object(metadata.get("tag"))
     host, path, tag = _address(version)
     tag = _tag(stated, tag, f"{delivery.where}/{key}")
@@ -71,7 +70,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
 
 def _address(version: Mapping[str, Any]) -> tuple[str, str, str]:
     """Host, path and tag of the version's address, each empty if it has none."""
-    host, rest = split_host(optional_text(version.get("package_url"), longest=_LONGEST_ADDRESS))
+    host, rest = split_host(version.get("package_url"))
     path, _, tag = rest.partition("@")[0].partition(":")
     return host, _lower(path), tag
 
@@ -93,15 +92,7 @@ def _tag(stated: Mapping[str, Any], in_address: str, where: str) -> str:
     if text and not text.startswith(_DIGEST):
         return text
     if name and not text and not in_address:
-        place = f"{where}/package_version/container_metadata/tag/name"
-        rule = 'type: "string"'
-        raise InputError(
-            Reason.SCHEMA_VIOLATION,
-            f"at {place}: breaks rule '{rule}'",
-            where=place,
-            rule=rule,
-            found=shown(name),
-        )
+        raise not_a_text(f"{where}/package_version/container_metadata/tag/name", name)
     return in_address
 
 

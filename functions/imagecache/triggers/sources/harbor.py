@@ -22,7 +22,6 @@ SOURCE = "harbor"
 
 _MEMBER = {"PUSH_ARTIFACT": "event_data", "pushImage": "event_data", "harbor.artifact.pushed": "data"}
 """The type of a push in each format, and the key of its facts."""
-_LONGEST_ADDRESS = 1024
 _DIGESTS = ("sha256:", "sha384:", "sha512:")
 
 
@@ -60,7 +59,7 @@ def _read_one(
             return ignored(SOURCE, event_id, Reason.NO_TAG, problem)
         if artifact := _artifact(resource):
             return not_an_image(SOURCE, event_id, artifact)
-        host, _ = split_host(optional_text(resource.get("resource_url"), longest=_LONGEST_ADDRESS))
+        host, _ = split_host(resource.get("resource_url"))
         return image_push(
             delivery,
             source=SOURCE,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ...base.json_input import fingerprint
+from ...base.errors import InputError
+from ...base.json_input import fingerprint, shown
 from ...base.reasons import Reason, Result
 from ...base.timestamps import parse_moment
 from ...model.change import Notice, PushEvent
@@ -19,7 +20,7 @@ _ATTACHED = re.compile(r"sha256-.*|.*\.(?:sig|att|sbom)", re.DOTALL)
 _ZONE = re.compile(r".*(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _REGISTRY = "registry"
-_LONGEST_TIME = 64
+_LONGEST_TIME, _LONGEST_ADDRESS = 64, 1024
 
 
 def image_push(  # noqa: PLR0913 - the facts of one push, all by name
@@ -67,6 +68,7 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
         pushed_at=stated or delivery.no_later_than or delivery.arrived,
         # A time at or after the arrival was not stated: it replaces one that is impossible.
         dated=stated is not None and stated < delivery.arrived and bool(_ZONE.fullmatch(time)),
+        stated="" if stated is None else time,
         payload_host=other_host(delivery.authority, registry, payload_host),
     )
     if _ATTACHED.fullmatch(tag):
@@ -114,14 +116,18 @@ def manifest_push(
     )
 
 
-def split_host(reference: str) -> tuple[str, str]:
+def split_host(address: Any) -> tuple[str, str]:
     """Take the host off ``host/path...``, as registries write addresses of images.
 
     A first component is a host if it follows ``https://`` or ``http://``, or by the rule of image references.
 
+    Args:
+        address: as the payload has it; what is no text counts as missing.
+
     Returns:
         The host, empty if there is none, and the rest.
     """
+    reference = optional_text(address, longest=_LONGEST_ADDRESS)
     # Only at the start: a scheme further on must not put another host in the place of the first.
     scheme = _SCHEME.match(reference)
     written = reference[scheme.end() :] if scheme else reference
@@ -145,6 +151,18 @@ def push_id(delivery: Delivery, pushed_at: Any, *facts: Any) -> str:
     time = optional_text(pushed_at, longest=_LONGEST_TIME)
     dated = parse_moment(time, arrived=delivery.arrived) is not None
     return fingerprint([*facts, pushed_at, None if dated else delivery.delivery_id])
+
+
+def not_a_text(where: str, found: Any) -> InputError:
+    """The refusal of a name that is no text, where the schema lets other things pass.
+
+    Args:
+        where: a JSON pointer to it.
+        found: what is there.
+    """
+    rule = 'type: "string"'
+    problem = f"at {where}: breaks rule '{rule}'"
+    return InputError(Reason.SCHEMA_VIOLATION, problem, where=where, rule=rule, found=shown(found))
 
 
 def not_an_image(source: str, event_id: str, artifact: str) -> Notice:

@@ -9,18 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...base.errors import InputError
-from ...base.json_input import shown
 from ...base.json_schema import validate
 from ...base.reasons import Reason
 from ...model.change import Item, Notice
 from .authority import Delivery, registry_host
-from .optional_facts import optional_text
-from .push import ignored, image_push, push_id, split_host
+from .push import ignored, image_push, not_a_text, push_id, split_host
 
 SOURCE = "quay"
 
 _TAGS = "updated_tags"
-_LONGEST_ADDRESS = 1024
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
@@ -35,7 +32,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         return [ignored(SOURCE, "", Reason.NOT_A_PUSH, f"the event of {repository} is not a push")]
     if not document[_TAGS]:
         return [ignored(SOURCE, "", Reason.NO_TAG, f"{repository} was pushed without a tag")]
-    stated, _ = split_host(optional_text(document.get("docker_url"), longest=_LONGEST_ADDRESS))
+    stated, _ = split_host(document.get("docker_url"))
     host = registry_host(delivery, SOURCE, stated, needed="docker_url", where=delivery.where)
     return [
         _read_one(tag, document, (host, stated), delivery, f"{delivery.where}/{_TAGS}/{index}")
@@ -50,10 +47,7 @@ def _read_one(
     repository, (host, stated) = document["repository"], hosts
     event_id = push_id(delivery, None, repository, tag)
     if not isinstance(tag, str):
-        rule = 'type: "string"'
-        problem = f"at {where}: breaks rule '{rule}'"
-        error = InputError(Reason.SCHEMA_VIOLATION, problem, where=where, rule=rule, found=shown(tag))
-        return Notice.refusal(error, source=SOURCE, event_id=event_id, inside=where)
+        return Notice.refusal(not_a_text(where, tag), source=SOURCE, event_id=event_id, inside=where)
     try:
         return image_push(
             delivery,
