@@ -1,4 +1,4 @@
-"""Entry point for registry webhooks: ``POST /webhooks/<source>?token=...[&registry=host]``."""
+"""Entry point for registry webhooks: ``POST /webhooks/<source>?token=...[&registry=host][&layout=host]``."""
 
 from __future__ import annotations
 

@@ -168,6 +168,7 @@ class Doors:
         *,
         token: str | None = WEBHOOK_TOKEN,
         registry: str | None = None,
+        layout: str | None = None,
         method: str = "POST",
         encode: bool = False,
     ) -> dict[str, Any]:
@@ -178,7 +179,7 @@ class Doors:
         event["requestContext"]["http"]["method"] = method
         event["body"] = base64.b64encode(text.encode()).decode() if encode else text
         event["isBase64Encoded"] = encode
-        query = {"token": token, "registry": registry}
+        query = {"token": token, "registry": registry, "layout": layout}
         event["queryParameters"] = {name: value for name, value in query.items() if value is not None}
         return dict(event)
 

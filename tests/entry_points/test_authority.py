@@ -22,11 +22,14 @@ UNAUTHORIZED = ("rejected", "UNAUTHORIZED")
 
 PUSHES = {
     "acr": "acr/push_latest",
+    "artifactory": "artifactory/push",
     "azure": "azure/push",
     "distribution": "distribution/push_tag_v1",
     "dockerhub": "dockerhub/push",
+    "gitea": "gitea/push",
     "github": "github/package_published",
     "harbor": "harbor/push",
+    "nexus": "nexus/push",
     "quay": "quay/push",
 }
 """A push of each source but native."""
@@ -52,12 +55,16 @@ def with_host(source: str, document: Any, host: str) -> Any:
         document["package"]["package_version"]["package_url"] = f"{host}/prod/web:v1"
     elif source == "harbor":
         document["event_data"]["resources"][0]["resource_url"] = f"{host}/prod/web:v1"
+    elif source == "gitea":
+        document["package"]["html_url"] = f"https://{host}/prod/-/packages/container/web/v1"
     else:
         document["docker_url"] = f"{host}/prod/web"
     return document
 
 
-TELLS_HOST = ["azure", "distribution", "github", "harbor", "quay"]
+TELLS_HOST = ["azure", "distribution", "gitea", "github", "harbor", "quay"]
+SERVERS = {"harbor", "gitea"}
+"""Sources whose payloads name the host that their own server is set up with."""
 
 
 def listed(deployed: Any, host: str) -> dict[str, str]:
@@ -77,7 +84,7 @@ def test_a_host_in_a_payload_reaches_no_registry_of_another_source(
     if source == owner:
         assert REFRESHED in told.results
         return
-    expected = MISMATCH if source == "harbor" else NOT_NAMED
+    expected = MISMATCH if source in SERVERS else NOT_NAMED
     assert told.results == [expected]
     assert deployed.actions() == []
 
@@ -116,7 +123,9 @@ def test_an_event_names_no_registry_of_another_source_either(
 @pytest.mark.parametrize(
     "alias", ["images.example.com", "IMAGES.example.com:443", "images.example.com%3A443"]
 )
-@pytest.mark.parametrize("source", ["distribution", "quay", "harbor", "dockerhub"])
+@pytest.mark.parametrize(
+    "source", ["artifactory", "distribution", "dockerhub", "gitea", "harbor", "nexus", "quay"]
+)
 def test_an_alias_of_the_vendors_registry_is_the_vendors(
     deployed: Any, doors: Any, payload: Any, rules: Any, source: str, alias: str
 ) -> None:
@@ -127,7 +136,7 @@ def test_an_alias_of_the_vendors_registry_is_the_vendors(
     assert deployed.actions() == []
 
 
-@pytest.mark.parametrize("source", ["harbor", "quay", "azure"])
+@pytest.mark.parametrize("source", ["gitea", "harbor", "quay", "azure"])
 def test_an_alias_in_a_payload_is_the_registry_behind_it(
     deployed: Any, doors: Any, payload: Any, rules: Any, source: str
 ) -> None:
@@ -136,7 +145,7 @@ def test_an_alias_in_a_payload_is_the_registry_behind_it(
     document = with_host(source, payload(f"{PUSHES[source]}.json"), "images.example.com")
     told = post(doors, source, document)
     # The vendor's word counts for its own registry under a domain of one's own as well.
-    assert told.results == [MISMATCH if source == "harbor" else REFRESHED]
+    assert told.results == [MISMATCH if source in SERVERS else REFRESHED]
 
 
 def test_the_vendors_webhook_names_its_custom_domain(
@@ -201,7 +210,7 @@ def test_another_host_in_the_payload_is_recorded_and_no_more(
     (pushed,) = (one for one in told.outcomes if one["result"] == "refreshed")
     assert pushed["image_cache_id"] == caches["v1"]
     # By the rule of references the first part of an address may be no host at all.
-    if "." in host or source in {"azure", "distribution"}:
+    if "." in host or source in {"azure", "distribution", "gitea"}:
         assert pushed["payload_host"].startswith(host[:80])
     else:
         assert "payload_host" not in pushed
@@ -216,6 +225,21 @@ def test_another_name_of_the_registry_in_the_payload_is_not_worth_a_word(
     told = post(doors, "distribution", document, registry=OWN)
     assert REFRESHED in told.results
     assert all("payload_host" not in one for one in told.outcomes)
+
+
+@pytest.mark.parametrize("source", ["artifactory", "nexus"])
+@pytest.mark.parametrize("host", [OWN, VENDOR])
+def test_an_address_of_the_server_is_not_that_of_its_registry(
+    deployed: Any, doors: Any, payload: Any, source: str, host: str
+) -> None:
+    listed(deployed, host)
+    document = payload(f"{PUSHES[source]}.json") | {"jpd_origin": f"https://{host}"}
+    told = post(doors, source, document, registry=None)
+    assert (told.status, told.results) == (400, [NOT_NAMED])
+    assert f"/webhooks/{source}?token=...&registry=<host>" in told.only["message"]
+    event = {"id": "e-1", "source": f"imc-refresh.{source}", "specversion": "1.0", "type": "pushed"}
+    assert doors.push({**event, "data": document}).results == [NOT_NAMED]
+    assert deployed.actions() == []
 
 
 def test_an_envelope_without_a_named_registry_is_refused_as_a_whole(
@@ -234,6 +258,9 @@ TOKENS = {
     "two bounds": f"harbor={TOKEN},distribution@{OWN}={TOKEN}",
     "a wide one beside": f"harbor@other.example.com={TOKEN},{OTHER_TOKEN},{TOKEN}",
     "signed": f"github={TOKEN}",
+    "one registry of gitea": f"gitea@gitea.example.com={TOKEN}",
+    "gitea and another": f"gitea+native={TOKEN}",
+    "one registry of artifactory": f"artifactory@{OWN}={TOKEN}",
 }
 REQUESTS: dict[str, tuple[str, Any, str | None]] = {
     "harbor": ("harbor", "harbor/push.json", None),
@@ -245,6 +272,11 @@ REQUESTS: dict[str, tuple[str, Any, str | None]] = {
     "distribution of another": ("distribution", "distribution/push_tag_v1.json", f"{OWN}:5000"),
     "dockerhub": ("dockerhub", "dockerhub/push.json", None),
     "github": ("github", "github/package_published.json", None),
+    "gitea": ("gitea", "gitea/push.json", None),
+    "gitea of another": ("gitea", "gitea/push_host_with_port.json", None),
+    "artifactory": ("artifactory", "artifactory/push.json", OWN),
+    "artifactory of another": ("artifactory", "artifactory/push.json", "mirror.example.com"),
+    "nexus": ("nexus", "nexus/push.json", OWN),
 }
 LET_IN = {
     "harbor": {"harbor", "harbor, named", "harbor of another"},
@@ -255,6 +287,9 @@ LET_IN = {
     "two bounds": {"harbor", "harbor, named", "harbor of another", "distribution"},
     "a wide one beside": set(REQUESTS),
     "signed": {"github"},
+    "one registry of gitea": {"gitea"},
+    "gitea and another": {"gitea", "gitea of another", "native", "native of another"},
+    "one registry of artifactory": {"artifactory"},
 }
 
 

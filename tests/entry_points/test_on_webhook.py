@@ -273,7 +273,10 @@ def test_an_unknown_path_is_answered_with_the_known_sources(
 ) -> None:
     told = doors.call("on_webhook", doors.http(path, events.acr()))
     assert (told.status, told.results) == (404, [("rejected", "UNKNOWN_SOURCE")])
-    assert "acr, azure, distribution, dockerhub, github, harbor, native, quay" in told.only["message"]
+    assert (
+        "acr, artifactory, azure, distribution, dockerhub, gitea, github, harbor, native, nexus, quay"
+        in told.only["message"]
+    )
     assert fleet.actions() == []
 
 

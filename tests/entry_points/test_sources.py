@@ -31,8 +31,37 @@ QUAY, AZURE, NATIVE = (
     "acme.azurecr.io/prod/web",
     "registry.example.com/prod/web",
 )
+KEYED, GITEA = "registry.example.com/prod/web", "gitea.example.com/prod/web"
+
+NAMED = {"artifactory": "registry.example.com", "nexus": "registry.example.com"}
+"""The registry that a webhook's URL names, where a payload names none."""
 
 PUSHES: dict[str, list[str]] = {
+    "artifactory/push": [f"{KEYED}:v1"],
+    "artifactory/push_nested": ["registry.example.com/prod/shop/web:v1"],
+    "artifactory/push_index": [f"{KEYED}:latest"],
+    "artifactory/push_oci": [f"{KEYED}:v1"],
+    "artifactory/push_no_tag_key": [f"{KEYED}:v1"],
+    "artifactory/push_tag_is_a_number": [f"{KEYED}:v1"],
+    "artifactory/push_no_file_name": [f"{KEYED}:v1"],
+    "artifactory/push_leading_slash": [f"{KEYED}:v1"],
+    "artifactory/push_no_sha256_no_type": [f"{KEYED}:v1"],
+    "artifactory/push_tag_like_a_file": [f"{KEYED}:manifest.json"],
+    "nexus/push": [f"{KEYED}:v1"],
+    "nexus/push_updated": [f"{KEYED}:v1"],
+    "nexus/push_nested": ["registry.example.com/prod/shop/web:v1"],
+    "nexus/push_no_time": [f"{KEYED}:v1"],
+    "nexus/push_timestamp_is_a_number": [f"{KEYED}:v1"],
+    "nexus/push_no_format": [f"{KEYED}:v1"],
+    "gitea/push": [f"{GITEA}:v1"],
+    "gitea/push_nested": ["gitea.example.com/prod/shop/web:v1"],
+    "gitea/push_upper_case_owner": [f"{GITEA}:v1"],
+    "gitea/push_owner_has_a_username": [f"{GITEA}:v1"],
+    "gitea/push_no_owner": [f"{GITEA}:v1"],
+    "gitea/push_below_a_path": [f"{GITEA}:v1"],
+    "gitea/push_host_with_port": ["gitea.example.com:3000/prod/web:v1"],
+    "gitea/push_no_type": [f"{GITEA}:v1"],
+    "gitea/push_latest": [f"{GITEA}:latest"],
     "azure/push_no_id": [f"{AZURE}:v1"],
     "dockerhub/push_pushed_at_in_milliseconds": [f"{HUB}:v1"],
     "dockerhub/push_pushed_at_is_text": [f"{HUB}:v1"],
@@ -109,6 +138,28 @@ MIXED: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
 """What samples end as in which each part has a fate of its own; what is no push is recorded first."""
 
 IGNORED: dict[str, tuple[str, str]] = {
+    "artifactory/artifact_deployed": NOT_A_PUSH,
+    "artifactory/build_uploaded": NOT_A_PUSH,
+    "artifactory/child_manifest": NO_TAG,
+    "artifactory/child_manifest_in_folder": NO_TAG,
+    "artifactory/deleted": NOT_A_PUSH,
+    "artifactory/helm_chart": NOT_AN_IMAGE,
+    "artifactory/promoted": NOT_A_PUSH,
+    "artifactory/signature_tag": SIGNATURE,
+    "gitea/child_manifest": NO_TAG,
+    "gitea/deleted": NOT_A_PUSH,
+    "gitea/npm": NOT_AN_IMAGE,
+    "gitea/push_to_git": NOT_A_PUSH,
+    "gitea/release": NOT_A_PUSH,
+    "gitea/signature_tag": SIGNATURE,
+    "nexus/asset": NOT_A_PUSH,
+    "nexus/audit": NOT_A_PUSH,
+    "nexus/child_manifest": NO_TAG,
+    "nexus/deleted": NOT_A_PUSH,
+    "nexus/npm": NOT_AN_IMAGE,
+    "nexus/purged": NOT_A_PUSH,
+    "nexus/raw_without_version": NOT_AN_IMAGE,
+    "nexus/signature_tag": SIGNATURE,
     "azure/chart_as_artifact": NOT_AN_IMAGE,
     "azure/chart_delete": NOT_A_PUSH,
     "azure/chart_push": NOT_A_PUSH,
@@ -161,7 +212,36 @@ ANY_EVENT = (
     '{"required": ["hook_id"]}]'
 )
 
+ANY_OF = 'anyOf: [{{"required": ["{}"]}}, {{"required": ["{}"]}}]'
+MANIFEST_PATH = "<image path>/<tag>/manifest.json"
+
 REFUSED: dict[str, tuple[tuple[str, str], str, str]] = {
+    "artifactory/bad_missing_data": (AGAINST_SCHEMA, "/", "required: data"),
+    "artifactory/bad_missing_domain": (AGAINST_SCHEMA, "/", "required: domain"),
+    "artifactory/bad_missing_path": (AGAINST_SCHEMA, "/data", "required: path"),
+    "artifactory/bad_missing_repo_key": (AGAINST_SCHEMA, "/data/repo_key", 'type: "string"'),
+    "artifactory/bad_not_an_object": (AGAINST_SCHEMA, "/", OBJECT),
+    "artifactory/path_is_a_tag_alone": (NO_NAME, "/data/path", MANIFEST_PATH),
+    "artifactory/path_of_another_tag": (NO_NAME, "/data/path", MANIFEST_PATH),
+    "artifactory/upper_case_repository": (NO_NAME, "repository", NO_REPOSITORY),
+    "gitea/bad_missing_action": (AGAINST_SCHEMA, "/", 'dependentRequired: {"package": ["action"]}'),
+    "gitea/bad_missing_name": (AGAINST_SCHEMA, "/package", "required: name"),
+    "gitea/bad_missing_version": (AGAINST_SCHEMA, "/package", "required: version"),
+    "gitea/bad_no_kind": (AGAINST_SCHEMA, "/", ANY_OF.format("package", "sender")),
+    "gitea/bad_not_an_object": (AGAINST_SCHEMA, "/", OBJECT),
+    "gitea/bad_of_nobody": (NO_NAME, "/package", "names its repository"),
+    "gitea/bad_package_is_text": (AGAINST_SCHEMA, "/package", 'type: ["object", "null"]'),
+    "gitea/host_nowhere": (NO_REGISTRY, "/", TELLS_HOST),
+    "gitea/upper_case_name": (NO_NAME, "repository", NO_REPOSITORY),
+    "nexus/bad_component_is_text": (AGAINST_SCHEMA, "/component", 'type: ["object", "null"]'),
+    "nexus/bad_missing_action": (AGAINST_SCHEMA, "/", 'dependentRequired: {"component": ["action"]}'),
+    "nexus/bad_missing_name": (AGAINST_SCHEMA, "/component", "required: name"),
+    "nexus/bad_missing_version": (AGAINST_SCHEMA, "/component", "required: version"),
+    "nexus/bad_no_kind": (AGAINST_SCHEMA, "/", ANY_OF.format("component", "nodeId")),
+    "nexus/bad_not_an_object": (AGAINST_SCHEMA, "/", OBJECT),
+    "nexus/bad_version_is_a_number": (AGAINST_SCHEMA, "/component/version", 'type: "string"'),
+    "nexus/tag_with_slash": (NO_NAME, "tag", IS_NO_TAG),
+    "nexus/upper_case_repository": (NO_NAME, "repository", NO_REPOSITORY),
     "azure/bad_host_is_a_list": (NO_REGISTRY, "/", TELLS_HOST),
     "azure/bad_missing_action": (AGAINST_SCHEMA, "/", "required: action"),
     "azure/bad_missing_repository": (AGAINST_SCHEMA, "/target", "required: repository"),
@@ -228,11 +308,12 @@ REFUSED: dict[str, tuple[tuple[str, str], str, str]] = {
 }
 """Where each bad sample is bad, and which rule it breaks."""
 
-SOURCES = ["azure", "dockerhub", "github", "harbor", "native", "quay"]
+SOURCES = ["artifactory", "azure", "dockerhub", "gitea", "github", "harbor", "native", "nexus", "quay"]
 
 
-def post(doors: Any, source: str, payload: Any, **query: str) -> Any:
-    """To the webhook, with the proof that its source asks for."""
+def post(doors: Any, source: str, payload: Any, **query: str | None) -> Any:
+    """To the webhook, set up as docs/sources.md says, with the proof that its source asks for."""
+    query.setdefault("registry", NAMED.get(source))
     event = doors.http(f"/webhooks/{source}", payload, token=None if source == "github" else TOKEN, **query)
     signature = hmac.new(TOKEN.encode(), event["body"].encode(), hashlib.sha256).hexdigest()
     event["headers"]["X-Hub-Signature-256"] = f"sha256={signature}"
@@ -242,12 +323,14 @@ def post(doors: Any, source: str, payload: Any, **query: str) -> Any:
 def publish(doors: Any, source: str, payload: Any) -> Any:
     """Inside an event of a custom bus, by whoever publishes it."""
     event = {"id": "event-1", "source": f"imc-refresh.{source}", "specversion": "1.0", "type": "pushed"}
-    return doors.push({**event, "time": "2026-03-02T02:15:40Z", "data": payload})
+    named = {"registry": NAMED[source]} if source in NAMED else {}
+    return doors.push({**event, **named, "time": "2026-03-02T02:15:40Z", "data": payload})
 
 
 def relay(doors: Any, source: str, payload: Any) -> Any:
     """Inside the event that EventBridge makes of a request, whose body it did not parse."""
-    request = {"path": "/webhook/putEvents", "queryString": {"source": source}, "body": json.dumps(payload)}
+    query = {"source": source, "registry": NAMED.get(source)}
+    request = {"path": "/webhook/putEvents", "queryString": query, "body": json.dumps(payload)}
     event = {
         "id": "event-1",
         "source": "my.http",
@@ -369,7 +452,9 @@ def test_the_registry_parameter_goes_before_the_host_in_the_payload(
     assert list(deployed.updated()) == ([] if source == "native" else [cache])
 
 
-@pytest.mark.parametrize("name", ["harbor/host_nowhere", "quay/host_nowhere", "azure/host_nowhere"])
+@pytest.mark.parametrize(
+    "name", ["azure/host_nowhere", "gitea/host_nowhere", "harbor/host_nowhere", "quay/host_nowhere"]
+)
 def test_the_registry_parameter_names_a_host_that_the_payload_does_not(
     deployed: Any, doors: Any, payload: Any, name: str
 ) -> None:
@@ -387,6 +472,7 @@ PUSH_TIMES = {
     "harbor/push": "2026-03-02T02:15:30.999999+00:00",
     "harbor/push_cloudevents": "2026-03-02T02:15:30.999999+00:00",
     "native/push": "2026-03-02T02:15:30.999999+00:00",
+    "nexus/push": "2026-03-02T02:15:30.664999+00:00",
     "native/push_fraction_of_second": "2026-03-02T02:15:30.123457+00:00",
 }
 """The latest moment that each time can mean."""
@@ -405,8 +491,11 @@ UNDATED = {
     "github/no_times",
     "github/package_published",
     "github/package_updated",
+    "artifactory/push",
+    "gitea/push",
     "harbor/push_no_time",
     "native/push_image_only",
+    "nexus/push_no_time",
     "quay/push",
 }
 

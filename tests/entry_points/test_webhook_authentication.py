@@ -6,11 +6,12 @@ import base64
 import hashlib
 import hmac
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import pytest
 
-from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Access
+from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Access, Word
 from tests.support.depth import pairs
 
 TOKEN = "example-token-0123456789"
@@ -42,7 +43,7 @@ def request(
     doors: Any, source: str, payload: Any, headers: dict[str, str] | None = None, *, token: str | None = None
 ) -> dict[str, Any]:
     document = payload(f"{source}/{SAMPLES.get(source, 'push')}.json")
-    registry = "registry.example.com" if source == "distribution" else None
+    registry = "registry.example.com" if WEBHOOK_SOURCES[source].word is Word.URL else None
     event: dict[str, Any] = doors.http(f"/webhooks/{source}", document, token=token, registry=registry)
     event["headers"].update(headers or {})
     return event
@@ -56,9 +57,11 @@ def assert_refused(told: Any, eci: Any, where: str, messages: set[str]) -> None:
     assert eci.actions() == []
 
 
+BARE = {source for source, known in WEBHOOK_SOURCES.items() if known.access is not Access.TOKEN}
+"""Sources whose senders may show a token in an Authorization header without Bearer."""
 WITH_TOKEN = [source for source, known in WEBHOOK_SOURCES.items() if known.access is not Access.SIGNATURE]
 
-# headers, the token parameter, whether it is right for any source with tokens, whether for harbor
+# headers, the token parameter, whether it is right for any source with tokens, whether for a bare one
 HEADERS: dict[str, tuple[dict[str, str], str | None, bool, bool]] = {
     "parameter": ({}, TOKEN, True, True),
     "other token as parameter": ({}, OTHER_TOKEN, True, True),
@@ -108,18 +111,18 @@ HEADERS: dict[str, tuple[dict[str, str], str | None, bool, bool]] = {
 }
 
 
-def differs_at_harbor(case: str, source: str) -> bool:
-    _, _, anywhere, at_harbor = HEADERS[case]
-    return source == "harbor" and anywhere != at_harbor
+def differs(case: str, source: str) -> bool:
+    _, _, anywhere, bare = HEADERS[case]
+    return source in BARE and anywhere != bare
 
 
-@pytest.mark.parametrize(("case", "source"), pairs(list(HEADERS), WITH_TOKEN, quick=differs_at_harbor))
+@pytest.mark.parametrize(("case", "source"), pairs(list(HEADERS), WITH_TOKEN, quick=differs))
 def test_a_token_is_taken_from_the_query_or_the_header_in_the_form_of_its_source(
     deployed: Any, doors: Any, payload: Any, source: str, case: str
 ) -> None:
-    headers, token, anywhere, at_harbor = HEADERS[case]
+    headers, token, anywhere, bare = HEADERS[case]
     told = doors.call("on_webhook", request(doors, source, payload, headers, token=token))
-    if at_harbor if source == "harbor" else anywhere:
+    if bare if source in BARE else anywhere:
         assert (told.status, told.results) == (200, [("ignored", "NO_MATCH")])
     else:
         assert_refused(told, deployed, "token", {"the token is wrong", "the token parameter is missing"})
@@ -259,3 +262,154 @@ def test_path_and_method_are_checked_before_who_asks(deployed: Any, doors: Any, 
     assert doors.webhook(f"{source}x", "", token=None, method="GET").status == 404
     assert doors.webhook(source, "", token=None, method="GET").status == 405
     assert doors.webhook(source, "", token=None).status == 401
+
+
+class Signer(NamedTuple):
+    """How the sender of a source signs."""
+
+    source: str
+    header: str
+    algorithm: str
+
+
+SIGNERS = {
+    "artifactory": Signer("artifactory", "X-JFrog-Event-Auth", "sha256"),
+    "gitea": Signer("gitea", "X-Gitea-Signature", "sha256"),
+    "forgejo": Signer("gitea", "X-Forgejo-Signature", "sha256"),
+    "nexus": Signer("nexus", "X-Nexus-Webhook-Signature", "sha1"),
+}
+MADE: dict[str, tuple[Callable[[str, str], str], bool]] = {
+    "wrong token": (lambda body, algorithm: digits(body, WRONG_TOKEN, algorithm), False),
+    "of another body": (lambda body, algorithm: digits(body + "x", algorithm=algorithm), False),
+    "of no body": (lambda body, algorithm: digits("", algorithm=algorithm), False),
+    "another algorithm": (lambda body, algorithm: digits(body, algorithm="sha512"), False),
+    "sha256 for sha1 and the other way round": (
+        lambda body, algorithm: digits(body, algorithm="sha1" if algorithm == "sha256" else "sha256"),
+        False,
+    ),
+    "with the algorithm": (lambda body, algorithm: signature(body, algorithm=algorithm), False),
+    "in upper case": (lambda body, algorithm: digits(body, algorithm=algorithm).upper(), False),
+    "cut off": (lambda body, algorithm: digits(body, algorithm=algorithm)[:-1], False),
+    "twice": (lambda body, algorithm: ",".join([digits(body, algorithm=algorithm)] * 2), False),
+    "unkeyed": (lambda body, algorithm: hashlib.new(algorithm, body.encode()).hexdigest(), False),
+    "beyond ASCII": (lambda body, algorithm: "\u00e9\ud800", False),
+    "a blank": (lambda body, algorithm: " ", False),
+    "right": (lambda body, algorithm: digits(body, algorithm=algorithm), True),
+    "of the other token": (lambda body, algorithm: digits(body, OTHER_TOKEN, algorithm), True),
+}
+"""What is in the header, and whether it is right; those that are let in come last, as they call ECI."""
+
+
+def digits(body: str, key: str = TOKEN, algorithm: str = "sha256") -> str:
+    return signature(body, key=key, algorithm=algorithm).partition("=")[2]
+
+
+@pytest.mark.parametrize("token", [None, TOKEN, WRONG_TOKEN], ids=["no token", "right token", "wrong token"])
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_a_signature_that_is_there_decides_whatever_token_comes_with_it(
+    deployed: Any, doors: Any, payload: Any, signer: str, token: str | None
+) -> None:
+    source, header, algorithm = SIGNERS[signer]
+    for case, (make, right) in MADE.items():
+        event = request(doors, source, payload, token=token)
+        value = make(event["body"], algorithm)
+        event["headers"][header] = value
+        told = doors.call("on_webhook", event)
+        if right:
+            assert (told.status, told.results) == (200, [("ignored", "NO_MATCH")]), case
+        else:
+            assert_refused(told, deployed, header, {"the signature is wrong"})
+            assert value == " " or value not in json.dumps(told.outcomes), case
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_a_header_without_a_signature_is_none(deployed: Any, doors: Any, payload: Any, signer: str) -> None:
+    # Gitea writes its header without a value where no secret is set.
+    source, header, _ = SIGNERS[signer]
+    event = request(doors, source, payload, {header: ""})
+    assert_refused(doors.call("on_webhook", event), deployed, "token", {"the token parameter is missing"})
+    event = request(doors, source, payload, {header: ""}, token=TOKEN)
+    assert doors.call("on_webhook", event).status == 200
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_a_signature_in_the_header_of_another_source_is_none(
+    deployed: Any, doors: Any, payload: Any, signer: str
+) -> None:
+    source, _, algorithm = SIGNERS[signer]
+    others = {one.header for one in SIGNERS.values() if one.source != source} | {"X-Hub-Signature-256"}
+    for header in sorted(others):
+        event = request(doors, source, payload)
+        event["headers"][header] = digits(event["body"], algorithm=algorithm)
+        told = doors.call("on_webhook", event)
+        assert_refused(told, deployed, "token", {"the token parameter is missing"})
+
+
+def test_of_two_signatures_both_must_be_right_and_made_with_one_token(
+    deployed: Any, doors: Any, payload: Any
+) -> None:
+    first, second = SIGNERS["gitea"].header, SIGNERS["forgejo"].header
+    for one, other, right in (
+        (TOKEN, TOKEN, True),
+        (TOKEN, WRONG_TOKEN, False),
+        (WRONG_TOKEN, TOKEN, False),
+        (TOKEN, OTHER_TOKEN, False),
+    ):
+        event = request(doors, "gitea", payload)
+        body = event["body"]
+        event["headers"].update({first: digits(body, one), second: digits(body, other)})
+        assert doors.call("on_webhook", event).status == (200 if right else 401)
+    assert deployed.updates() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "right"),
+    [
+        (TOKEN, True),
+        (OTHER_TOKEN, True),
+        (WRONG_TOKEN, False),
+        (f"Bearer {TOKEN}", False),
+        (TOKEN[:-1], False),
+    ],
+)
+def test_artifactory_may_write_the_token_itself_where_it_does_not_sign(
+    deployed: Any, doors: Any, payload: Any, value: str, right: bool
+) -> None:
+    for source in ("artifactory", "nexus", "gitea"):
+        header = SIGNERS[source].header
+        told = doors.call("on_webhook", request(doors, source, payload, {header: value}, token=TOKEN))
+        assert told.status == (200 if right and source == "artifactory" else 401)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        json.dumps,
+        lambda document: json.dumps(document, indent=3),
+        lambda document: json.dumps(document, indent="\t", separators=(" , ", " :\r\n")),
+        lambda document: json.dumps(document | {"note": ' a "b\\ \\" c\t'}, indent=1, ensure_ascii=False),
+    ],
+    ids=["usual", "indented", "odd", "blanks and quotes in texts"],
+)
+def test_nexus_signs_its_body_with_or_without_white_space(
+    deployed: Any, doors: Any, payload: Any, written: Callable[[Any], str]
+) -> None:
+    text = written(payload("nexus/push.json"))
+    compact = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
+    for signed, right in ((text, True), (compact, True), (text + " ", False), (compact + "x", False)):
+        event = doors.http("/webhooks/nexus", text, token=None, registry="registry.example.com")
+        event["headers"]["X-Nexus-Webhook-Signature"] = digits(signed, algorithm="sha1")
+        assert doors.call("on_webhook", event).status == (200 if right else 401)
+        # No other sender is known to do so.
+        event = doors.http("/webhooks/gitea", text, token=None)
+        event["headers"]["X-Gitea-Signature"] = digits(signed)
+        assert doors.call("on_webhook", event).status == (400 if signed == text else 401)
+
+
+@pytest.mark.parametrize(
+    "body", ['{"a": "' + '\\"' * 500_000, '"' * 1_000_000, "\\" * 1_000_000, " " * 1_000_000]
+)
+def test_a_body_that_is_no_json_is_signed_in_no_time(deployed: Any, doors: Any, body: str) -> None:
+    event = doors.http("/webhooks/nexus", body, token=None, registry="registry.example.com")
+    event["headers"]["X-Nexus-Webhook-Signature"] = digits(body, WRONG_TOKEN, "sha1")
+    assert doors.call("on_webhook", event).status == 401

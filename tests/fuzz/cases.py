@@ -18,7 +18,7 @@ from .mutations import mutated
 from .samples import BUS, NAMED_BY_URL, TARGETS, samples
 from .vocabulary import confused
 
-__all__ = ["TOKEN", "Case", "make_case", "sample_case"]
+__all__ = ["SIGNED_BY", "TOKEN", "Case", "make_case", "sample_case"]
 
 TOKEN = "example-token-0123456789"
 _OTHER_TOKEN = "example-token-9876543210"
@@ -32,6 +32,14 @@ _NAMED_REGISTRY = 0.15
 _ANY_SAMPLE = 0.2
 """The share of cases that begin with any sample, bad ones too; the others begin with one that is read."""
 _LARGEST_HEADER = 8192
+_LAID_OUT = 0.1
+"""The share of webhooks of registries with layouts whose URL names one."""
+SIGNED_BY = {
+    "artifactory": (("X-JFrog-Event-Auth", "sha256"),),
+    "gitea": (("X-Gitea-Signature", "sha256"), ("X-Forgejo-Signature", "sha256")),
+    "nexus": (("X-Nexus-Webhook-Signature", "sha1"),),
+}
+"""The headers of senders that may sign instead of showing a token."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,8 @@ def make_case(seed: int, target: str, number: int) -> Case:
         query, headers = _no_proof(target, body, chance)
         return Case(target, body, registry, query, headers, known=False)
     query, headers = _proof(target, body, chance)
+    if target in {"artifactory", "nexus"} and chance.random() < _LAID_OUT:
+        query += (("layout", chance.choice(("host", "path", "%70ath", "", "HOST", "port"))),)
     return Case(target, body, registry, query, headers)
 
 
@@ -136,11 +146,19 @@ def signature(body: bytes, key: str, algorithm: str = "sha256") -> str:
     return f"{algorithm}={hmac.new(key.encode(), body, getattr(hashlib, algorithm)).hexdigest()}"
 
 
+def _digits(body: bytes, key: str, algorithm: str) -> str:
+    return signature(body, key, algorithm).partition("=")[2]
+
+
 def _proof(target: str, body: bytes, chance: random.Random) -> tuple[_Pairs, _Pairs]:
     """A right proof: query and headers."""
     if target == "github":
         return (), ((chance.choice(("X-Hub-Signature-256", "x-hub-signature-256")), signature(body, TOKEN)),)
-    if target == "harbor" and chance.randrange(2):
+    if target in SIGNED_BY and chance.randrange(2):
+        header, algorithm = chance.choice(SIGNED_BY[target])
+        beside = chance.choice(((), (("token", TOKEN),), (("token", _OTHER_TOKEN),)))
+        return beside, ((header, _digits(body, TOKEN, algorithm)),)
+    if target in {*SIGNED_BY, "harbor"} and chance.randrange(2):
         return (), (("Authorization", TOKEN),)
     if not chance.randrange(4):
         return (), (("Authorization", f"{chance.choice(('Bearer', 'bearer'))} {TOKEN}"),)
@@ -167,6 +185,13 @@ def _no_proof(target: str, body: bytes, chance: random.Random) -> tuple[_Pairs, 
         header = ("X-Hub-Signature-256", value)
         headers = chance.choice(((header,), (misplaced,), (), (header, ("x-hub-signature-256", signed))))
         return chance.choice(((), (("token", TOKEN),))), headers
+    if target in SIGNED_BY and chance.randrange(2):
+        name, algorithm = chance.choice(SIGNED_BY[target])
+        signed = _digits(body, TOKEN, algorithm)
+        others = (_digits(body, _OTHER_TOKEN, algorithm), _digits(body + b"x", TOKEN, algorithm))
+        forms = (signed.upper(), signed[:-1], f"{algorithm}={signed}", f"{signed},{signed}", "\x00")
+        value = chance.choice((*others, *forms, _digits(body, TOKEN, "sha512"), _OTHER_TOKEN))
+        return chance.choice(((), (("token", TOKEN),))), ((name, value),)
     wrong_tokens = (
         *(
             TOKEN[:-1],
@@ -200,7 +225,7 @@ def _no_proof(target: str, body: bytes, chance: random.Random) -> tuple[_Pairs, 
         f"Bearer Bearer {TOKEN}",
         token,
     ]
-    if target != "harbor":
+    if target not in {*SIGNED_BY, "harbor"}:
         schemes.append(TOKEN)
     named = (
         ("X-Auth-Token", TOKEN),

@@ -38,6 +38,8 @@ _FORMS: Mapping[str, Sequence[str]] = {
     "registry.example.com": [],
     "registry.example.com:5000": [],
     "acme.azurecr.io": [],
+    "gitea.example.com": [],
+    "gitea.example.com:3000": [],
     "harbor.example.com": [],
     "harbor.example.com:8443": [],
     "quay.io": [],

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagecache.base.reasons import Reason, Result
 
-from .cases import TOKEN, Case
+from .cases import SIGNED_BY, TOKEN, Case
 from .fleet import FleetCache, Image, fleet
 from .outcome_schema import is_valid_outcome
 from .reading import bus_images, parsed, webhook_images
@@ -56,7 +56,7 @@ def named_images(case: Case) -> frozenset[Image]:
     document = parsed(case.body)
     if case.target in BUS:
         return bus_images(document)
-    return webhook_images(case.target, document, case.registry)
+    return webhook_images(case.target, document, case.registry, dict(case.query).get("layout"))
 
 
 def _invalid(answer: Answer) -> Iterator[str]:
@@ -88,7 +88,8 @@ def _shown(answer: Answer) -> Iterator[str]:
 def _let_in(case: Case, answer: Answer) -> Iterator[str]:
     told = [(outcome["result"], outcome["reason"]) for outcome in answer.outcomes]
     expected = ("UNAUTHORIZED", 401)
-    if case.target == "github" and len(case.body) > _LARGEST_BODY:
+    signs = {header for header, _ in SIGNED_BY.get(case.target, ())} & {name for name, _ in case.headers}
+    if (signs or case.target == "github") and len(case.body) > _LARGEST_BODY:
         # A signature is the body's, so the size has to be looked at first.
         expected = ("TOO_LARGE", 413)
     if told != [("rejected", expected[0])] or answer.status != expected[1] or answer.calls:

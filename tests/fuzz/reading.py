@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from .fleet import Image, known_registry, region_of
@@ -45,11 +45,22 @@ _OWNERS = {
     ".quay.io": "quay",
 }
 """Registries that have a source of their own, by the end of their names."""
-_ON_ITS_WORD = {"acr", "dockerhub", "harbor"}
+_ON_ITS_WORD = {"acr", "dockerhub", "gitea", "harbor"}
 """Sources of which a payload alone names a registry that is nobody's own; two of them never name one."""
 _ATTACHED = re.compile(r"sha256-.*|.*\.(sig|att|sbom)", re.DOTALL)
 
-Read = Callable[[Mapping[str, Any], str], Iterator[Image]]
+_MANIFEST_FILES = {"manifest.json", "list.manifest.json"}
+_LAYOUTS = {"", "host", "path"}
+
+
+class Url(NamedTuple):
+    """What the URL of a webhook says: the registry's host, and where its repository key is, or nothing."""
+
+    host: str = ""
+    layout: str = ""
+
+
+Read = Callable[[Mapping[str, Any], Url], Iterator[Image]]
 
 
 def parsed(data: bytes) -> Any:
@@ -60,20 +71,25 @@ def parsed(data: bytes) -> Any:
         return None
 
 
-def webhook_images(source: str, document: Any, registry: str | None = None) -> frozenset[Image]:
+def webhook_images(
+    source: str, document: Any, registry: str | None = None, layout: str | None = None
+) -> frozenset[Image]:
     """The images that a payload of a webhook names as pushed.
 
     Args:
         source: the source in the webhook's path.
         document: the payload.
         registry: the ``registry`` parameter as sent, None where there is none.
+        layout: the same of the other parameter.
     """
-    host = unquote(registry) if registry else ""
+    url = Url(unquote(registry) if registry else "", unquote(layout) if layout else "")
+    if source in {"artifactory", "nexus"} and url.layout not in _LAYOUTS:
+        return frozenset()
     members = document if isinstance(document, dict) else {}
     return frozenset(
         image
-        for image in SOURCES[source](members, host)
-        if not _ATTACHED.fullmatch(image[2]) and _speaks_for(source, image[0], named=bool(host))
+        for image in SOURCES[source](members, url)
+        if not _ATTACHED.fullmatch(image[2]) and _speaks_for(source, image[0], named=bool(url.host))
     )
 
 
@@ -104,20 +120,22 @@ def _event_images(event: Mapping[str, Any]) -> frozenset[Image]:
         by_path = path.removeprefix("/webhooks/") if path.startswith("/webhooks/") else ""
         asked = _text(query, "source")
         named = asked if asked in SOURCES else by_path
-        return _carried(named, request.get("body"), _text(query, "registry") or _text(event, "registry"))
+        return _carried(named, request.get("body"), query, event)
     if kind.startswith("imc-refresh:"):
-        return _carried(kind.removeprefix("imc-refresh:"), event.get("data"), _text(event, "registry"))
+        return _carried(kind.removeprefix("imc-refresh:"), event.get("data"), event)
     if source.startswith("imc-refresh.") and source.removeprefix("imc-refresh.") in SOURCES:
-        named = source.removeprefix("imc-refresh.")
-        return _carried(named, event.get("data"), _text(event, "registry"))
+        return _carried(source.removeprefix("imc-refresh."), event.get("data"), event)
     return webhook_images("harbor", event) if kind == "harbor.artifact.pushed" else frozenset()
 
 
-def _carried(source: str, payload: Any, registry: str) -> frozenset[Image]:
+def _carried(source: str, payload: Any, *says: Mapping[str, Any]) -> frozenset[Image]:
     if source not in SOURCES:
         return frozenset()
+    registry, layout = (
+        next(filter(None, (_text(one, key) for one in says)), "") for key in ("registry", "layout")
+    )
     document = parsed(payload.encode("utf-8", "replace")) if isinstance(payload, str) else payload
-    return webhook_images(source, document, registry)
+    return webhook_images(source, document, registry, layout)
 
 
 def _vendor(event: Mapping[str, Any]) -> Iterator[Image]:
@@ -137,10 +155,10 @@ def _vendor(event: Mapping[str, Any]) -> Iterator[Image]:
     yield known_registry(host), repository, _text(data, "Tag")
 
 
-def _acr(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+def _acr(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
     repository = _object(document, "repository")
     region = _region(repository, "region")
-    registry = known_registry(host or f"registry.{region}.aliyuncs.com")
+    registry = known_registry(url.host or f"registry.{region}.aliyuncs.com")
     if not region or region_of(registry) in {None, region}:
         yield registry, _text(repository, "repo_full_name"), _text(_object(document, "push_data"), "tag")
 
@@ -155,26 +173,69 @@ def _manifest(event: Mapping[str, Any], host: str) -> Iterator[Image]:
         yield known_registry(host), _text(target, "repository"), _text(target, "tag")
 
 
-def _azure(document: Mapping[str, Any], host: str) -> Iterator[Image]:
-    return _manifest(document, host or _plain(_object(document, "request"), "host"))
+def _artifactory(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
+    data = _object(document, "data")
+    kind = _word(data, "image_type")
+    if (document.get("domain"), document.get("event_type")) != ("docker", "pushed") or kind not in {
+        "",
+        "docker",
+        "oci",
+    }:
+        return
+    parts = _text(data, "path").removeprefix("/").split("/")
+    in_path = parts[-2] if len(parts) > 1 and parts[-1] in _MANIFEST_FILES else ""
+    tag = _plain(data, "tag") or in_path
+    if parts[-2:-1] == [tag] and (parts[-1] in _MANIFEST_FILES or parts[-1] != tag):
+        image = parts[:-2]
+    else:
+        image = parts[:-1] if parts[-1] == tag else []
+    key = _plain(data, "repo_key")
+    if image and tag and (key or url.layout == "host"):
+        where = image if url.layout == "host" else [key, *image]
+        yield known_registry(url.host), "/".join(where), tag
 
 
-def _distribution(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+def _nexus(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
+    component = _object(document, "component")
+    created = _text(document, "action") in {"CREATED", "UPDATED"}
+    key, name = _plain(document, "repositoryName"), _text(component, "name")
+    if created and (_plain(component, "format") or "docker") == "docker" and (key or url.layout != "path"):
+        repository = f"{key}/{name}" if url.layout == "path" else name
+        yield known_registry(url.host), repository, _text(component, "version")
+
+
+def _gitea(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
+    package = _object(document, "package")
+    account = _object(package, "owner")
+    told, path = _address(_plain(package, "html_url", 1024)) or ("", "")
+    before, found, _ = path.partition("/-/packages/")
+    owners = (_plain(account, "login"), _plain(account, "username"), before.split("/")[-1] if found else "")
+    owner = next(filter(None, owners), "")
+    if document.get("action") == "created" and _lower(_plain(package, "type") or "container") == "container":
+        repository = f"{_lower(owner)}/{_text(package, 'name')}"
+        yield known_registry(url.host or told), repository, _text(package, "version")
+
+
+def _azure(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
+    return _manifest(document, url.host or _plain(_object(document, "request"), "host"))
+
+
+def _distribution(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
     events = document.get("events")
     for event in events if isinstance(events, list) else []:
         if isinstance(event, dict):
-            yield from _manifest(event, host)
+            yield from _manifest(event, url.host)
 
 
-def _dockerhub(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+def _dockerhub(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
     name = _text(_object(document, "repository"), "repo_name")
     repository = name if "/" in name else f"library/{name}"
     if _other(_object(document, "push_data"), "media_type"):
         return
-    yield known_registry(host or "docker.io"), repository, _text(_object(document, "push_data"), "tag")
+    yield known_registry(url.host or "docker.io"), repository, _text(_object(document, "push_data"), "tag")
 
 
-def _github(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+def _github(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
     package = _object(document, "package") or _object(document, "registry_package")
     version = _object(package, "package_version")
     metadata = _object(version, "container_metadata")
@@ -182,9 +243,9 @@ def _github(document: Mapping[str, Any], host: str) -> Iterator[Image]:
     if _other(manifest, "media_type") or _other(_object(manifest, "config"), "media_type"):
         return
     tag = _plain(_object(metadata, "tag"), "name")
-    url = _plain(version, "package_url", 1024)
+    written = _plain(version, "package_url", 1024)
     if not tag or tag.startswith("sha256:"):
-        tag = (_address(url) or ("", url))[1].split("@")[0].partition(":")[2]
+        tag = (_address(written) or ("", written))[1].split("@")[0].partition(":")[2]
     if _text(document, "action") in {"published", "updated"} and _lower(
         _plain(package, "package_type") or "container"
     ) == ("container"):
@@ -201,27 +262,25 @@ def _github(document: Mapping[str, Any], host: str) -> Iterator[Image]:
         )
         owner, name = next(filter(None, owners), ""), _plain(package, "name")
         told, path = "ghcr.io", f"{owner}/{name}" if owner and name else ""
-        if address := _address(url):
+        if address := _address(written):
             told, path = address[0], address[1].split("@")[0].split(":")[0]
-        yield known_registry(host or told), _lower(path), tag
+        yield known_registry(url.host or told), _lower(path), tag
 
 
-def _harbor(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+def _harbor(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
     members = {"PUSH_ARTIFACT": "event_data", "pushImage": "event_data", "harbor.artifact.pushed": "data"}
     data = _object(document, members.get(_text(document, "type"), ""))
     repository, resources = _text(_object(data, "repository"), "repo_full_name"), data.get("resources")
     for resource in resources if isinstance(resources, list) else []:
         told = _address(_plain(resource, "resource_url", 1024))
-        word = _plain(resource, "type", 64)
-        kind = word if re.fullmatch("[A-Za-z][A-Za-z0-9._-]*", word) else ""
-        if kind.upper() not in {"", "IMAGE"} or any(
+        if _word(resource, "type") not in {"", "image"} or any(
             _other(resource, key) for key in ("mediaType", "media_type", "type")
         ):
             continue
-        yield known_registry(host or (told[0] if told else "")), repository, _text(resource, "tag")
+        yield known_registry(url.host or (told[0] if told else "")), repository, _text(resource, "tag")
 
 
-def _native(document: Mapping[str, Any], _: str) -> Iterator[Image]:
+def _native(document: Mapping[str, Any], _: Url) -> Iterator[Image]:
     name, pinned, digest = _text(document, "image").partition("@")
     host, path = _address(name) or ("docker.io", name)
     repository, colon, tag = path.partition(":")
@@ -239,9 +298,9 @@ def _native(document: Mapping[str, Any], _: str) -> Iterator[Image]:
     yield known_registry(host), repository, tag or "latest"
 
 
-def _quay(document: Mapping[str, Any], host: str) -> Iterator[Image]:
+def _quay(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
     address = _address(_plain(document, "docker_url", 1024))
-    told = host or (address[0] if address else "")
+    told = url.host or (address[0] if address else "")
     tags = document.get("updated_tags")
     for tag in tags if isinstance(tags, list) else []:
         if isinstance(tag, str):
@@ -275,6 +334,12 @@ def _other(members: Any, key: str) -> bool:
     return bool(_stated(members, key)) and _stated(members, key) not in _IMAGES
 
 
+def _word(members: Any, key: str) -> str:
+    """A word in lower case; empty where there is something else."""
+    text = _plain(members, key, 64)
+    return _lower(text) if re.fullmatch("[A-Za-z][A-Za-z0-9._-]*", text) else ""
+
+
 def _region(members: Any, key: str) -> str:
     text = _text(members, key)
     return text if re.fullmatch("[a-z0-9-]{1,64}", text) and "--" not in f"-{text}-" else ""
@@ -299,12 +364,15 @@ def _lower(text: str) -> str:
 
 SOURCES: Mapping[str, Read] = {
     "acr": _acr,
+    "artifactory": _artifactory,
     "azure": _azure,
     "distribution": _distribution,
     "dockerhub": _dockerhub,
+    "gitea": _gitea,
     "github": _github,
     "harbor": _harbor,
     "native": _native,
+    "nexus": _nexus,
     "quay": _quay,
 }
-"""How the payload of each source is read: document and host of the ``registry`` parameter -> images."""
+"""How the payload of each source is read: document and what the URL says -> images."""

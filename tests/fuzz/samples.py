@@ -20,7 +20,7 @@ BUS = (VENDOR, WRAPPED)
 TARGETS = (*SOURCES, *BUS)
 """What is fuzzed: the sources of webhooks, and the two kinds of events."""
 
-NAMED_BY_URL = {"distribution": "registry.example.com"}
+NAMED_BY_URL = dict.fromkeys(("artifactory", "distribution", "nexus"), "registry.example.com")
 """What the URL of a webhook names, where the payload's word does not count."""
 
 _PAYLOADS = Path(__file__).parents[1] / "payloads"
@@ -35,6 +35,12 @@ PUSHED: Mapping[str, Sequence[Image]] = {
     "acr/push_latest": [("registry.cn-hangzhou.aliyuncs.com", "prod/web", "latest")],
     "acr/push_other_region": [("registry.cn-beijing.aliyuncs.com", "prod/web", "latest")],
     "acr/signature_tag": [],
+    "artifactory/push": [("registry.example.com", "prod/web", "v1")],
+    "artifactory/push_nested": [("registry.example.com", "prod/shop/web", "v1")],
+    "artifactory/push_no_tag_key": [("registry.example.com", "prod/web", "v1")],
+    "artifactory/push_tag_like_a_file": [("registry.example.com", "prod/web", "manifest.json")],
+    "artifactory/path_of_another_tag": [],
+    "artifactory/helm_chart": [],
     "azure/push": [("acme.azurecr.io", "prod/web", "v1")],
     "azure/delete": [],
     "distribution/host_with_port": [("registry.example.com", "prod/web", "v1")],
@@ -43,6 +49,10 @@ PUSHED: Mapping[str, Sequence[Image]] = {
     "distribution/pull": [],
     "dockerhub/push": [("docker.io", "prod/web", "v1")],
     "dockerhub/push_official": [("docker.io", "library/web", "v1")],
+    "gitea/push": [("gitea.example.com", "prod/web", "v1")],
+    "gitea/push_below_a_path": [("gitea.example.com", "prod/web", "v1")],
+    "gitea/push_host_with_port": [("gitea.example.com:3000", "prod/web", "v1")],
+    "gitea/deleted": [],
     "github/package_published": [("ghcr.io", "prod/web", "v1")],
     "github/nested_name": [("ghcr.io", "prod/shop/web", "v1")],
     "github/other_host": [],
@@ -53,6 +63,9 @@ PUSHED: Mapping[str, Sequence[Image]] = {
     "native/push": [("registry.example.com", "prod/web", "v1")],
     "native/push_docker_hub": [("docker.io", "library/web", "latest")],
     "native/digest_only": [],
+    "nexus/push": [("registry.example.com", "prod/web", "v1")],
+    "nexus/push_updated": [("registry.example.com", "prod/web", "v1")],
+    "nexus/purged": [],
     "quay/push_two_tags": [("quay.io", "prod/web", tag) for tag in ("v1", "latest")],
     "quay/vulnerability_found": [],
     "cloudevents/push_completed": [(_ACME, "prod/web", "latest")],

@@ -79,7 +79,7 @@ def _authority() -> str:
         (
             (
                 f"`{name}`",
-                source.access.value,
+                source.proof,
                 source.word.value,
                 _CAUSES[source.word],
                 "everything, until it is answered 2xx" if source.resends else "see the table above",

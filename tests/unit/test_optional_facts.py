@@ -12,7 +12,7 @@ import pytest
 
 from imagecache.base.errors import InputError
 from imagecache.model.change import Item, PushEvent
-from imagecache.model.webhook_sources import WEBHOOK_SOURCES
+from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Access, Source, Word
 from imagecache.triggers.event_bus import read_event_bus
 from imagecache.triggers.sources import Delivery, read_source
 from tests.support.payloads import read_sample, sample_names
@@ -20,6 +20,7 @@ from tests.support.payloads import read_sample, sample_names
 ARRIVED = datetime(2999, 1, 1, tzinfo=timezone.utc)
 DELIVERY = Delivery(ARRIVED, "request-1")
 REMOVED = object()
+_BUS = Source(Access.TOKEN, Word.VENDOR)
 ODD: Mapping[str, Any] = {
     "left out": REMOVED,
     "null": None,
@@ -32,6 +33,7 @@ ODD: Mapping[str, Any] = {
 
 NEEDED: Mapping[str, set[str]] = {
     "acr": {"/push_data/tag", "/repository/repo_full_name", "/repository/region"},
+    "artifactory": {"/domain", "/event_type", "/data/path", "/data/repo_key"},
     "azure": {"/action", "/target/repository", "/target/tag", "/request/host"},
     "cloudevents": {
         *("/source", "/type", "/data/RepoNamespaceName", "/data/RepoName", "/data/Tag"),
@@ -39,6 +41,7 @@ NEEDED: Mapping[str, set[str]] = {
     },
     "distribution": {"/events/*/action", "/events/*/target/repository", "/events/*/target/tag"},
     "dockerhub": {"/push_data/tag", "/repository/repo_name"},
+    "gitea": {"/action", "/package/name", "/package/version", "/package/html_url"},
     "github": {"/action", "/package/package_version", "/registry_package/package_version"},
     "harbor": {
         "/type",
@@ -49,12 +52,15 @@ NEEDED: Mapping[str, set[str]] = {
         ),
     },
     "native": {"/image"},
+    "nexus": {"/action", "/component/name", "/component/version"},
     "quay": {"/repository", "/docker_url", "/updated_tags", "/updated_tags/*"},
 }
 """What names the image, and that it was pushed; a star stands for any index."""
 
 SCARCE = {
     # Of two places for a fact these samples have one, so it is needed there.
+    # Of a path without the file's name the tag is the end, which the key says.
+    *("artifactory/push_no_file_name", "gitea/push_owner_has_a_username"),
     *("acr/no_region", "cloudevents/personal_instance", "cloudevents/region_only_in_data"),
     "cloudevents/null_optionals",
     *("cloudevents/region_only_outside_data", "cloudevents/odd_region_in_data", "github/no_package_url"),
@@ -68,7 +74,7 @@ def read(source: str, document: Any) -> list[Item]:
     if source == "cloudevents":
         return read_event_bus(document, DELIVERY)
     # As its webhook is set up, where the payload is no authority.
-    registry = "registry.example.com" if source == "distribution" else None
+    registry = "registry.example.com" if WEBHOOK_SOURCES.get(source, _BUS).word is Word.URL else None
     return read_source(source, document, replace(DELIVERY, registry=registry))
 
 

@@ -21,7 +21,12 @@ SOURCES = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARRIVED = datetime(2999, 1, 1, tzinfo=timezone.utc)
 
-WORDS = {Access.TOKEN: "token", Access.HEADER: "header", Access.SIGNATURE: "signature"}
+WORDS = {
+    Access.TOKEN: "token",
+    Access.HEADER: "header",
+    Access.SIGNATURE: "signature",
+    Access.EITHER: "token or signature",
+}
 """How the guide calls each way to let in."""
 
 every_source = pytest.mark.parametrize("source", WEBHOOK_SOURCES)

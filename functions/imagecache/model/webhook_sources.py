@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Access(Enum):
@@ -19,7 +20,35 @@ class Access(Enum):
 
     TOKEN = "the token parameter, or an Authorization header with Bearer and a token"  # noqa: S105 - not a secret
     HEADER = "the token parameter, or an Authorization header with a token"
-    SIGNATURE = "an X-Hub-Signature-256 header with the body's HMAC, keyed with a token"
+    SIGNATURE = "the signature of the body"
+    EITHER = "the token parameter, an Authorization header with a token, or the signature of the body"
+
+
+class Signature(NamedTuple):
+    """A header with the HMAC of the body in hexadecimal digits, keyed with a token.
+
+    Attributes:
+        header: its name.
+        algorithm: of the hash.
+        prefix: what stands before the digits.
+        plain: the sender may also be set up to write the token itself there.
+        compact: what is signed may be the body without white space between its parts.
+    """
+
+    header: str
+    algorithm: str = "sha256"
+    prefix: str = ""
+    plain: bool = False
+    compact: bool = False
+
+
+class Layout(str, Enum):
+    """Where a registry's repository key is; the ``layout`` parameter of the webhook's URL may say so."""
+
+    HOST = "host"
+    """In the host's name, or its port."""
+    PATH = "path"
+    """The first part of an image's path."""
 
 
 class Word(Enum):
@@ -39,21 +68,47 @@ class Source:
         access: how its sender proves itself.
         word: whose word the registry is.
         resends: it sends a delivery again until the answer is 2xx, and holds up everything behind it.
+        signatures: those that its sender can be set up to make, under each name that it may have.
+        layout: the usual one of its registries, where they can have several.
     """
 
     access: Access
     word: Word
     resends: bool = False
+    signatures: tuple[Signature, ...] = ()
+    layout: Layout | None = None
+
+    @property
+    def proof(self) -> str:
+        """What proves the sender, in words."""
+        headers = " or ".join(one.header for one in self.signatures)
+        return f"{self.access.value} ({headers})" if headers else self.access.value
 
 
 WEBHOOK_SOURCES: Mapping[str, Source] = {
     "acr": Source(Access.TOKEN, Word.VENDOR),
+    "artifactory": Source(
+        Access.EITHER, Word.URL, signatures=(Signature("X-JFrog-Event-Auth", plain=True),), layout=Layout.PATH
+    ),
     "azure": Source(Access.TOKEN, Word.VENDOR),
     "distribution": Source(Access.TOKEN, Word.URL, resends=True),
     "dockerhub": Source(Access.TOKEN, Word.VENDOR),
-    "github": Source(Access.SIGNATURE, Word.VENDOR),
+    "gitea": Source(
+        Access.EITHER,
+        Word.SERVER,
+        signatures=(Signature("X-Gitea-Signature"), Signature("X-Forgejo-Signature")),
+    ),
+    "github": Source(
+        Access.SIGNATURE, Word.VENDOR, signatures=(Signature("X-Hub-Signature-256", prefix="sha256="),)
+    ),
     "harbor": Source(Access.HEADER, Word.SERVER),
     "native": Source(Access.TOKEN, Word.SENDER),
+    "nexus": Source(
+        Access.EITHER,
+        Word.URL,
+        signatures=(Signature("X-Nexus-Webhook-Signature", "sha1", compact=True),),
+        layout=Layout.HOST,
+    ),
     "quay": Source(Access.TOKEN, Word.VENDOR),
 }
 """The sources of ``POST /webhooks/<source>``."""

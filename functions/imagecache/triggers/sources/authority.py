@@ -12,11 +12,11 @@ from ...base.json_input import shown
 from ...base.reasons import Reason
 from ...model.reference import check_host
 from ...model.registry_identity import registry_identity
-from ...model.webhook_sources import WEBHOOK_SOURCES, Word, own_sources
+from ...model.webhook_sources import WEBHOOK_SOURCES, Layout, Word, own_sources
 
 _NATIVE = "native"
 """The source whose sender writes the whole reference, and nobody else any part of it."""
-_PARAMETER = "registry parameter"
+_PARAMETER, _LAYOUT = "registry parameter", "layout parameter"
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class Delivery:
         no_later_than: the latest moment of the push, where the payload's carrier states one before
             ``arrived``. It bounds a push whose payload states no time.
         authority: which registries the sender may speak for.
+        layout: where the registry's repository key is, if the webhook's ``layout`` parameter says so.
     """
 
     arrived: datetime
@@ -82,24 +83,38 @@ class Delivery:
     where: str = ""
     no_later_than: datetime | None = None
     authority: Authority = Authority()
+    layout: Layout | None = None
 
 
-def delivery_for(delivery: Delivery, source: str, parameter: str | None) -> Delivery:
-    """The delivery with the registry that the ``registry`` parameter names, if it names one.
+def delivery_for(delivery: Delivery, source: str, registry: str | None, layout: str | None) -> Delivery:
+    """The delivery with the registry and the layout that the parameters of the webhook's URL name.
 
     Args:
         delivery: how the payload came.
         source: the payload format.
-        parameter: its text, perhaps percent-encoded: it is not documented whether it comes decoded.
+        registry: the parameter's text, perhaps percent-encoded: it is not documented whether it is decoded.
+        layout: the same of the other parameter; for a source whose registries have one layout it is nothing.
 
     Raises:
-        InputError: when it is not a host, or a registry that the sender may not speak for.
+        InputError: when the registry is not a host, or one that the sender may not speak for, or the layout
+            is none.
     """
-    if not parameter or source == _NATIVE:
+    if layout and WEBHOOK_SOURCES[source].layout:
+        delivery = replace(delivery, layout=_layout(unquote(layout)))
+    if not registry or source == _NATIVE:
         return delivery
-    host = check_host(unquote(parameter))
+    host = check_host(unquote(registry))
     delivery.authority.check(source, registry_identity(host), where=_PARAMETER)
     return replace(delivery, registry=host)
+
+
+def _layout(text: str) -> Layout:
+    try:
+        return Layout(text)
+    except ValueError:
+        found, rule = shown(text), " or ".join(layout.value for layout in Layout)
+        problem = f"layout {found} is none: it is {rule}"
+        raise InputError(Reason.INVALID_REFERENCE, problem, where=_LAYOUT, rule=rule, found=found) from None
 
 
 def registry_host(delivery: Delivery, source: str, stated: str, *, needed: str, where: str) -> str:

@@ -19,7 +19,7 @@ from ...base.reasons import Reason
 from ...model.change import Item
 from .authority import Delivery, registry_host
 from .optional_facts import optional_object, optional_text, other_artifact
-from .push import ignored, image_push, not_a_text, not_an_image, push_id, split_host
+from .push import ignored, image_push, is_digest, lower_case, not_a_text, not_an_image, push_id, split_host
 
 SOURCE = "github"
 
@@ -27,7 +27,6 @@ _HOST = "ghcr.io"
 _ACTIONS = frozenset({"published", "updated"})
 _KEYS = ("package", "registry_package")
 _IMAGE = "container"
-_DIGEST = "sha256:"
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
@@ -72,7 +71,7 @@ def _address(version: Mapping[str, Any]) -> tuple[str, str, str]:
     """Host, path and tag of the version's address, each empty if it has none."""
     host, rest = split_host(version.get("package_url"))
     path, _, tag = rest.partition("@")[0].partition(":")
-    return host, _lower(path), tag
+    return host, lower_case(path), tag
 
 
 def _artifact(manifest: Mapping[str, Any]) -> str:
@@ -89,7 +88,7 @@ def _tag(stated: Mapping[str, Any], in_address: str, where: str) -> str:
     """
     name = stated.get("name")
     text = optional_text(name)
-    if text and not text.startswith(_DIGEST):
+    if text and not is_digest(text):
         return text
     if name and not text and not in_address:
         raise not_a_text(f"{where}/package_version/container_metadata/tag/name", name)
@@ -112,7 +111,7 @@ def _owned(document: Mapping[str, Any], package: Mapping[str, Any], where: str) 
     owner = next(filter(None, map(optional_text, named)), "")
     name = optional_text(package.get("name"))
     if owner and name:
-        return _lower(f"{owner}/{name}")
+        return lower_case(f"{owner}/{name}")
     raise InputError(
         Reason.INVALID_REFERENCE,
         "the payload names no repository: package_url, or the package's name and its owner, needed",
@@ -124,11 +123,6 @@ def _owned(document: Mapping[str, Any], package: Mapping[str, Any], where: str) 
 
 def _login(account: Any) -> Any:
     return optional_object(account).get("login")
-
-
-def _lower(name: str) -> str:
-    """In lower case if all is ASCII: the Kelvin sign, for one, would become a plain k."""
-    return name.lower() if name.isascii() else name
 
 
 def _ignored(package: Mapping[str, Any], reason: Reason, message: str) -> Item:

@@ -16,13 +16,12 @@ from ...base.timestamps import rfc3339
 from ...model.change import Item, Notice
 from .authority import Delivery, registry_host
 from .optional_facts import optional_text, other_artifact, other_kind
-from .push import ignored, image_push, not_an_image, push_id, split_host
+from .push import ignored, image_push, is_digest, not_an_image, push_id, split_host
 
 SOURCE = "harbor"
 
 _MEMBER = {"PUSH_ARTIFACT": "event_data", "pushImage": "event_data", "harbor.artifact.pushed": "data"}
 """The type of a push in each format, and the key of its facts."""
-_DIGESTS = ("sha256:", "sha384:", "sha512:")
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
@@ -54,7 +53,7 @@ def _read_one(
         validate(resource, "harbor-resource", where=where)
         tag = resource.get("tag") or ""
         # For a push by digest only, Harbor writes the digest as the tag.
-        if not tag or tag.startswith(_DIGESTS):
+        if not tag or is_digest(tag):
             problem = f"an artifact of {name} was pushed without a tag"
             return ignored(SOURCE, event_id, Reason.NO_TAG, problem)
         if artifact := _artifact(resource):
@@ -78,4 +77,4 @@ def _read_one(
 def _artifact(resource: Mapping[str, Any]) -> str:
     """What the resource is if it says that it is no image: by Harbor's own word, or by a media type."""
     stated = other_artifact(*(resource.get(key) for key in ("mediaType", "media_type", "type")))
-    return stated or other_kind(resource.get("type"), "IMAGE")
+    return stated or other_kind(resource.get("type"), "image")

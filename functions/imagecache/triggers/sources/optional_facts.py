@@ -66,12 +66,12 @@ def artifact_among(references: Any) -> str:
     return "" if any(map(is_image, known)) else next(iter(known), "")
 
 
-def other_kind(value: Any, image: str) -> str:
+def other_kind(value: Any, *images: str) -> str:
     """A kind of artifact that a payload names, in one word, if it is not that of an image, else empty.
 
     Args:
         value: what a payload has as the kind; what is no word counts as missing.
-        image: the kind of an image, in upper case.
+        images: the kinds of images, in lower case.
     """
     word = optional_text(value, longest=_LONGEST_KIND)
-    return word if _KIND.fullmatch(word) and word.upper() != image else ""
+    return word if _KIND.fullmatch(word) and word.lower() not in images else ""

@@ -13,12 +13,14 @@ from ...base.timestamps import parse_moment
 from ...model.change import Notice, PushEvent
 from ...model.reference import check_repository, check_tag, is_host
 from ...model.registry_identity import registry_identity
+from ...model.webhook_sources import WEBHOOK_SOURCES, Layout
 from .authority import Delivery, other_host, registry_host
 from .optional_facts import artifact_among, optional_digest, optional_text, other_artifact
 
 _ATTACHED = re.compile(r"sha256-.*|.*\.(?:sig|att|sbom)", re.DOTALL)
 _ZONE = re.compile(r".*(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_DIGESTS = ("sha256:", "sha384:", "sha512:")
 _REGISTRY = "registry"
 _LONGEST_TIME, _LONGEST_ADDRESS = 64, 1024
 
@@ -100,8 +102,7 @@ def manifest_push(
     if artifact := other_artifact(target.get("mediaType")) or artifact_among(target.get("references")):
         return not_an_image(source, event_id, artifact)
     if not target.get("tag"):
-        notice = f"a manifest of {target['repository']} was pushed without a tag"
-        return ignored(source, event_id, Reason.NO_TAG, notice)
+        return untagged(source, event_id, target["repository"])
     stated_host, needed = host
     return image_push(
         delivery,
@@ -135,6 +136,41 @@ def split_host(address: Any) -> tuple[str, str]:
     if slash and (scheme or is_host(first)):
         return first, path
     return "", written
+
+
+def keyed_path(delivery: Delivery, source: str, key: Any, path: str, *, where: str) -> str:
+    """The path of an image in a registry that has several repositories, each with a key.
+
+    Args:
+        delivery: how the payload came.
+        source: the payload format.
+        key: the repository's, as the payload has it. It is not needed where the host's name has it.
+        path: the image's in its repository.
+        where: a JSON pointer to the key.
+
+    Raises:
+        InputError: when the key is needed and is no text.
+    """
+    if (delivery.layout or WEBHOOK_SOURCES[source].layout) is Layout.HOST:
+        return path
+    if name := optional_text(key):
+        return f"{name}/{path}"
+    raise not_a_text(where, key)
+
+
+def untagged(source: str, event_id: str, repository: str) -> Notice:
+    """The notice for a manifest that was pushed by its digest alone."""
+    return ignored(source, event_id, Reason.NO_TAG, f"a manifest of {repository} was pushed without a tag")
+
+
+def is_digest(tag: str) -> bool:
+    """Whether what a payload has as the tag is a digest: a manifest that was pushed without one."""
+    return tag.startswith(_DIGESTS)
+
+
+def lower_case(name: str) -> str:
+    """In lower case if all is ASCII: the Kelvin sign, for one, would become a plain k."""
+    return name.lower() if name.isascii() else name
 
 
 def push_id(delivery: Delivery, pushed_at: Any, *facts: Any) -> str:

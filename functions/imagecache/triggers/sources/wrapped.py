@@ -2,8 +2,8 @@
 
 A publisher names the source of its ``data`` by the event's source, ``imc-refresh.<source>``, or by its type,
 ``imc-refresh:<source>``. EventBridge's own HTTP event source wraps each request: there the request's path
-(``/webhooks/<source>``) or query (``source=<source>``) names it, and the query may name the ``registry``, as
-with a webhook. A publisher names that in the event's attribute ``registry``.
+(``/webhooks/<source>``) or query (``source=<source>``) names it, and the query may name the ``registry`` and
+its ``layout``, as with a webhook. A publisher names these in attributes of the event.
 
 No token is asked for: only the account's own buses can invoke the function, and they decide who may put an
 event on them. A body's signature cannot be checked, as its bytes are gone.
@@ -72,7 +72,12 @@ def _unwrap(source: str, event: Mapping[str, Any], delivery: Delivery) -> tuple[
         # EventBridge parses a request's body only if its content type is plainly JSON.
         payload = read_json(payload.encode("utf-8", "replace"), limit=MAX_BODY_BYTES, what=where)
     carried = replace(
-        delivery_for(delivery, source, query.get("registry") or event.get("registry")),
+        delivery_for(
+            delivery,
+            source,
+            query.get("registry") or event.get("registry"),
+            query.get("layout") or event.get("layout"),
+        ),
         # The same for each delivery of one event.
         delivery_id=_delivery_id(event, delivery),
         where=where,
