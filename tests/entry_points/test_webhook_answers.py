@@ -125,7 +125,7 @@ def test_refused_input_is_answered_with_the_place_and_the_rule(
 def test_an_unknown_source_is_answered_with_the_known_ones(fleet: Any, doors: Any) -> None:
     status, body = ask(doors, {}, token=None, source="acme")
     assert status == 404
-    assert body["outcomes"][0]["rule"].startswith("acr, azure, distribution, ")
+    assert body["outcomes"][0]["rule"].startswith("acr, artifactory, azure, ")
 
 
 def test_a_signed_manual_request_gets_all(fleet: Any, doors: Any) -> None:
