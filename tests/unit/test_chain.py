@@ -286,7 +286,77 @@ WATCHED: dict[str, Row] = {
     )
 }
 
-TABLE = EITHER_JOB | SHARED | PROMOTED | LISTED | WATCHED
+FRAGILE = replace(SLOT, restorable=True)
+UNDONE = remembers(BEFORE, undone=(("abcd", NOW - timedelta(hours=23)),))
+LONG_AGO = remembers(BEFORE, undone=(("abcd", NOW - timedelta(hours=25)),))
+TAKEN_BACK: dict[str, Row] = {
+    f"watch of a promotion, {name}": (one, found, SEMVER, step)
+    for name, one, found, step in (
+        ("failed", task(WATCH, PROMOTION, FRAGILE), cache("UpdateFailed", NEW), repeats("TAG_REPUSHED", NEW)),
+        (
+            "failed twice more",
+            task(WATCH, PROMOTION, FRAGILE, repeats=2),
+            cache("UpdateFailed", NEW),
+            repeats("TAG_REPUSHED", NEW),
+        ),
+        (
+            "failed three times more",
+            task(WATCH, PROMOTION, FRAGILE, repeats=3),
+            cache("UpdateFailed", NEW),
+            repeats("PROMOTION_UNDONE", OLD),
+        ),
+        (
+            "failed three times more, not to be put back",
+            task(WATCH, PROMOTION, SLOT, repeats=3),
+            cache("UpdateFailed", NEW),
+            ends("failed", "UPDATE_FAILED"),
+        ),
+        (
+            "failed, another one was taken back within a day",
+            task(WATCH, PROMOTION, FRAGILE),
+            cache("UpdateFailed", NEW, memory=UNDONE),
+            repeats("PROMOTION_UNDONE", OLD),
+        ),
+        (
+            "failed, another one was taken back before",
+            task(WATCH, PROMOTION, FRAGILE),
+            cache("UpdateFailed", NEW, memory=LONG_AGO),
+            repeats("TAG_REPUSHED", NEW),
+        ),
+        (
+            "failed, and so did a later update of the list",
+            task(WATCH, PROMOTION, FRAGILE),
+            cache("UpdateFailed", NEW, memory=remembers(AFTER, failures=2)),
+            waits("BACKING_OFF"),
+        ),
+        (
+            "failed, and so did later updates of the list",
+            task(WATCH, PROMOTION, FRAGILE),
+            cache("UpdateFailed", NEW, memory=remembers(AFTER, failures=3)),
+            repeats("PROMOTION_UNDONE", OLD),
+        ),
+        (
+            "failed, and so did a later update of another list",
+            task(WATCH, PROMOTION, FRAGILE),
+            cache("UpdateFailed", OTHER, memory=remembers(AFTER, failures=3)),
+            ends("ignored", "SUPERSEDED"),
+        ),
+        (
+            "put back",
+            replace(task(WATCH, PROMOTION, Slot((NEW,), (OLD,)), repeats=4), undoes=True),
+            cache("Ready"),
+            ends("landed", "PROMOTION_UNDONE"),
+        ),
+        (
+            "put back, and failed",
+            replace(task(WATCH, PROMOTION, Slot((NEW,), (OLD,)), repeats=4), undoes=True),
+            cache("UpdateFailed"),
+            ends("failed", "UPDATE_FAILED"),
+        ),
+    )
+}
+
+TABLE = EITHER_JOB | SHARED | PROMOTED | LISTED | WATCHED | TAKEN_BACK
 
 
 @pytest.mark.parametrize(("one", "found", "rules", "step"), TABLE.values(), ids=TABLE)

@@ -90,7 +90,8 @@ of_caches = st.builds(
     region_id=region_ids,
     image_cache_id=cache_ids,
     update_began=st.none() | moments,
-    slot=st.none() | st.builds(Slot, lists, lists),
+    slot=st.none() | st.builds(Slot, lists, lists, st.booleans()),
+    undoes=st.booleans(),
     hop=st.integers(0, 99),
     key=st.sampled_from(["", "failing-12"]),
 )

@@ -23,7 +23,8 @@ from imagecache.model.image_cache import ImageCache, Listing
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.entry_memory import Notes
 from imagecache.planning.plan import Decision, plan
-from imagecache.planning.update_memory import MOST_TAGS
+from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, tag_id
+from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from imagecache.planning.wanted_list import Current, what_is_newer
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
@@ -86,13 +87,17 @@ class MemoryReader:
             raise RegistryError(f"{'/'.join(question)}: no answer")
 
 
+def now() -> Moment:
+    return Moment(NOW)
+
+
 def reader(*tags: str, **facts: Any) -> MemoryReader:
     """A reader whose web repository has these tags, each with a digest of its own."""
     return MemoryReader({(HOST, "shop/web"): {tag: f"digest-{tag}" for tag in tags}}, **facts)
 
 
 def view(source: RegistryReader, rules: Rules = RULES, left: float = 10) -> RegistryView:
-    return RegistryView(rules, FakeClients(reader=source, deadline=FixedTime(lambda: left)))
+    return RegistryView(rules, FakeClients(reader=source, deadline=FixedTime(lambda: left)), now)
 
 
 def cache(*images: str, **facts: Any) -> ImageCache:
@@ -147,7 +152,7 @@ def test_a_list_is_brought_to_what_the_registry_has(
 )
 def test_without_such_a_rule_no_reader_is_made(rules: Rules) -> None:
     images = (f"{WEB}:1",)
-    found = RegistryView(rules, FakeClients()).current(cache(*images), images)
+    found = RegistryView(rules, FakeClients(), now).current(cache(*images), images)
     assert found == Current(images)
 
 
@@ -429,7 +434,7 @@ def swept(
 ) -> tuple[list[Decision], list[Applied]]:
     """The decisions to carry out, and what ended in the sweep itself."""
     listings = [Listing("cn-hangzhou", caches, NOW)]
-    seen = RegistryView(RULES, FakeClients(reader=source, deadline=FixedTime(left)))
+    seen = RegistryView(RULES, FakeClients(reader=source, deadline=FixedTime(left)), now)
     found = sweep_registries(listings, SWEEP, plan(listings, SWEEP, AT, RULES), seen, AT)
     ended = [each for each in found if each.error or each.decision.reason is Reason.SWEEP_UNFINISHED]
     return [each.decision for each in found if each not in ended], ended
@@ -498,3 +503,26 @@ def test_each_tick_begins_with_another_cache() -> None:
         assert sorted(identifiers) == ["imc-0", "imc-1", "imc-2"]
         firsts.add(identifiers[0])
     assert firsts == {"imc-0", "imc-1", "imc-2"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "tried", "expected"),
+    [
+        pytest.param("1", NOW - timedelta(hours=9), "2", id="taken back"),
+        pytest.param("1", NOW + timedelta(hours=9), "2", id="in its own future"),
+        pytest.param("3", NOW - timedelta(hours=9), "3", id="listed again"),
+    ],
+)
+def test_a_tag_that_was_taken_back_is_not_taken_again(listed: str, tried: datetime, expected: str) -> None:
+    memory = UpdateMemory(NOW, undone=((tag_id(HOST, "shop/web", "3"), tried),))
+    described = cache(f"{WEB}:{listed}", tags=((MEMORY_TAG, memory_value(memory)),))
+    seen = view(reader("1", "2", "3"))
+    assert seen.current(described, described.images).images == (f"{WEB}:{expected}",)
+    push = PushEvent("acs.cr", "e-1", HOST, "shop/web", "3", pushed_at=NOW)
+    assert seen.current(described, described.images, [push]).images == (f"{WEB}:3",)
+
+
+def test_a_memory_from_the_future_keeps_no_tag_out() -> None:
+    memory = UpdateMemory(NOW + timedelta(days=9), undone=((tag_id(HOST, "shop/web", "3"), NOW),))
+    described = cache(f"{WEB}:1", tags=((MEMORY_TAG, memory_value(memory)),))
+    assert view(reader("1", "3")).current(described, described.images).images == (f"{WEB}:3",)

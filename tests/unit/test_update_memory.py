@@ -123,7 +123,8 @@ def memories(draw: st.DrawFn) -> UpdateMemory:
             began - 3 * timedelta(seconds=n) for n in draw(st.lists(st.integers(0, 1199), max_size=10))
         ),
         asked=draw(st.none() | milliseconds),
-        change_ids=tuple(draw(st.lists(st.text("aZ0-_", min_size=8, max_size=8), max_size=4))),
+        change_ids=tuple(draw(st.lists(st.text("aZ0-_", min_size=8, max_size=8), max_size=3))),
+        undone=tuple((draw(short_texts), minute) for _ in range(draw(st.integers(0, 3)))),
     )
 
 
@@ -152,6 +153,25 @@ def test_the_longest_memory_leaves_room_for_the_ids_of_six_changes() -> None:
     assert len(value) <= 128
     assert len(last.change_ids) >= 6
     assert (last.failures, last.extra, len(last.failed), len(last.starts)) == (1295, 9, 4, 10)
+
+
+def test_with_tags_that_were_taken_back_there_is_room_for_three_changes() -> None:
+    memory = UpdateMemory(
+        BEGAN,
+        timedelta(hours=2),
+        10**9,
+        99,
+        BEGAN,
+        tuple("abcd" for _ in range(9)),
+        tuple(BEGAN - timedelta(minutes=number) for number in range(30)),
+        BEGAN,
+        tuple(f"change{number:02d}" for number in range(30)),
+        tuple((f"tag{number}", BEGAN) for number in range(9)),
+    )
+    value = memory_value(memory)
+    last = memory_of(cache(tags=[(MEMORY_TAG, value)]))
+    assert len(value) <= 128
+    assert (len(last.change_ids), [tag for tag, _ in last.undone]) == (3, ["tag0", "tag1", "tag2"])
 
 
 def test_the_memory_of_the_version_before_is_read() -> None:

@@ -62,6 +62,10 @@ class Reason(str, Enum):
 
     TAG_REPUSHED = _update("TAG_REPUSHED", "The cache lists the pushed tag itself; its full list was sent.")
     TAG_PROMOTED = _update("TAG_PROMOTED", "A rule's policy let the pushed tag into the cache's list.")
+    PROMOTION_UNDONE = _with(Result.REFRESHED, Result.PLANNED, Result.LANDED)(
+        "PROMOTION_UNDONE",
+        "A promoted tag could not be built; the list before, which was Ready, is put back: see the message.",
+    )
     REGISTRY_NEWER = _update("REGISTRY_NEWER", "The registry has newer images than the cache was built with.")
     LIST_CHANGED = _update("LIST_CHANGED", "A manual request gave the cache a new image list.")
     REBUILD_REQUESTED = _update("REBUILD_REQUESTED", "A manual request asked to rebuild the list as it is.")
@@ -219,3 +223,7 @@ class Hold(str, Enum):
     )
     OLDER = "older", "Newer tags have the places."
     PINNED_BY_DIGEST = "pinned_by_digest", "The repository is listed by digest only."
+    TAKEN_BACK = (
+        "taken_back",
+        "The tag was let in, could not be built and was taken back; it is let in when it is pushed anew.",
+    )

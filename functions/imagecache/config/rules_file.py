@@ -114,6 +114,7 @@ def _rule(
         policy=_policy(document.get("policy", {"type": "exact"}), f"{where}/policy", problems),
         cooldown_seconds=int(document.get("cooldownSeconds", 0)),
         reads_registry="registry" in document,
+        restores_failed=document.get("restoreFailed", True),
         update=_update(document.get("update", {}), f"{where}/update", env, problems),
     )
 

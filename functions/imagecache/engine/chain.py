@@ -11,6 +11,7 @@
     watch: Ready                                   -> landed
     watch: busy                                    -> look again
     watch: UpdateFailed                            -> update again, a bounded number of times in a row
+    watch: UpdateFailed that often, a promotion    -> update with the list before, once
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision, decide
-from ..planning.update_memory import last_update
+from ..planning.update_memory import last_update, undone_within_a_day
 from ..policy.rules import Rules
 from .follow_task import Job, Slot, Task
 
 CREATION_FAILED = "Failed"
 _MOST_HELD = timedelta(hours=24)
+_FAILED_PLACES = 3
+"""Places of a failing cache that a promoted tag may fail at before it is taken back."""
 _SECOND = timedelta(seconds=1)
 """To which the times of a cache's events are given."""
 
@@ -169,23 +172,38 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
     if cache.status == READY:
         message = f"Ready after the update that began at {last_begun(task, cache, at).isoformat()}"
-        return _done(task, cache, Result.LANDED, Reason.LANDED, message)
+        if task.undoes:
+            message = f"{message}: the list before the promotion is back"
+        reason = Reason.PROMOTION_UNDONE if task.undoes else Reason.LANDED
+        return _done(task, cache, Result.LANDED, reason, message)
     return _failed_update(task, cache, at, rebuilds)
 
 
-def _failed_update(task: Task, cache: ImageCache, at: Moment, rebuilds: int) -> Done | Make:
-    memory, began = last_update(cache, at), task.update_began or task.due
+def _failed_update(task: Task, cache: ImageCache, at: Moment, rebuilds: int) -> Done | Wait | Make:
+    memory, began, slot = last_update(cache, at), task.update_began or task.due, task.slot
     why = cache.last_warning or "no reason is given"
-    if memory is not None and memory.began > began + at.skew:
+    later = memory is not None and memory.began > began + at.skew
+    restorable = slot is not None and slot.restorable and cache.images == slot.after
+    if later and not restorable:
         message = "a later update failed, which has a task of its own"
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
+    # Where a tag was taken back not long ago, another one gets no places of its own.
+    places = 0 if undone_within_a_day(memory, at.now) else min(_FAILED_PLACES, rebuilds)
+    failures = memory.failures if memory is not None and later else task.chain.repeats
+    if slot is not None and slot.restorable and failures >= places:
+        new = ", ".join(image for image in slot.after if image not in slot.before)
+        message = f"{new} could not be built, so the list before is put back: {why}"[:1000]
+        undone = _decision(task, cache, Result.REFRESHED, Reason.PROMOTION_UNDONE, message)
+        return Make(replace(undone, images_after=slot.before), repeats=True)
+    if later:
+        # The task of that one makes it again, and knows no list before.
+        return Wait(Reason.BACKING_OFF, f"a later update with the same list failed as well: {why}"[:1000])
     if task.chain.repeats >= rebuilds:
         message = f"UpdateFailed after {task.chain.repeats} repetitions: {why}"[:1000]
         return _done(task, cache, Result.FAILED, Reason.UPDATE_FAILED, message)
     message = f"the update failed and is made again: {why}"[:1000]
     again = _decision(task, cache, Result.REFRESHED, _reason(task), message)
-    images = task.slot.after if task.slot is not None else cache.images
-    return Make(replace(again, images_after=images), repeats=True)
+    return Make(replace(again, images_after=slot.after if slot is not None else cache.images), repeats=True)
 
 
 def _lost(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> bool:

@@ -136,14 +136,16 @@ class Deferral:
         """
         at, after = self.work.now(), wanted[-1].images_after or cache.images
         due = self.work.hand_off.times.watch(memory, at)
-        slot = Slot(cache.images, after) if cache.images != after else None
+        undoes = any(decision.reason is Reason.PROMOTION_UNDONE for decision in wanted)
+        slot = self._watched(cache, wanted, after, undoes=undoes)
         key = ""
         if cache.status == UPDATE_FAILED and last_update(cache, at) is None:
             key = f"failing-{int(at.now.timestamp() // _FAILING_WINDOW)}"
         oldest = min((decision.change for decision in wanted), key=pushed_at)
         chain = chain or Chain(self.work.arrived, changes=len(wanted))
         place = (cache.region_id, cache.image_cache_id)
-        return Task(Job.WATCH, oldest, due, chain, *place, update_began=memory.began, slot=slot, key=key)
+        watch = Task(Job.WATCH, oldest, due, chain, *place, update_began=memory.began, slot=slot, key=key)
+        return replace(watch, undoes=undoes)
 
     def gone(self, decision: Decision) -> Decision:
         """The decision for a cache that is no more; a requester gets an error, a follow task ends quietly."""
@@ -200,9 +202,32 @@ class Deferral:
             moment = change.pushed_at if isinstance(change, PushEvent) else change.asked_at
             due += times.order(moment or at.now, times.before(due, memory), due)
         if running is not None:
-            return running.next(job, due, at.now, held=until is not None or not cache.updatable)
+            task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
+            if job is Job.WATCH and slot is not None and slot.restorable:
+                # Another watch of the cache knows no list before, and must not stand for this one.
+                task = replace(task, key=f"before-{due.isoformat()}")
+            return task
         place = (cache.region_id, cache.image_cache_id)
         return Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
+
+    def _watched(
+        self, cache: ImageCache, wanted: Sequence[Decision], after: tuple[str, ...], *, undoes: bool
+    ) -> Slot | None:
+        """The list that an update sets, and the one before it."""
+        running = self.task.slot if self.task is not None and self.task.job is Job.WATCH else None
+        if running is not None and undoes:
+            return Slot(running.after, running.before)
+        if running is not None and running.after == after:
+            return running
+        if cache.images == after:
+            return None
+        rules, restorable = self.work.settings.rules, False
+        if rules.rules:
+            from ..planning.taking_back import can_be_taken_back  # noqa: PLC0415 - rules alone promote
+
+            changes = [decision.change for decision in wanted]
+            restorable = can_be_taken_back(cache, after, changes, rules)
+        return Slot(cache.images, after, restorable)
 
     def _slot(self, cache: ImageCache, decision: Decision) -> Slot | None:
         """The list that a change sets which no other change shares; what registries say is asked again."""

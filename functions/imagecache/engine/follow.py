@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ..base.errors import BusyError, EciError, HandOffError, PermanentError, TransientError
+from ..base.errors import BusyError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
@@ -81,12 +81,18 @@ class Follow:
         assert cache is not None  # noqa: S101 - a look at one that is gone is done
         if isinstance(step, Wait):
             decision = Decision(task.change, cache, Result.FAILED, step.reason, step.message)
-            yield from deferral.defer(cache, [decision], BusyError(step.reason, step.message), {}, started)
+            yield from deferral.defer(cache, [decision], self._waits(cache, step), {}, started)
         else:
             chain = replace(task.chain, looks=task.chain.looks + 1)
             if step.repeats:
                 chain = replace(chain, repeats=chain.repeats + 1)
             yield from Updater(work, deferral).update(cache, [step.decision], started, chain)
+
+    def _waits(self, cache: ImageCache, step: Wait) -> BusyError | HeldBackError:
+        memory = last_update(cache, self.work.now()) if step.reason is Reason.BACKING_OFF else None
+        if memory is None:
+            return BusyError(step.reason, step.message)
+        return HeldBackError(step.reason, step.message, until=self.work.hand_off.times.place(memory))
 
     def _done(self, deferral: Deferral, decision: Decision, started: float) -> Applied:
         facts: dict[str, object] = {
@@ -111,7 +117,8 @@ class Follow:
         if better is not None:
             self._remember(cache, memory_value(better))
         facts: dict[str, object] = {"covered_by": began.isoformat(), "changes_known": self.task.chain.changes}
-        if isinstance(change, PushEvent) and change.pushed_at is not None:
+        # Where its tag was taken back the push has not landed.
+        if not self.task.undoes and isinstance(change, PushEvent) and change.pushed_at is not None:
             facts["staleness_seconds"] = round(max(0.0, (ended - change.pushed_at).total_seconds()), 3)
         return facts
 

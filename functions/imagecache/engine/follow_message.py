@@ -39,6 +39,8 @@ def message_document(task: Task) -> dict[str, Any]:
         updateBegan=task.update_began and _text(task.update_began),
         before=task.slot and list(task.slot.before),
         after=task.slot and list(task.slot.after),
+        restorable=(task.slot is not None and task.slot.restorable) or None,
+        undoes=task.undoes or None,
         caches=list(task.caches) or None,
         key=task.key or None,
     )
@@ -77,10 +79,13 @@ def read_message(document: Any) -> Task:
         chain,
         *place,
         update_began=began,
-        slot=Slot(tuple(document["before"]), tuple(after)) if after else None,
+        slot=Slot(tuple(document["before"]), tuple(after), document.get("restorable", False))
+        if after
+        else None,
         caches=tuple(document.get("caches", ())),
         hop=int(document["hop"]),
         key=document.get("key", ""),
+        undoes=document.get("undoes", False),
     )
 
 

@@ -51,10 +51,12 @@ class Slot:
     Attributes:
         before: the list that the change found.
         after: the list that it leads to.
+        restorable: whether the list before is to be put back if the one after cannot be built.
     """
 
     before: tuple[str, ...]
     after: tuple[str, ...]
+    restorable: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Task:
         caches: of a change, the ids that are left; empty for all.
         hop: how often it was stored again before its time.
         key: what makes the id instead of the due time, where one is to be stored once whenever that is.
+        undoes: whether the update that a watch follows puts the list before back.
     """
 
     job: Job
@@ -86,6 +89,7 @@ class Task:
     caches: tuple[str, ...] = ()
     hop: int = 0
     key: str = ""
+    undoes: bool = False
 
     @property
     def task_id(self) -> str:

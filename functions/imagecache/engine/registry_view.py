@@ -6,18 +6,20 @@ A registry that does not answer leaves its repositories as they are, and says so
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..base.errors import RegistryError
+from ..base.timestamps import Moment
 from ..clients.clients import Clients
 from ..clients.registry_reader import RegistryReader, RememberingReader
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..model.media_types import is_image
+from ..planning.update_memory import tag_id, taken_back
 from ..planning.wanted_list import Current
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import Rules
-from ..policy.tag_slots import bring_up_to_date, governed
+from ..policy.tag_slots import Slots, bring_up_to_date, governed
 from .candidates import Candidates
 
 _MOST_CANDIDATES = 20
@@ -32,17 +34,21 @@ class RegistryView:
     Args:
         rules: the rules.
         clients: have the reader, and say how long it may read.
+        now: the time.
         reader: asked instead of the clients' own.
     """
 
-    def __init__(self, rules: Rules, clients: Clients, reader: RegistryReader | None = None) -> None:
+    def __init__(
+        self, rules: Rules, clients: Clients, now: Callable[[], Moment], reader: RegistryReader | None = None
+    ) -> None:
         self._rules = rules
         self._clients = clients
+        self._now = now
         self._reader = reader
 
     def survey(self) -> RegistryView:
         """A view that asks each thing once, for comparing many caches; later, what it knows may be old."""
-        return RegistryView(self._rules, self._clients, RememberingReader(self._open()))
+        return RegistryView(self._rules, self._clients, self._now, RememberingReader(self._open()))
 
     def share(self, caches: Iterable[ImageCache], part: float) -> None:
         """Give each registry that these caches are compared with the same part of the time that is left.
@@ -89,9 +95,8 @@ class RegistryView:
                 found = self._tags(slots.entries, problems)
                 if found is not None:
                     listed.setdefault(slots.repository, set()).update(found)
-                    available.setdefault(slots.repository, set(pushed.get(slots.repository, ()))).update(
-                        found
-                    )
+                    kept = {tag for tag in found if not self._is_out(cache, slots, tag)}
+                    available.setdefault(slots.repository, set(pushed.get(slots.repository, ()))).update(kept)
         candidates = Candidates(cache, pushed, available, listed)
         wanted, refused = self._proven(candidates, images, problems)
         digests: dict[str, str] = {}
@@ -154,6 +159,12 @@ class RegistryView:
             behind = candidates.is_pushed(entry) and not candidates.is_listed(entry)
             return "" if behind else f"{name} is gone"
         return "" if is_image(kind) else f"{name} is no image, but {kind}"
+
+    def _is_out(self, cache: ImageCache, slots: Slots, tag: str) -> bool:
+        """Whether a tag was taken back, and may come again by a push alone."""
+        if tag in slots.tags:
+            return False
+        return taken_back(cache, tag_id(*slots.repository, tag), self._now()) is not None
 
     def _reads(self, cache: ImageCache, entry: Entry) -> bool:
         rule = self._rules.rule_for(cache, entry.registry, entry.repository, entry.tag)

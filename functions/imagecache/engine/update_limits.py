@@ -19,7 +19,7 @@ from ..model.change import PushEvent
 from ..model.image_cache import READY, UPDATE_FAILED, ImageCache
 from ..planning.follow_times import FollowTimes
 from ..planning.plan import Decision
-from ..planning.update_memory import EXTRA_WINDOW, image_id, last_update
+from ..planning.update_memory import EXTRA_WINDOW, image_id, last_update, undone_within_a_day
 from ..planning.update_memory_layout import HOUR, UpdateMemory
 from .listings import Listings
 
@@ -50,21 +50,51 @@ def pause_end(
     """Until when a cache in UpdateFailed has to wait for its next update; None if it need not.
 
     A person's request goes at once. A push of an image that none of the failed updates was for may be what
-    mends the cache: it goes one pause after the last update, a bounded number of times a day.
+    mends the cache: it goes one pause after the last update, a bounded number of times a day. So does a list
+    that is put back, whose number is bounded by that of the promotions.
     """
     last = last_update(cache, at) if cache.status == UPDATE_FAILED else None
     if last is None or any(decision.change.by_person for decision in wanted):
         return None
     end = times.place(last)
-    if _is_new(last, wanted) and _extra_left(last, at.now):
-        end = min(end, last.began + timedelta(seconds=times.backoff))
+    soon = last.began + timedelta(seconds=times.backoff)
+    if _puts_back(wanted) or (_is_new(last, wanted) and _extra_left(last, at.now)):
+        end = min(end, soon)
+    elif undone_within_a_day(last, at.now):
+        # The list before is to be put back first.
+        end = max(end, last.began + 2 * (soon - last.began))
+    return end if end > at.now else None
+
+
+def promotion_pause_end(
+    cache: ImageCache, wanted: Sequence[Decision], at: Moment, times: FollowTimes
+) -> datetime | None:
+    """Until when a cache of which tags were taken back has to wait for its next promotion; None if not.
+
+    Each of them is an update that may fail, and one that puts the list before back: one pause after the last
+    one, and the longest pause where three were within a day. A person's request goes at once.
+    """
+    last = last_update(cache, at)
+    undone = undone_within_a_day(last, at.now)
+    by_person = any(decision.change.by_person for decision in wanted)
+    promotes = any(image not in cache.images for decision in wanted for image in decision.images_after)
+    if not undone or by_person or not promotes or _puts_back(wanted):
+        return None
+    pause = times.longest_pause if len(undone) >= _MOST_EXTRA else times.backoff
+    end = undone[0] + timedelta(seconds=pause)
     return end if end > at.now else None
 
 
 def needs_extra(cache: ImageCache, wanted: Sequence[Decision], at: Moment, times: FollowTimes) -> bool:
     """Whether an update that is made now does not wait for its place after a failure."""
     last = last_update(cache, at) if cache.status == UPDATE_FAILED else None
-    return last is not None and _is_new(last, wanted) and times.place(last) > at.now
+    if last is None or _puts_back(wanted):
+        return False
+    return _is_new(last, wanted) and times.place(last) > at.now
+
+
+def _puts_back(wanted: Sequence[Decision]) -> bool:
+    return any(decision.reason is Reason.PROMOTION_UNDONE for decision in wanted)
 
 
 def _is_new(last: UpdateMemory, wanted: Sequence[Decision]) -> bool:
@@ -110,6 +140,10 @@ class UpdateLimits:
         pause = pause_end(cache, wanted, at, self.times)
         if pause is not None:
             message = f"the last updates failed; the next one may be made at {pause.isoformat()}"
+            return HeldBackError(Reason.BACKING_OFF, message, until=pause)
+        pause = promotion_pause_end(cache, wanted, at, self.times)
+        if pause is not None:
+            message = f"a promotion was taken back; the next one may be made at {pause.isoformat()}"
             return HeldBackError(Reason.BACKING_OFF, message, until=pause)
         return None
 

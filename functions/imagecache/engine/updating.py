@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..base.errors import BenignError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
@@ -91,6 +92,7 @@ class Updater:
                 [decision.change for decision in wanted],
                 at,
                 extra=needs_extra(cache, wanted, at, work.hand_off.times),
+                undone=self._taken_back(wanted),
             )
             update = Update(
                 current.images,
@@ -110,6 +112,17 @@ class Updater:
             return [Applied(decision, facts=facts, started=started) for decision in planned]
         watch = self.deferral.watch(cache, wanted, memory, chain)
         return self._send(cache, wanted, _Sending(request, facts, watch, started))
+
+    def _taken_back(self, wanted: Sequence[Decision]) -> list[tuple[str, datetime]]:
+        """Short ids of the tags that an update takes back, and when they were tried last."""
+        task = self.deferral.task
+        if task is None or task.slot is None or wanted[-1].reason is not Reason.PROMOTION_UNDONE:
+            return []
+        tried = task.update_began or task.due
+        from ..planning.taking_back import id_of, new_entries  # noqa: PLC0415 - few updates take anything back
+
+        new = new_entries(task.slot.before, task.slot.after, self.work.settings.rules)
+        return [(id_of(entry), tried) for entry in new]
 
     def _send(self, cache: ImageCache, wanted: Sequence[Decision], sending: _Sending) -> list[Applied]:
         """Send the update; where the cache cannot say that it ran, its watch is stored before."""

@@ -81,7 +81,7 @@ class Work:
             return None
         from .registry_view import RegistryView  # noqa: PLC0415 - most rules ask no registry
 
-        return RegistryView(self.settings.rules, self.clients)
+        return RegistryView(self.settings.rules, self.clients, self.now)
 
     def share(self) -> None:
         """Make what is made at its first use, before threads ask for it: each has to be one object."""

@@ -81,6 +81,11 @@ class FollowTimes:
         """When capacity that was used up is worth another try."""
         return self._rounded(now, self.longest)
 
+    @property
+    def longest_pause(self) -> float:
+        """The longest pause between updates of a failing cache, in seconds."""
+        return _BACKOFF[-1] * self.backoff
+
     def place(self, memory: UpdateMemory) -> datetime:
         """When a cache that is in UpdateFailed may be updated again.
 

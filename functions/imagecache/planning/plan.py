@@ -86,7 +86,7 @@ def decide(cache: ImageCache, change: Change, at: Moment, rules: Rules = NO_RULE
         The decision, or None where the change does not concern the cache.
     """
     if isinstance(change, PushEvent):
-        wanted = _decide_push(cache, change, rules)
+        wanted = _decide_push(cache, change, at, rules)
     else:
         wanted = _decide_request(cache, change, at)
     if wanted is None or wanted.result is not Result.REFRESHED or wanted.reason is Reason.TAG_PROMOTED:
@@ -103,7 +103,7 @@ def decide(cache: ImageCache, change: Change, at: Moment, rules: Rules = NO_RULE
     return wanted
 
 
-def _decide_push(cache: ImageCache, push: PushEvent, rules: Rules) -> Decision | None:
+def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -> Decision | None:
     listed = _listed(cache.images, push, rules)
     if not listed:
         return None
@@ -126,13 +126,17 @@ def _decide_push(cache: ImageCache, push: PushEvent, rules: Rules) -> Decision |
     # Another list that has the pushed tag nowhere else is the old one put in order, not worth a rebuild.
     changed = images != cache.images
     taken = changed and _forms(_listed(images, push, rules), push) - _forms(listed, push)
-    if rule is not None and later is None and taken:
+    undone = bool(taken) and _taken_back(cache, push, at, rules)
+    if rule is not None and later is None and taken and not undone:
         promoted = f"policy {rule.policy.type} of rule {rule.name} takes {push.tag} beside {', '.join(tags)}"
         return replace(_update(cache, push, Reason.TAG_PROMOTED, promoted, images), rule=rule)
     if push.tag in tags:
         listed_tag = f"{push.image} is in the list"
         return replace(_update(cache, push, Reason.TAG_REPUSHED, listed_tag, cache.images), rule=rule)
-    hold = Hold.OLDER if later else _why_held(cache, (registry, push.repository), push.tag, rule, rules)
+    if later or undone:
+        hold = Hold.OLDER if later else Hold.TAKEN_BACK
+    else:
+        hold = _why_held(cache, (registry, push.repository), push.tag, rule, rules)
     held = f"the cache lists {', '.join(tags)}; {_held_sentence(push.tag, rule, later, hold)}"
     return Decision(push, cache, Result.IGNORED, Reason.POLICY_HOLDS, held, rule=rule, hold=hold)
 
@@ -141,6 +145,12 @@ def _promoted(cache: ImageCache, repository: tuple[str, str], tag: str, rules: R
     from ..policy.tag_slots import promote  # noqa: PLC0415 - a cold start without rules need not pay for it
 
     return promote(cache, cache.images, repository, tag, rules)
+
+
+def _taken_back(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -> bool:
+    from .taking_back import is_taken_back  # noqa: PLC0415 - see _promoted
+
+    return is_taken_back(cache, push, rules, at)
 
 
 def _listed(images: Sequence[str], push: PushEvent, rules: Rules) -> list[Entry]:

@@ -61,8 +61,30 @@ def last_update(cache: ImageCache, at: Moment) -> UpdateMemory | None:
     return memory if memory is not None and memory.began <= at.now + at.skew else None
 
 
+def taken_back(cache: ImageCache, tag: str, at: Moment) -> datetime | None:
+    """When the last update began that failed to build a tag, to the minute, if it was taken back, else None.
+
+    Args:
+        cache: as described.
+        tag: its short id, see ``tag_id``.
+        at: now.
+    """
+    memory = last_update(cache, at)
+    return dict(reversed(memory.undone)).get(tag) if memory is not None else None
+
+
+def undone_within_a_day(memory: UpdateMemory | None, now: datetime) -> list[datetime]:
+    """When updates began of which tags were taken back, of the last 24 hours, as remembered; newest first."""
+    return [] if memory is None else [at for _, at in memory.undone if now - at < EXTRA_WINDOW]
+
+
 def memory_of_update(
-    cache: ImageCache, changes: Iterable[Change], at: Moment, *, extra: bool
+    cache: ImageCache,
+    changes: Iterable[Change],
+    at: Moment,
+    *,
+    extra: bool,
+    undone: Iterable[tuple[str, datetime]] = (),
 ) -> UpdateMemory:
     """The memory of an update that begins now.
 
@@ -71,6 +93,7 @@ def memory_of_update(
         changes: what the update is for; the last one's list is sent.
         at: now.
         extra: the update does not wait for its place after a failure.
+        undone: short ids of the tags that the update takes back, and when they were tried last.
     """
     changes = list(changes)
     before = last_update(cache, at)
@@ -91,11 +114,13 @@ def memory_of_update(
             failed=before.failed if kept else (),
             starts=tuple(start for start in (before.began, *before.starts) if began - start < HOUR),
             asked=before.asked,
+            undone=before.undone,
             change_ids=tuple(dict.fromkeys((*memory.change_ids, *before.change_ids))),
         )
     failures = memory.failures + 1 if failing and not person else 0
     if extra:
         memory = replace(memory, extra=memory.extra + 1, extra_since=memory.extra_since or began)
+    memory = replace(memory, undone=(*undone, *memory.undone))
     set_by = [change.asked_at for change in changes if isinstance(change, CacheRequest) and change.images]
     return replace(
         memory,
@@ -189,6 +214,11 @@ def has_wanted_list(cache: ImageCache, change: Change, rules: Rules = NO_RULES) 
 def image_id(push: PushEvent) -> str:
     """A short id of the pushed image: its reference, and its digest if known."""
     return _hashed(push.image, push.digest or "")[:IMAGE_LENGTH]
+
+
+def tag_id(registry: str, repository: str, tag: str) -> str:
+    """A short id of a tag, by the registry's identity, aliases resolved."""
+    return _hashed(registry, repository, tag)[:IMAGE_LENGTH]
 
 
 def _own_tags(cache: ImageCache, value: str, noted: Mapping[str, str], room: int) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 The value has at most 128 characters (API documentation of TagResources), parts divided by dots::
 
-    2.<start>.<duration>.<failures>.<extra>.<failed>.<hour>.<asked>.<changes>
+    2.<start>.<duration>.<failures>.<extra>.<failed>.<hour>.<asked>.<changes>[.<undone>]
 
 start: of the last update, milliseconds since 1970. duration: of the last rebuild that ended Ready, seconds;
 empty if not known. failures: how many updates in a row began from UpdateFailed, the last one included. extra:
@@ -10,8 +10,9 @@ a digit and a time in minutes: so many updates since then did not wait for their
 failed: four characters for each image that the failed updates in a row were for. hour: two characters for
 each earlier start of the last hour, in steps of three seconds before the start. asked: when the person asked
 whose list the cache has, milliseconds. changes: eight characters for each change that the updates were for,
-the newest first, as many as there is room for. Numbers are written in base 36. The form of the version
-before, ``<start>.<rebuilds>.<change>...``, is read as well.
+the newest first, as many as there is room for. undone: four characters for each tag that was taken back, as
+it could not be built, and five for the minute of the last try. Numbers are written in base 36. The form of
+the version before, ``<start>.<rebuilds>.<change>...``, is read as well.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from datetime import datetime, timedelta, timezone
 LONGEST_VALUE = 128
 HOUR = timedelta(hours=1)
 CHANGE_LENGTH, IMAGE_LENGTH = 8, 4
-"""Characters of the short id of a change, and of an image."""
+"""Characters of the short id of a change, and of an image or a tag."""
+_MINUTE_LENGTH = 5
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -31,12 +33,13 @@ MILLISECOND, _MINUTE, _STEP = timedelta(milliseconds=1), timedelta(minutes=1), t
 _MOST_FAILURES, _MOST_EXTRA = 36**2 - 1, 9
 _LONGEST_REBUILD = timedelta(hours=2)
 """A longer one is not believed: somebody else's update ended then, and pushes would wait for days."""
-MOST_FAILED, _MOST_STARTS = 4, 10
+MOST_FAILED, _MOST_STARTS, _MOST_UNDONE = 4, 10, 3
 _NUMBER = "[0-9a-z]"
 _VALUE = re.compile(
     rf"2\.(?P<start>{_NUMBER}{{1,9}})\.(?P<duration>{_NUMBER}{{0,4}})\.(?P<failures>{_NUMBER}{{1,2}})"
     rf"\.(?P<extra>(?:[0-9]{_NUMBER}{{1,6}})?)\.(?P<failed>(?:[\w-]{{{IMAGE_LENGTH}}})*)"
-    rf"\.(?P<hour>(?:{_NUMBER}{{2}})*)\.(?P<asked>{_NUMBER}{{0,9}})\.(?P<changes>(?:[\w-]{{{CHANGE_LENGTH}}})*)",
+    rf"\.(?P<hour>(?:{_NUMBER}{{2}})*)\.(?P<asked>{_NUMBER}{{0,9}})\.(?P<changes>(?:[\w-]{{{CHANGE_LENGTH}}})*)"
+    rf"(?:\.(?P<undone>(?:[\w-]{{{IMAGE_LENGTH}}}{_NUMBER}{{{_MINUTE_LENGTH}}})+))?",
     re.ASCII,
 )
 _BEFORE = re.compile(r"(\d{8}T\d{12}Z)\.(\d{1,4})((?:\.[0-9a-f]{12})*)", re.ASCII)
@@ -58,6 +61,7 @@ class UpdateMemory:
         starts: earlier updates of the hour before ``began``, the newest first.
         asked: when the person asked whose list the cache has; None if no person's.
         change_ids: short ids of the changes that it and the ones before it were for, the newest first.
+        undone: short ids of tags that were taken back, and when they were tried last; the newest first.
     """
 
     began: datetime
@@ -69,6 +73,7 @@ class UpdateMemory:
     starts: tuple[datetime, ...] = ()
     asked: datetime | None = None
     change_ids: tuple[str, ...] = ()
+    undone: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def first(self) -> bool:
@@ -98,8 +103,13 @@ def memory_value(memory: UpdateMemory) -> str:
         "",
     ]
     value = ".".join(parts)
-    room = (LONGEST_VALUE - len(value)) // CHANGE_LENGTH
-    return value + "".join(memory.change_ids[:room])
+    undone = "".join(
+        tag + _base36(_since(at, _MINUTE)).rjust(_MINUTE_LENGTH, "0")
+        for tag, at in memory.undone[:_MOST_UNDONE]
+    )
+    end = f".{undone}" if undone else ""
+    room = (LONGEST_VALUE - len(value) - len(end)) // CHANGE_LENGTH
+    return value + "".join(memory.change_ids[:room]) + end
 
 
 def read_value(value: str) -> UpdateMemory | None:
@@ -126,6 +136,10 @@ def read_value(value: str) -> UpdateMemory | None:
         starts=tuple(began - int(piece, 36) * _STEP for piece in _pieces(found["hour"], 2)),
         asked=_EPOCH + int(found["asked"], 36) * MILLISECOND if found["asked"] else None,
         change_ids=_pieces(found["changes"], CHANGE_LENGTH),
+        undone=tuple(
+            (piece[:IMAGE_LENGTH], _EPOCH + int(piece[IMAGE_LENGTH:], 36) * _MINUTE)
+            for piece in _pieces(found["undone"] or "", IMAGE_LENGTH + _MINUTE_LENGTH)
+        ),
     )
 
 

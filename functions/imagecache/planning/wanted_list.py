@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from ..base.reasons import Reason
 from ..base.timestamps import Moment
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import ImageCache
@@ -46,7 +47,7 @@ class AsksRegistries(Protocol):
 def wanted_now(cache: ImageCache, wanted: Sequence[Decision], view: AsksRegistries | None) -> Current:
     """The list of an update, brought to what the policies want of what registries have.
 
-    A list that a request sets is sent as it is.
+    A list that a request sets, or that is put back, is sent as it is.
 
     Args:
         cache: the cache as just described.
@@ -54,7 +55,11 @@ def wanted_now(cache: ImageCache, wanted: Sequence[Decision], view: AsksRegistri
         view: asks registries; None where no rule wants that.
     """
     images = wanted[-1].images_after
-    given = any(isinstance(decision.change, CacheRequest) and decision.change.images for decision in wanted)
+    given = any(
+        decision.reason is Reason.PROMOTION_UNDONE
+        or (isinstance(decision.change, CacheRequest) and decision.change.images)
+        for decision in wanted
+    )
     if view is None or given:
         return Current(images)
     pushes = [decision.change for decision in wanted if isinstance(decision.change, PushEvent)]
