@@ -237,8 +237,9 @@ def test_a_new_tag_about_which_the_registry_does_not_answer(push: tuple[str, ...
     found = view(reader("1", "2", "3", silent=silent)).current(
         cache(*images), (f"{WEB}:3",) if push else images, pushed(*push)
     )
-    # A push is not held up; what was only listed waits for the next sweep.
-    assert found.images == ((f"{WEB}:3",) if push else images)
+    # What was only listed waits for the next sweep, and a pushed tag for a registry that answers.
+    assert f"{WEB}:3" not in found.images
+    assert found.undecided == ({(HOST, "shop/web", "3")} if push else set())
     assert found.unread
 
 

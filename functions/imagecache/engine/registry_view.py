@@ -98,7 +98,7 @@ class RegistryView:
                     kept = {tag for tag in found if not self._is_out(cache, slots, tag)}
                     available.setdefault(slots.repository, set(pushed.get(slots.repository, ()))).update(kept)
         candidates = Candidates(cache, pushed, available, listed)
-        wanted, refused = self._proven(candidates, images, problems)
+        wanted, refused, undecided = self._proven(candidates, images, problems)
         digests: dict[str, str] = {}
         for entry in entries_of(wanted, self._rules):
             if self._reads(cache, entry):
@@ -107,16 +107,18 @@ class RegistryView:
                     digests[entry.text] = digest
         if problems:
             _logger.warning("%s: %s", cache.image_cache_id, "; ".join(problems))
-        return Current(wanted, digests, tuple(problems), any(problems.values()), refused)
+        return Current(wanted, digests, tuple(problems), any(problems.values()), refused, undecided)
 
     def _proven(
         self, candidates: Candidates, images: tuple[str, ...], problems: dict[str, bool]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The list that policies want, in which every new tag is that of an image; and what was refused.
+    ) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[tuple[str, str, str]]]:
+        """The list that policies want, every new tag an image's; what was refused; what is undecided.
 
         The newest tag may be that of a chart, or of a manifest that was deleted: then the next best is taken.
+        So it is where a pushed tag's manifest cannot be read.
         """
         refused: list[str] = []
+        undecided: set[tuple[str, str, str]] = set()
         proven: set[str] = set()
         for _ in range(_MOST_CANDIDATES):
             wanted = bring_up_to_date(candidates.cache, images, candidates.available, self._rules)
@@ -128,14 +130,16 @@ class RegistryView:
                 and self._reads(candidates.cache, entry)
             ]
             if not new:
-                return wanted, tuple(refused)
+                return wanted, tuple(refused), frozenset(undecided)
             entry = new[0]
             try:
                 problem = self._not_an_image(candidates, entry)
             except RegistryError as error:
                 problems[str(error)] = True
                 if candidates.is_pushed(entry):
-                    proven.add(entry.text)
+                    undecided.add((entry.registry, entry.repository, entry.tag))
+                    images = candidates.without(entry, self._rules)
+                    candidates.drop(entry)
                 else:
                     candidates.available.pop((entry.registry, entry.repository), None)
                 continue
@@ -148,7 +152,7 @@ class RegistryView:
                 images = candidates.without(entry, self._rules)
             candidates.drop(entry)
         problems[f"{_MOST_CANDIDATES} tags in a row are no images"] = False
-        return candidates.cache.images, tuple(refused)
+        return candidates.cache.images, tuple(refused), frozenset(undecided)
 
     def _not_an_image(self, candidates: Candidates, entry: Entry) -> str:
         """Why a tag cannot be in a list; empty if it can."""

@@ -1,4 +1,4 @@
-"""One update of one cache: limited, composed, sent, and followed.
+"""One update of one cache: limited, composed, and sent.
 
 Where rules read registries, an update also brings the list to what the policies want now, and the cache
 remembers the digests that it is built with.
@@ -6,41 +6,31 @@ remembers the digests that it is built with.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..base.errors import BenignError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
+from ..base.errors import EciError, TransientError
 from ..base.reasons import Reason, Result
-from ..clients.task_store import Stored
-from ..model.image_cache import UPDATE_FAILED, ImageCache
+from ..base.timestamps import Moment
+from ..model.change import PushEvent
+from ..model.image_cache import ImageCache
 from ..planning.entry_memory_of_update import notes_of
 from ..planning.plan import Decision
-from ..planning.update_memory import last_update, memory_of_update
+from ..planning.update_memory import memory_of_update
+from ..planning.update_memory_layout import UpdateMemory
 from ..planning.update_request import Update, build_update, masked
 from ..planning.wanted_list import Current, parameters_of, wanted_now, what_is_newer
 from .applied import Applied
-from .chain import Done, look
-from .deferral import Deferral, unfollowed
-from .follow_task import Chain, Task
+from .deferral import Deferral
+from .follow_task import Chain
+from .sending import Sender, Sending
 from .update_limits import needs_extra
 from .work import Work
 
 _NOTHING_NEWER = "registries have nothing newer than what the cache was built with"
-
-_logger = logging.getLogger(__name__)
-
-
-class _Sending(NamedTuple):
-    """An update that is sent: the request, facts for its records, its watch, and when work on it began."""
-
-    request: Mapping[str, Any]
-    facts: Mapping[str, Any]
-    watch: Task
-    started: float
 
 
 @dataclass(frozen=True)
@@ -67,51 +57,98 @@ class Updater:
             started: when work on the cache began, on the monotonic clock, in seconds.
             chain: of the task that watches the update; a new one if None.
         """
-        work, at, task = self.work, self.work.now(), self.deferral.task
-        due = task.due.isoformat() if task and task.image_cache_id else ""
+        work, at = self.work, self.work.now()
         dry_run = work.is_dry(wanted)
+        later: list[Applied] = []
         try:
             held = work.limits.held_back(cache, wanted, at) or work.limits.spend(at, dry_run=dry_run)
             if held is not None and not dry_run:
                 return self.deferral.defer(cache, wanted, held, {}, started)
             with self._reading:
                 current = wanted_now(cache, wanted, work.view)
-            if all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted):
-                newer = what_is_newer(cache, current, at)
-                if current.unread and not newer:
-                    raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
-                # A task that waited updates in any case: other changes may have been merged into it.
-                if not due and not newer:
-                    return _not_made(wanted, Result.UNCHANGED, Reason.COVERED, _NOTHING_NEWER, started)
-            if current.refused and not due and _changes_nothing(cache, wanted, current):
-                refused = "; ".join(current.refused)
-                return _not_made(wanted, Result.IGNORED, Reason.NOT_AN_IMAGE, refused, started)
+            undecided = [] if dry_run else self._undecided(wanted, current)
+            if undecided:
+                unread = TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
+                later = self.deferral.defer(cache, undecided, unread, {}, started)
+                wanted = [decision for decision in wanted if decision not in undecided]
+            not_made = self._not_needed(cache, wanted, current, started) if wanted else []
+            if not_made or not wanted:
+                return later + not_made
             wanted = [replace(decision, images_after=current.images) for decision in wanted]
-            memory = memory_of_update(
-                cache,
-                [decision.change for decision in wanted],
-                at,
-                extra=needs_extra(cache, wanted, at, work.hand_off.times),
-                undone=self._taken_back(wanted),
-            )
-            update = Update(
-                current.images,
-                tuple(decision.change.change_id for decision in wanted),
-                memory,
-                due,
-                notes_of(wanted, current.digests, at, work.settings.rules),
-            )
-            request = build_update(cache, update, parameters_of(cache, current.images, work.settings.rules))
+            memory, request = self._composed(cache, wanted, current, at)
         except EciError as error:
-            return self.deferral.defer(cache, wanted, error, {}, started)
+            return later + self.deferral.defer(cache, wanted, error, {}, started)
         facts = {"client_token": request["ClientToken"], "registry_error": "; ".join(current.problems)}
         if dry_run:
-            later = f"; not now: {held.message}" if held else ""
+            but = f"; not now: {held.message}" if held else ""
             facts |= {"update_calls": 0, "request": masked(request)}
-            planned = [replace(each, result=Result.PLANNED, message=each.message + later) for each in wanted]
+            planned = [replace(each, result=Result.PLANNED, message=each.message + but) for each in wanted]
             return [Applied(decision, facts=facts, started=started) for decision in planned]
         watch = self.deferral.watch(cache, wanted, memory, chain)
-        return self._send(cache, wanted, _Sending(request, facts, watch, started))
+        sender = Sender(work, self.deferral)
+        return later + sender.send(cache, wanted, Sending(request, facts, watch, started))
+
+    def _due(self) -> str:
+        """When the task of a cache that runs was due; empty elsewhere."""
+        task = self.deferral.task
+        return task.due.isoformat() if task and task.image_cache_id else ""
+
+    def _not_needed(
+        self, cache: ImageCache, wanted: Sequence[Decision], current: Current, started: float
+    ) -> list[Applied]:
+        """Decisions that need no update, now that registries have answered; empty if one is needed.
+
+        A task that waited updates in any case: other changes may have been merged into it.
+
+        Raises:
+            TransientError: where registries are the only reason, and did not answer.
+        """
+        due = self._due()
+        if all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted):
+            newer = what_is_newer(cache, current, self.work.now())
+            if current.unread and not newer:
+                raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
+            if not due and not newer:
+                return _not_made(wanted, Result.UNCHANGED, Reason.COVERED, _NOTHING_NEWER, started)
+        if current.refused and not due and _changes_nothing(cache, wanted, current):
+            refused = "; ".join(current.refused)
+            return _not_made(wanted, Result.IGNORED, Reason.NOT_AN_IMAGE, refused, started)
+        return []
+
+    def _composed(
+        self, cache: ImageCache, wanted: Sequence[Decision], current: Current, at: Moment
+    ) -> tuple[UpdateMemory, Mapping[str, Any]]:
+        """What the cache is to remember of an update, and its request.
+
+        Raises:
+            PermanentError: where the list cannot be sent.
+        """
+        rules = self.work.settings.rules
+        memory = memory_of_update(
+            cache,
+            [decision.change for decision in wanted],
+            at,
+            extra=needs_extra(cache, wanted, at, self.work.hand_off.times),
+            undone=self._taken_back(wanted),
+        )
+        update = Update(
+            current.images,
+            tuple(decision.change.change_id for decision in wanted),
+            memory,
+            self._due(),
+            notes_of(wanted, current.digests, at, rules),
+        )
+        return memory, build_update(cache, update, parameters_of(cache, current.images, rules))
+
+    def _undecided(self, wanted: Sequence[Decision], current: Current) -> list[Decision]:
+        """The promotions of tags that could not be read."""
+        identity = self.work.settings.rules.identity
+        return [
+            decision
+            for decision in wanted
+            if isinstance(push := decision.change, PushEvent)
+            and (identity(push.registry), push.repository, push.tag) in current.undecided
+        ]
 
     def _taken_back(self, wanted: Sequence[Decision]) -> list[tuple[str, datetime]]:
         """Short ids of the tags that an update takes back, and when they were tried last."""
@@ -123,100 +160,6 @@ class Updater:
 
         new = new_entries(task.slot.before, task.slot.after, self.work.settings.rules)
         return [(id_of(entry), tried) for entry in new]
-
-    def _send(self, cache: ImageCache, wanted: Sequence[Decision], sending: _Sending) -> list[Applied]:
-        """Send the update; where the cache cannot say that it ran, its watch is stored before."""
-        work, started, watch = self.work, sending.started, sending.watch
-        task_id, task = "", self.deferral.task
-        first = work.hand_off.enabled and (
-            last_update(cache, work.now()) is None or cache.status == UPDATE_FAILED
-        )
-        if first:
-            own = task is not None and bool(task.image_cache_id) and not watch.key
-            if task is not None and own:
-                watch = replace(watch, key=task.task_id)
-            try:
-                first = work.hand_off.store(watch) is Stored.NOW
-            except HandOffError as problem:
-                message = "the update cannot be followed and is not made"
-                error: EciError = TransientError(Reason.HAND_OFF_FAILED, message)
-                facts = {**sending.facts, "update_calls": 0, "hand_off": str(problem)}
-                return [Applied(decision, error, facts=facts, started=started) for decision in wanted]
-            if first:
-                task_id = watch.task_id
-            elif not own:
-                message = "another update of this cache is followed already"
-                until = self.deferral.window_end() if watch.key else None
-                error = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
-                return self.deferral.defer(cache, wanted, error, {}, started)
-            # Else an earlier attempt of this task stored it. Perhaps its update was refused for good: each
-            # attempt has to say so, or that would never come to the on-failure queue.
-        try:
-            accepted = work.eci.update_image_cache(sending.request)
-        except BenignError as benign:
-            return self._benign(cache, wanted, benign, sending)
-        except EciError as failure:
-            return self._refused(cache, wanted, failure, sending)
-        facts = {
-            **sending.facts,
-            "update_calls": accepted.calls,
-            "eci_request_id": accepted.request_id,
-            "follow_task_id": task_id,
-        }
-        if work.hand_off.enabled and not first:
-            try:
-                work.hand_off.store(sending.watch)
-                facts["follow_task_id"] = sending.watch.task_id
-            except HandOffError as problem:
-                facts["hand_off"] = str(problem)
-                return [
-                    Applied(decision, unfollowed(decision), facts=facts, started=started)
-                    for decision in wanted
-                ]
-        return [Applied(decision, facts=facts, started=started) for decision in wanted]
-
-    def _benign(
-        self, cache: ImageCache, wanted: Sequence[Decision], error: BenignError, sending: _Sending
-    ) -> list[Applied]:
-        """ECI says with an error code that there was nothing to do."""
-        _logger.warning("%s for image cache %s: nothing was rebuilt", error.code, cache.image_cache_id)
-        facts = {**sending.facts, "update_calls": error.calls, "eci_request_id": error.request_id}
-        failure: EciError | None = None
-        if error.reason is Reason.NO_NEED_UPDATE and cache.status == UPDATE_FAILED:
-            # What it says cannot be right for a cache that has no images: nothing was mended.
-            failure = PermanentError(error.reason, error.message, code=error.code, calls=error.calls)
-        result = Result.UNCHANGED if error.reason is Reason.NO_NEED_UPDATE else Result.PLANNED
-        said = [replace(each, result=result, reason=error.reason, message=error.message) for each in wanted]
-        return [Applied(decision, failure, facts=facts, started=sending.started) for decision in said]
-
-    def _refused(
-        self, cache: ImageCache, wanted: Sequence[Decision], error: EciError, sending: _Sending
-    ) -> list[Applied]:
-        facts = {**sending.facts, "update_calls": error.calls}
-        if not error.error_class.retryable and error.reason is not Reason.NOT_FOUND:
-            return [Applied(decision, error, facts=facts, started=sending.started) for decision in wanted]
-        try:
-            # Another update may have begun since the cache was read: its start says when to look again.
-            now = self.work.eci.describe_image_cache(cache.region_id, cache.image_cache_id)
-        except EciError:
-            # The failure that asked this question is recorded in full; this one adds nothing to it.
-            now = cache
-        if now is None:
-            gone = [self.deferral.gone(decision) for decision in wanted]
-            return [Applied(decision, started=sending.started) for decision in gone]
-        settled, left = self._decided_again(now, wanted)
-        done = self.deferral.settled(settled, sending.started)
-        return done + self.deferral.defer(now, left, error, facts, sending.started)
-
-    def _decided_again(
-        self, cache: ImageCache, wanted: Sequence[Decision]
-    ) -> tuple[Sequence[Decision], Sequence[Decision]]:
-        """What ends here and what still wants an update; a task also acts for what was merged into it."""
-        task, work = self.deferral.task, self.work
-        if task is None or not task.image_cache_id:
-            return self.deferral.decide_again(cache, wanted)
-        step = look(task, cache, work.now(), work.settings.rules, work.settings.follow.rebuilds)
-        return ([step.decision], ()) if isinstance(step, Done) else ((), wanted)
 
 
 def _changes_nothing(cache: ImageCache, wanted: Sequence[Decision], current: Current) -> bool:

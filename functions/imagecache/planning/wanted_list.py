@@ -26,6 +26,8 @@ class Current(NamedTuple):
         problems: what was not answered, or not there, one sentence each.
         unread: whether a registry had no good answer.
         refused: pushed tags that are no images, or are not there any more, one sentence each.
+        undecided: pushed tags that are left out, as it could not be read what they are: registry identity,
+            repository path and tag of each.
     """
 
     images: tuple[str, ...]
@@ -33,6 +35,7 @@ class Current(NamedTuple):
     problems: tuple[str, ...] = ()
     unread: bool = False
     refused: tuple[str, ...] = ()
+    undecided: frozenset[tuple[str, str, str]] = frozenset()
 
 
 class AsksRegistries(Protocol):

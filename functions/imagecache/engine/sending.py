@@ -1,0 +1,144 @@
+"""Sends one update, and sees that it is followed: before the call where the cache cannot say that it ran."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from ..base.errors import BenignError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
+from ..base.reasons import Reason, Result
+from ..clients.task_store import Stored
+from ..model.image_cache import UPDATE_FAILED, ImageCache
+from ..planning.plan import Decision
+from ..planning.update_memory import last_update
+from .applied import Applied
+from .chain import Done, look
+from .deferral import Deferral, unfollowed
+from .follow_task import Task
+from .work import Work
+
+_logger = logging.getLogger(__name__)
+
+
+class Sending(NamedTuple):
+    """An update that is sent: the request, facts for its records, its watch, and when work on it began."""
+
+    request: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    watch: Task
+    started: float
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Sends updates.
+
+    Attributes:
+        work: what this invocation works with.
+        deferral: stores tasks.
+    """
+
+    work: Work
+    deferral: Deferral
+
+    def send(self, cache: ImageCache, wanted: Sequence[Decision], sending: Sending) -> list[Applied]:
+        """Send the update; where the cache cannot say that it ran, its watch is stored before.
+
+        Args:
+            cache: as just described.
+            wanted: the decisions that the update is for.
+            sending: the request, and what belongs to it.
+        """
+        work, started, watch = self.work, sending.started, sending.watch
+        task_id, task = "", self.deferral.task
+        first = work.hand_off.enabled and (
+            last_update(cache, work.now()) is None or cache.status == UPDATE_FAILED
+        )
+        if first:
+            own = task is not None and bool(task.image_cache_id) and not watch.key
+            if task is not None and own:
+                watch = replace(watch, key=task.task_id)
+            try:
+                first = work.hand_off.store(watch) is Stored.NOW
+            except HandOffError as problem:
+                message = "the update cannot be followed and is not made"
+                error: EciError = TransientError(Reason.HAND_OFF_FAILED, message)
+                facts = {**sending.facts, "update_calls": 0, "hand_off": str(problem)}
+                return [Applied(decision, error, facts=facts, started=started) for decision in wanted]
+            if first:
+                task_id = watch.task_id
+            elif not own:
+                message = "another update of this cache is followed already"
+                until = self.deferral.window_end() if watch.key else None
+                error = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
+                return self.deferral.defer(cache, wanted, error, {}, started)
+            # Else an earlier attempt of this task stored it. Perhaps its update was refused for good: each
+            # attempt has to say so, or that would never come to the on-failure queue.
+        try:
+            accepted = work.eci.update_image_cache(sending.request)
+        except BenignError as benign:
+            return self._benign(cache, wanted, benign, sending)
+        except EciError as failure:
+            return self._refused(cache, wanted, failure, sending)
+        facts = {
+            **sending.facts,
+            "update_calls": accepted.calls,
+            "eci_request_id": accepted.request_id,
+            "follow_task_id": task_id,
+        }
+        if work.hand_off.enabled and not first:
+            try:
+                work.hand_off.store(sending.watch)
+                facts["follow_task_id"] = sending.watch.task_id
+            except HandOffError as problem:
+                facts["hand_off"] = str(problem)
+                return [
+                    Applied(decision, unfollowed(decision), facts=facts, started=started)
+                    for decision in wanted
+                ]
+        return [Applied(decision, facts=facts, started=started) for decision in wanted]
+
+    def _benign(
+        self, cache: ImageCache, wanted: Sequence[Decision], error: BenignError, sending: Sending
+    ) -> list[Applied]:
+        """ECI says with an error code that there was nothing to do."""
+        _logger.warning("%s for image cache %s: nothing was rebuilt", error.code, cache.image_cache_id)
+        facts = {**sending.facts, "update_calls": error.calls, "eci_request_id": error.request_id}
+        failure: EciError | None = None
+        if error.reason is Reason.NO_NEED_UPDATE and cache.status == UPDATE_FAILED:
+            # What it says cannot be right for a cache that has no images: nothing was mended.
+            failure = PermanentError(error.reason, error.message, code=error.code, calls=error.calls)
+        result = Result.UNCHANGED if error.reason is Reason.NO_NEED_UPDATE else Result.PLANNED
+        said = [replace(each, result=result, reason=error.reason, message=error.message) for each in wanted]
+        return [Applied(decision, failure, facts=facts, started=sending.started) for decision in said]
+
+    def _refused(
+        self, cache: ImageCache, wanted: Sequence[Decision], error: EciError, sending: Sending
+    ) -> list[Applied]:
+        facts = {**sending.facts, "update_calls": error.calls}
+        if not error.error_class.retryable and error.reason is not Reason.NOT_FOUND:
+            return [Applied(decision, error, facts=facts, started=sending.started) for decision in wanted]
+        try:
+            # Another update may have begun since the cache was read: its start says when to look again.
+            now = self.work.eci.describe_image_cache(cache.region_id, cache.image_cache_id)
+        except EciError:
+            # The failure that asked this question is recorded in full; this one adds nothing to it.
+            now = cache
+        if now is None:
+            gone = [self.deferral.gone(decision) for decision in wanted]
+            return [Applied(decision, started=sending.started) for decision in gone]
+        settled, left = self._decided_again(now, wanted)
+        done = self.deferral.settled(settled, sending.started)
+        return done + self.deferral.defer(now, left, error, facts, sending.started)
+
+    def _decided_again(
+        self, cache: ImageCache, wanted: Sequence[Decision]
+    ) -> tuple[Sequence[Decision], Sequence[Decision]]:
+        """What ends here and what still wants an update; a task also acts for what was merged into it."""
+        task, work = self.deferral.task, self.work
+        if task is None or not task.image_cache_id:
+            return self.deferral.decide_again(cache, wanted)
+        step = look(task, cache, work.now(), work.settings.rules, work.settings.follow.rebuilds)
+        return ([step.decision], ()) if isinstance(step, Done) else ((), wanted)
