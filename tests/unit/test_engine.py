@@ -206,3 +206,11 @@ def test_a_push_that_is_no_hint_opens_no_registry(pushed: PushEvent, told: tuple
     engine = cloud.engine(Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),)))
     engine.process([pushed])
     assert said(engine) == [told]
+
+
+def test_beside_a_hint_another_push_is_done_as_it_was_planned() -> None:
+    cloud = Cloud({"imc-1": cache(1)}, call_seconds=0.1)
+    engine = cloud.engine(Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),)))
+    engine.process([replace(PUSH, event_id="e-2", tag="0"), PUSH])
+    assert sorted(said(engine)) == [("ignored", "POLICY_HOLDS"), ("refreshed", "TAG_REPUSHED")]
+    assert cloud.updated == ["imc-1"]
