@@ -188,7 +188,7 @@ def test_two_pushes_for_one_cache_cost_one_update(fleet: Any, doors: Any, events
     assert {outcome["eci_request_id"] for outcome in told.outcomes} == {accepted["request_id"]}
 
 
-@pytest.mark.parametrize("status", ["Preparing", "Creating", "Updating", "Failed"])
+@pytest.mark.parametrize("status", ["Preparing", "Creating", "Updating"])
 def test_a_busy_cache_is_tried_again(deployed: Any, doors: Any, events: Any, status: str) -> None:
     cache_id = deployed.cache("acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest", status=status)
 
@@ -200,6 +200,18 @@ def test_a_busy_cache_is_tried_again(deployed: Any, doors: Any, events: Any, sta
     assert told.only["error"] == {"class": "busy"}
     assert (told.only["fate"], told.only["cache_status"]) == ("retried", status)
     assert deployed.updates() == []
+
+
+def test_a_cache_that_was_never_made_is_no_busy_one(deployed: Any, doors: Any, events: Any) -> None:
+    image = "acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest"
+    deployed.cache(image, status="Failed")
+    other = deployed.cache(image, image_cache_name="other")
+    told = doors.push(events.cloud())
+    assert type(told.error) is PermanentEntryPointError
+    assert sorted(told.results) == [("failed", "CREATION_FAILED"), REFRESHED]
+    (record,) = (one for one in told.outcomes if one["result"] == "failed")
+    assert (record["error"]["class"], record["fate"]) == ("permanent", "on_failure_queue")
+    assert list(deployed.updated()) == [other]
 
 
 def test_a_cache_whose_last_update_failed_is_rebuilt(deployed: Any, doors: Any, events: Any) -> None:

@@ -46,6 +46,14 @@ def learnt_cache(world: Any, *images: str) -> str:
     return cache_id
 
 
+def test_a_push_for_a_cache_that_was_never_made_stores_no_task(world: Any) -> None:
+    world.cache(status="Failed")
+    told = world.push()
+    assert told.said == [("failed", "CREATION_FAILED")]
+    assert world.tasks.waiting == []
+    assert world.update_calls() == []
+
+
 def test_a_cache_whose_creation_fails_ends_the_chain(world: Any) -> None:
     cache_id = world.cache(status="Creating")
     assert world.push().said == BUSY

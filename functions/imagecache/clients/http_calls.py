@@ -46,6 +46,7 @@ LONGEST_PAUSE_SECONDS = 2
 MOST_BODY_BYTES = 4 * 1024 * 1024
 MOST_ERROR_BYTES = 64 * 1024
 _PIECE_BYTES = 64 * 1024
+_MOST_AT_ONCE = 32
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _SECONDS = re.compile(r"[0-9]{1,4}", re.ASCII)
 
@@ -224,7 +225,8 @@ class _Adapter(HTTPAdapter):
             # The library adds the public authorities to what a context has.
             self._options["ssl_context"] = create_urllib3_context()
             self._options["ssl_context"].load_verify_locations(cafile=ca_file)
-        super().__init__(max_retries=0)
+        # As many as threads make calls at a time; the library would close the others after each call.
+        super().__init__(pool_maxsize=_MOST_AT_ONCE, max_retries=0)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **{**options, **self._options})

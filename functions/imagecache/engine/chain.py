@@ -23,13 +23,13 @@ from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
 from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, PushEvent
-from ..model.image_cache import READY, UPDATABLE, UPDATE_FAILED, ImageCache
+from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision, decide
 from ..planning.update_memory import last_update, undone_within_a_day
 from ..policy.rules import Rules
 from .follow_task import Job, Slot, Task
+from .update_limits import creation_failed
 
-CREATION_FAILED = "Failed"
 _MOST_HELD = timedelta(hours=24)
 _FAILED_PLACES = 3
 """Places of a failing cache that a promoted tag may fail at before it is taken back."""
@@ -84,8 +84,7 @@ def look(task: Task, cache: ImageCache | None, at: Moment, rules: Rules, rebuild
         message = "the image cache was deleted, or the function's role may not see it"
         return _done(task, None, Result.IGNORED, Reason.CACHE_GONE, message)
     if cache.status == CREATION_FAILED:
-        message = f"the image cache could not be created: {cache.last_warning or 'no reason is given'}"
-        return _done(task, cache, Result.FAILED, Reason.CREATION_FAILED, message)
+        return _done(task, cache, Result.FAILED, Reason.CREATION_FAILED, creation_failed(cache))
     return (_watch if task.job is Job.WATCH else _again)(task, cache, at, rules, rebuilds)
 
 

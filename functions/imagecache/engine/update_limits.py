@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ..base.errors import BusyError, EciError, HeldBackError
+from ..base.errors import BusyError, EciError, HeldBackError, PermanentError
 from ..base.reasons import Reason
 from ..base.timestamps import Moment
 from ..config.settings import Settings
 from ..model.change import PushEvent
-from ..model.image_cache import READY, UPDATE_FAILED, ImageCache
+from ..model.image_cache import CREATION_FAILED, READY, UPDATE_FAILED, ImageCache
 from ..planning.follow_times import FollowTimes
 from ..planning.plan import Decision
 from ..planning.update_memory import EXTRA_WINDOW, image_id, last_update, undone_within_a_day
@@ -25,6 +25,11 @@ from .listings import Listings
 
 _MOST_EXTRA = 3
 _logger = logging.getLogger(__name__)
+
+
+def creation_failed(cache: ImageCache) -> str:
+    """What is said of a cache that was never made, and can never be updated."""
+    return f"the image cache could not be created: {cache.last_warning or 'no reason is given'}"
 
 
 def cooldown_end(cache: ImageCache, decision: Decision, at: Moment) -> datetime | None:
@@ -127,7 +132,9 @@ class UpdateLimits:
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def held_back(self, cache: ImageCache, wanted: Sequence[Decision], at: Moment) -> EciError | None:
-        """Why the cache takes no update now: it is busy, cooling down, or waiting after a failure."""
+        """Why the cache takes no update: its creation failed, or it is busy, cooling down, or backing off."""
+        if cache.status == CREATION_FAILED:
+            return PermanentError(Reason.CREATION_FAILED, creation_failed(cache), calls=0)
         if not cache.updatable:
             message = f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated"
             return BusyError(Reason.CACHE_BUSY, message, calls=0)

@@ -24,6 +24,7 @@ STATUSES = UPDATABLE | {"Preparing", "Creating", "Failed", "Updating"}
 
 READY = "Ready"
 UPDATE_FAILED = "UpdateFailed"
+CREATION_FAILED = "Failed"
 
 
 @dataclass(frozen=True)
