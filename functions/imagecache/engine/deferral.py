@@ -66,7 +66,7 @@ class Deferral:
         problems: dict[str, str] = {}
         done: list[Applied] = []
         for decision in wanted:
-            task = self._again(cache, decision, error, len(wanted))
+            task = self._again(cache, decision, error, len(wanted), sent=bool(sent))
             if task.task_id not in problems:
                 problems[task.task_id] = self._store(task)
             problem = problems[task.task_id]
@@ -188,7 +188,9 @@ class Deferral:
         window = int(self.work.now().now.timestamp() // _FAILING_WINDOW)
         return datetime.fromtimestamp((window + 1) * _FAILING_WINDOW, timezone.utc)
 
-    def _again(self, cache: ImageCache, decision: Decision, error: EciError, changes: int) -> Task:
+    def _again(
+        self, cache: ImageCache, decision: Decision, error: EciError, changes: int, *, sent: bool
+    ) -> Task:
         at, times = self.work.now(), self.work.hand_off.times
         memory = last_update(cache, at)
         until = error.until if isinstance(error, HeldBackError) else None
@@ -206,6 +208,10 @@ class Deferral:
             if job is Job.WATCH and slot is not None and slot.restorable:
                 # Another watch of the cache knows no list before, and must not stand for this one.
                 task = replace(task, key=f"before-{due.isoformat()}")
+            if running.single and not sent:
+                # The platform may run a task twice, and the cache may not say that the other run has made the
+                # update. Its watch does, which was stored before it: the two runs get one successor.
+                task = replace(task, key=running.task_id)
             return task
         place = (cache.region_id, cache.image_cache_id)
         return Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)

@@ -16,6 +16,8 @@ from typing import Any
 
 from ..model.change import Change
 
+_SHARED_LOOKS = 6
+
 
 class Job(str, Enum):
     """What a task is for."""
@@ -74,7 +76,7 @@ class Task:
         slot: the list that a change sets, which no other change shares.
         caches: of a change, the ids that are left; empty for all.
         hop: how often it was stored again before its time.
-        key: what makes the id instead of the due time, where one is to be stored once whenever that is.
+        key: what makes the id of a task of a cache instead of job, due time and list: the first is stored.
         undoes: whether the update that a watch follows puts the list before back.
     """
 
@@ -92,19 +94,29 @@ class Task:
     undoes: bool = False
 
     @property
+    def single(self) -> bool:
+        """Whether it has one successor, the watch of its update or its next look, however often it runs.
+
+        The first looks share their tasks with all that waits for the cache, which costs less.
+        """
+        return self.job is Job.AGAIN and self.slot is None and self.chain.looks >= _SHARED_LOOKS
+
+    @property
     def task_id(self) -> str:
         """Letters, digits, ``_`` and ``-``, beginning with a letter, at most 128 (Function Compute's rule).
 
         It is made of region, cache, job and due time, and of the list that is set if there is one.
         """
-        when = self.key or self.due.isoformat()
-        facts: list[Any] = [self.region_id, self.image_cache_id, self.job.value, when, self.hop]
+        when, job = self.key or self.due.isoformat(), self.job.value
+        if self.key and self.image_cache_id:
+            job = Job.WATCH.value
+        facts: list[Any] = [self.region_id, self.image_cache_id, job, when, self.hop]
         if self.job is Job.CHANGE:
             facts += [self.change.change_id, list(self.caches)]
-        elif self.job is Job.AGAIN and self.slot is not None:
+        elif self.job is Job.AGAIN and self.slot is not None and not self.key:
             facts += [list(self.slot.after), self.change.change_id]
         digest = hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:40]
-        return f"imc-{self.job.value}-{digest}"
+        return f"imc-{job}-{digest}"
 
     def next(self, job: Job, due: datetime, now: datetime, *, held: bool) -> Task:
         """The task of the next look.

@@ -54,7 +54,9 @@ class Sender:
         work, started, watch = self.work, sending.started, sending.watch
         task_id, task = "", self.deferral.task
         first = work.hand_off.enabled and (
-            last_update(cache, work.now()) is None or cache.status == UPDATE_FAILED
+            last_update(cache, work.now()) is None
+            or cache.status == UPDATE_FAILED
+            or (task is not None and task.single)
         )
         if first:
             own = task is not None and bool(task.image_cache_id) and not watch.key

@@ -1,0 +1,323 @@
+"""A small cloud in which anything may happen, in any order, and the judge of how it ended.
+
+Pushes through every entry point, people, sweeps, faults, restarts, duplicates, clocks that are off, kills
+between any two steps. What has to hold at the end: each cache is fresh, or somebody was told why not; what
+was said to come later came; lists lost no entry; nobody paid for more updates than there were reasons for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from imagecache.base.environment import Environment
+from imagecache.base.errors import EciError, TransientError
+from imagecache.base.reasons import Reason, Result
+from imagecache.config.rules_file import read_rules
+from imagecache.engine.records import RETRIED
+from imagecache.model.change import CacheRequest, Item, PushEvent
+from imagecache.model.selector import CacheSelector
+from tests.laws.small_cloud import HOST, RETRIES, RETRY_SECONDS, KilledError, SmallCloud, small_cloud
+from tests.laws.storms import untrue
+
+__all__ = ["APP", "BAD", "OWN_TAGS", "PLAIN", "World"]
+
+PLAIN = ("web:latest", "api:latest")
+"""Entries whose tags are pushed again and again."""
+APP = "app"
+"""A repository of versions, which a policy promotes."""
+BAD = "v1.0.13"
+"""A version that cannot be built."""
+OWN_TAGS = tuple((f"key-{number}", "") for number in range(20))
+_RULE = {"images": {"repositories": [f"{HOST}/{APP}"]}, "policy": {"type": "semver", "range": "1"}}
+_MOST_RUNS = 20_000
+_FAULTS: dict[str, Callable[[], EciError]] = {
+    "refused": lambda: TransientError(Reason.SERVER_ERROR, "refused"),
+    "throttled": lambda: TransientError(Reason.THROTTLED, "throttled"),
+    "no answer": lambda: TransientError(Reason.TIMED_OUT, "no answer"),
+}
+
+
+@dataclass
+class Delivery:
+    """What is to be delivered again: when, what, to whom, under which id, and how often it was."""
+
+    at: float
+    items: list[Item]
+    entry_point: str
+    request_id: str
+    attempt: int = 0
+
+
+@dataclass
+class World:
+    """One story as it goes.
+
+    Attributes:
+        eci: switches of ECI.
+        fc: switches of Function Compute.
+        cloud: the world.
+        pushes: when each push really was made, by its change id, with the push.
+        reasons: how often there was a reason for an update, by cache.
+    """
+
+    eci: dict[str, Any]
+    fc: dict[str, Any]
+    tags: tuple[tuple[str, str], ...] = ()
+    caches: int = 2
+    cloud: SmallCloud = field(init=False)
+    pushes: dict[str, tuple[float, PushEvent]] = field(default_factory=dict)
+    again: list[Delivery] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    undelivered: set[str] = field(default_factory=set)
+    by_person: set[str] = field(default_factory=set)
+    numbers: int = 0
+    faults: int = 0
+
+    def __post_init__(self) -> None:
+        rules = read_rules(Environment({"IMC_RULES": json.dumps({"rules": [_RULE]})}))
+        eci = {"rebuild_seconds": 90.0, "failing_images": f"*:{BAD}", **self.eci}
+        self.cloud = small_cloud(eci=eci, fc=self.fc, rules=rules)
+        lists = (
+            [f"{HOST}/{entry}" for entry in PLAIN] + [f"{HOST}/{APP}:v1.0.0"],
+            [f"{HOST}/{PLAIN[0]}", "redis:7"],
+            [f"{HOST}/{APP}:v1.0.0"],
+        )
+        for number in range(self.caches):
+            self.cloud.eci.create(*lists[number % len(lists)], tags=self.tags)
+
+    # What may happen.
+
+    def push(self, name: str, *, skew: float = 0.0, entry_point: str = "on_push", told: bool = True) -> None:
+        """An image is pushed, and told of; the registry's clock is off by so much."""
+        repository, _, tag = name.partition(":")
+        now = self.cloud.clock()
+        stated = now + skew
+        facts = {"dated": stated < now, "stated": f"{stated:.6f}"}
+        # As it is read: what is stated for later counts as pushed when it arrived.
+        moment = self.cloud.now() + timedelta(seconds=min(skew, 0.0))
+        event = self.cloud.event(repository, tag, pushed_at=moment, **facts)
+        self.pushes[event.change_id] = (now, event)
+        for identifier in self.cloud.eci.caches:
+            listed = self.cloud.eci.cache(identifier).coming_images
+            if any(image.startswith(f"{HOST}/{repository}:") for image in listed):
+                self.reasons[identifier] += 1
+        if told:
+            self.deliver([event], entry_point)
+
+    def duplicate(self, number: int) -> None:
+        """An earlier push is told of once more."""
+        if self.pushes:
+            _, event = list(self.pushes.values())[number % len(self.pushes)]
+            self.deliver([event], "on_push")
+
+    def ask(self, number: int, *, images: bool = False) -> None:
+        """A person has a cache rebuilt, or gives it another list."""
+        identifier = self._cache(number)
+        if identifier is None:
+            return
+        self.numbers += 1
+        listed = self.cloud.eci.cache(identifier).coming_images
+        wanted = (*listed[:-1], f"{HOST}/{APP}:v1.0.{self.numbers}") if images else None
+        request = CacheRequest(
+            "manual",
+            f"asked-{self.numbers}",
+            Reason.LIST_CHANGED if wanted else Reason.REBUILD_REQUESTED,
+            CacheSelector(ids=(identifier,)),
+            images=wanted,
+            single=True,
+            asked_at=self.cloud.now(),
+        )
+        self.reasons[identifier] += 1
+        if wanted:
+            self.by_person.add(identifier)
+        self.deliver([request], "on_manual")
+
+    def sweep(self, *, refresh: bool = False) -> None:
+        """A timer's tick."""
+        self.numbers += 1
+        selector = CacheSelector(names=("cache-*",)) if refresh else CacheSelector()
+        statuses = None if refresh else frozenset({"UpdateFailed"})
+        reason = Reason.REFRESH_SCHEDULED if refresh else Reason.SWEEP_REPAIR
+        for identifier in self.cloud.eci.caches:
+            if refresh or self.cloud.eci.cache(identifier).status == "UpdateFailed":
+                self.reasons[identifier] += 1
+        request = CacheRequest("timer", f"tick-{self.numbers}", reason, selector, statuses=statuses)
+        self.deliver([request], "on_timer")
+
+    def wait(self, seconds: float) -> None:
+        """Time passes, and what is due runs."""
+        self._until(self.cloud.clock() + seconds)
+
+    def restart(self) -> None:
+        """Instances are taken away between invocations."""
+        self.cloud.warm = None
+
+    def fail(self, kind: str, *, after: bool, skip: int = 0) -> None:
+        """One of the next calls to ECI fails, after the number to skip.
+
+        Args:
+            kind: ``refused``, ``throttled``, or ``kill``, which ends the instance in the middle of it.
+            after: what was asked for is done, and only the answer is lost.
+            skip: how many calls go well before it.
+        """
+        left = [skip]
+        self.faults += 1
+
+        def fault(_action: str, done: bool) -> EciError | None:
+            if done is not after:
+                return None
+            left[0] -= 1
+            if left[0] >= 0:
+                return None
+            self.cloud.eci.fault = lambda _action, _done: None
+            if kind == "kill":
+                raise KilledError
+            return _FAULTS["no answer" if after else kind]()
+
+        self.cloud.eci.fault = fault
+
+    def refuse_tasks(self, calls: int) -> None:
+        """The store refuses the next calls."""
+        left = [calls]
+        self.faults += 1
+
+        def refuse() -> bool:
+            left[0] -= 1
+            return left[0] >= 0
+
+        self.cloud.store.refuse = refuse
+
+    def rename(self, number: int) -> None:
+        """A person renames a cache."""
+        identifier = self._cache(number)
+        if identifier is not None:
+            self.numbers += 1
+            self.cloud.eci.change(identifier, name=f"cache-renamed-{self.numbers}")
+
+    def forget(self, number: int) -> None:
+        """A person takes all tags from a cache."""
+        identifier = self._cache(number)
+        if identifier is not None:
+            self.cloud.eci.change(identifier, tags=())
+            # What is not remembered may be made once more.
+            self.reasons[identifier] += 1
+
+    def delete(self, number: int) -> None:
+        """A person deletes a cache, if it is not the last one."""
+        identifier = self._cache(number)
+        if identifier is not None and len(self.cloud.eci.caches) > 1:
+            self.cloud.eci.delete(identifier)
+
+    # How it goes on.
+
+    def deliver(self, items: list[Item], entry_point: str, again: Delivery | None = None) -> None:
+        """One invocation; the platform, or the sender, tries again what failed for now."""
+        if again is None:
+            self.numbers += 1
+            again = Delivery(0.0, items, entry_point, f"request-of-{self.numbers}")
+        try:
+            records = self.cloud.invoke(entry_point, items, again.request_id)
+        except KilledError:
+            self.cloud.warm = None
+            records = [{"result": Result.FAILED.value, "fate": RETRIED}]
+        if not any(record.get("fate") == RETRIED for record in records):
+            return
+        if again.attempt < RETRIES:
+            at = self.cloud.clock() + RETRY_SECONDS
+            self.again.append(Delivery(at, items, entry_point, again.request_id, again.attempt + 1))
+        else:
+            self.undelivered |= {
+                item.change_id for item in items if isinstance(item, (PushEvent, CacheRequest))
+            }
+
+    def settle(self) -> None:
+        """All goes well from now on, until nothing is left to do."""
+        self.cloud.eci.fault = lambda _action, _done: None
+        self.cloud.store.refuse = lambda: False
+        for _ in range(_MOST_RUNS):
+            if not self.cloud.store.waiting and not self.again:
+                break
+            due = [task.at for task in self.cloud.store.waiting] + [one.at for one in self.again]
+            self._until(max(min(due), self.cloud.clock()))
+        else:
+            raise AssertionError(f"{_MOST_RUNS} runs, and something is left")
+        self._until(self.cloud.clock() + 3600)
+
+    def _until(self, at: float) -> None:
+        while True:
+            ready = [one for one in self.again if one.at <= at]
+            first = min(ready, key=lambda one: one.at, default=None)
+            if first is None:
+                self.cloud.run_until(at)
+                if not any(one.at <= at for one in self.again):
+                    return
+                continue
+            self.again.remove(first)
+            self.cloud.run_until(max(first.at, self.cloud.clock()))
+            self.deliver(first.items, first.entry_point, first)
+
+    def _cache(self, number: int) -> str | None:
+        ids = list(self.cloud.eci.caches)
+        return ids[number % len(ids)] if ids else None
+
+    # How it ended.
+
+    def complaints(self) -> list[str]:
+        """What is wrong at the end."""
+        found = [f"{untrue(self.cloud)} records promise tasks that did not run"] if untrue(self.cloud) else []
+        for identifier in self.cloud.eci.caches:
+            found += self._stale(identifier)
+            found += self._too_many(identifier)
+            found += self._odd_lists(identifier)
+        return found
+
+    def _stale(self, identifier: str) -> list[str]:
+        cache = self.cloud.eci.cache(identifier)
+        updates = self.cloud.eci.updates[identifier]
+        last = updates[-1].at if updates and cache.status == "Ready" else 0.0
+        named, at_cache = self._told(identifier)
+        stale = []
+        for change_id, (at, event) in self.pushes.items():
+            if event.image not in cache.images or last >= at or change_id in named:
+                continue
+            if not any(when >= at for when in at_cache):
+                lacks = f"{identifier} ({cache.status}) lacks {event.image} of {at}"
+                stale.append(f"{lacks}, and nobody was told")
+        return stale
+
+    def _told(self, identifier: str) -> tuple[set[str], list[float]]:
+        """The changes of which somebody was told that they are not done, and when that was of this cache."""
+        named, at_cache = set(self.undelivered), []
+        for record in self.cloud.seen:
+            failed = record["result"] == Result.FAILED.value and (
+                record.get("fate") != RETRIED or "attempt" in record
+            )
+            refused = record["reason"] == Reason.NO_NEED_UPDATE.value
+            if failed:
+                named.add(record.get("change_id", ""))
+            if (failed or refused) and record.get("image_cache_id") == identifier:
+                at_cache.append(record["at"])
+        return named, at_cache
+
+    def _too_many(self, identifier: str) -> list[str]:
+        updates = self.cloud.eci.updates[identifier]
+        failed = sum(update.was == "UpdateFailed" for update in updates)
+        # Where tasks do not share ids, or run twice, each of some looks may ask for an update of its own.
+        copies = 4 if "task_copies" in self.fc else 1 if self.fc.keys() <= {"async_delay"} else 2
+        bound = copies * self.reasons[identifier] + failed + self.faults + 1
+        if len(updates) <= bound:
+            return []
+        why = f"{self.reasons[identifier]} reasons, {failed} after failures, {self.faults} faults"
+        return [f"{identifier}: {len(updates)} updates, {bound} at most for {why}"]
+
+    def _odd_lists(self, identifier: str) -> list[str]:
+        if identifier in self.by_person:
+            return []
+        updates = self.cloud.eci.updates[identifier]
+        stems = [tuple(image.partition(f"{APP}:")[0] for image in update.images) for update in updates]
+        return [f"{identifier}: an update lost or gained an entry: {updates}"] if len(set(stems)) > 1 else []
