@@ -103,7 +103,7 @@ class EciConnections:
         return self._client
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SdkCalls:
     """Makes calls, each within the time that is left.
 

@@ -73,7 +73,7 @@ class Fault:
     passing: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class HttpCalls:
     """Makes calls, each within the time that is left.
 

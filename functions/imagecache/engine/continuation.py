@@ -19,7 +19,7 @@ _MOST_CACHES = 2000
 """Of one task: their ids stay well under the 128 KB that an asynchronous invocation takes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Continuation:
     """Stores what is left of changes.
 

@@ -24,7 +24,7 @@ _FAILING_WINDOW = 7200
 """Seconds in which a cache in UpdateFailed that remembers nothing is updated once at most."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Deferral:
     """Makes and stores the tasks of caches.
 

@@ -28,7 +28,7 @@ _LONGEST_WAIT_SECONDS = 20.0
 """A task that is early waits so long inside its invocation; then it is stored again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Follow:
     """One run of one task.
 

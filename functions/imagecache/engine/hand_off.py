@@ -21,7 +21,7 @@ LONGEST_DELAY_SECONDS = 3599
 """The longest delay of an asynchronous invocation (documentation of Function Compute: less than 3600)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class HandOff:
     """Stores tasks.
 

@@ -31,7 +31,7 @@ class Sending(NamedTuple):
     started: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sender:
     """Sends updates.
 

@@ -112,7 +112,7 @@ def _extra_left(last: UpdateMemory, now: datetime) -> bool:
     return not recent or last.extra < _MOST_EXTRA
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class UpdateLimits:
     """How many updates one invocation may still make, its threads together.
 

@@ -33,7 +33,7 @@ from .work import Work
 _NOTHING_NEWER = "registries have nothing newer than what the cache was built with"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Updater:
     """Makes updates.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .registry_view import RegistryView
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Work:
     """One invocation, as the engine sees it.
 
