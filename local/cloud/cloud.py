@@ -54,6 +54,7 @@ class Cloud:
         fc_url: the invocation API and the administration of Function Compute.
         events_url: where CloudEvents are posted.
         http_urls: base URLs by the names of the HTTP triggers.
+        key: an access key of the account's owner.
         auth: signs requests of an httpx client to HTTP triggers of the type ``function``.
         control: orders to ECI.
         fc: calls of the invocation API, and of its administration.
@@ -127,6 +128,7 @@ class Cloud:
         self.fc_url = compute.url
         self.http_urls = compute.http_urls
         self.events_url = f"{bus.url}/events"
+        self.key = key
         self.auth: httpx.Auth = Signer(key, trigger=True)
         self.control = EciControl(eci.url)
         stack.callback(self.control.close)

@@ -19,6 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..base.delivery import PayloadTooLargeError
+from ..permissions.credentials import Credential
+from .acs3 import SCHEME, check_acs3
 from .answers import access_denied, failed_function, platform_error, request_headers
 from .deliveries import DuplicateTaskError
 from .dispatcher import Dispatcher
@@ -62,8 +64,7 @@ def _invocations(
     async def endpoint(request: Request) -> Response:
         request_id = new_request_id()
         try:
-            resource = resource_of_api(request.scope["raw_path"].decode("ascii"))
-            key = check_signature("POST", resource, dict(request.headers), triggers.lookup, time.time())
+            key = await _key(request, triggers, switches.settings.signatures)
         except SignatureError as error:
             return platform_error(403, error.code, str(error), request_id)
         name = request.path_params["name"]
@@ -85,6 +86,19 @@ def _invocations(
         )
 
     return endpoint
+
+
+async def _key(request: Request, triggers: TriggerHost, taken: str) -> Credential:
+    """The key that a request is signed with, by either signature, as far as it is taken."""
+    scheme = "acs3" if request.headers.get("authorization", "").startswith(SCHEME) else "fc2"
+    if taken not in {"both", scheme}:
+        raise SignatureError("AccessDenied", f"a signature by {scheme} is not taken here")
+    headers, target = dict(request.headers), request.scope["raw_path"].decode("ascii")
+    if scheme == "fc2":
+        return check_signature("POST", resource_of_api(target), headers, triggers.lookup, time.time())
+    query = request.scope["query_string"].decode("ascii")
+    body = await request.body()
+    return check_acs3(f"{target}?{query}", headers, body, triggers.lookup, time.time())
 
 
 def _sync(functions: Functions, name: str, payload: bytes, request_id: str) -> Response:

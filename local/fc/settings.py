@@ -27,6 +27,11 @@ class Settings:
     async_delay: str = switch(
         "honour", "x-fc-async-delay: waited for, or checked and ignored", choices=("honour", "ignore")
     )
+    signatures: str = switch(
+        "both",
+        "which signature of an invocation is taken: fc2's, ACS3-HMAC-SHA256, either, or none",
+        choices=("both", "fc2", "acs3", "none"),
+    )
     longest_delay_seconds: int = switch(
         3600, "a longer x-fc-async-delay is refused with 400; a page says less than 3600", least=1
     )

@@ -11,6 +11,7 @@ import io
 import itertools
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ import on_webhook
 from imagecache.base.errors import EntryPointError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason, Result
+from imagecache.clients.fc_signatures import TakenScheme
 from imagecache.engine.warm import Warm
 from imagecache.triggers import invocation
 from local.eci.control import EciControl
@@ -63,6 +65,8 @@ class Tasks:
         repeated: ids that were refused as known.
         refusal: the status that every call is answered with instead; 0 for none.
         passing: the same for the next calls only, one each.
+        takes: how the authorization of a call may begin.
+        calls: how many calls there were, by scheme of their signature.
     """
 
     clock: ManualClock
@@ -72,11 +76,17 @@ class Tasks:
     refusal: int = 0
     conflict: str = "StatefulAsyncInvocationAlreadyExists"
     passing: list[int] = field(default_factory=list)
+    takes: tuple[str, ...] = ("FC ", "ACS3-HMAC-SHA256 ")
+    calls: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, path: str, headers: Any, body: bytes) -> int:
         """Store a task, or say why not."""
         with self.lock:
+            authorization = headers["authorization"]
+            self.calls[authorization.partition(" ")[0]] += 1
+            if not self.takes or not authorization.startswith(self.takes):
+                return 403
             if self.passing or self.refusal:
                 return self.passing.pop(0) if self.passing else self.refusal
             if path != PATH or headers["x-fc-invocation-type"] != "Async":
@@ -349,5 +359,6 @@ def world(
     # A new instance of the function, on the clock of this world; connections stay open, see ``renewed``.
     warm = Warm(eci.clock.moment, eci.clock.advance)
     warm.connections = invocation._warm.connections  # noqa: SLF001
+    warm.connections.tasks.taken = TakenScheme()
     monkeypatch.setattr(invocation, "_warm", warm)
     return World(eci.clock, eci.control, server.tasks, monkeypatch.setenv, monkeypatch.delenv)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -11,6 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
+from alibabacloud_fc20230330 import models
+from alibabacloud_fc20230330.client import Client
+from alibabacloud_tea_openapi.models import Config
+from alibabacloud_tea_util.models import RuntimeOptions
+from Tea.exceptions import TeaException
 
 from local.base.loopback import LOOPBACK
 from local.cloud.cloud import Cloud, CloudConfig
@@ -183,3 +189,40 @@ def test_a_cloud_begins_with_the_switches_of_its_configuration(tmp_path: Path) -
     with Cloud(config) as cloud:
         assert cloud.control.settings()["tags_mode"] == "drop"
         assert cloud.fc.settings()["async_delay"] == "ignore"
+
+
+def by_the_published_sdk(cloud: Cloud, *, secret: str | None = None, body: bytes = b"{}") -> int:
+    """The status of an asynchronous invocation that the vendor's SDK of version 3.0 makes."""
+    credential = cloud.key
+    config = Config(
+        access_key_id=credential.access_key_id,
+        access_key_secret=secret or credential.access_key_secret,
+        security_token=credential.security_token,
+        endpoint=cloud.fc_url.removeprefix("http://"),
+        protocol="http",
+    )
+    headers = models.InvokeFunctionHeaders(x_fc_invocation_type="Async")
+    request = models.InvokeFunctionRequest(body=io.BytesIO(body))
+    try:
+        answer = Client(config).invoke_function_with_options("f", request, headers, RuntimeOptions())
+    except TeaException as error:
+        return int(error.statusCode or 0)
+    return int(answer.status_code)
+
+
+@pytest.mark.parametrize(
+    ("taken", "fc2", "acs3"),
+    [("both", True, 202), ("fc2", True, 403), ("acs3", False, 202), ("none", False, 403)],
+)
+def test_one_signature_is_taken_the_other_or_both(cloud: Cloud, taken: str, fc2: bool, acs3: int) -> None:
+    cloud.fc.settings(signatures=taken)
+    assert by_the_published_sdk(cloud) == acs3
+    if fc2:
+        cloud.fc.invoke_async("f", b"")
+    else:
+        with pytest.raises(FcControlError, match=r"403.*is not taken here"):
+            cloud.fc.invoke_async("f", b"")
+
+
+def test_a_wrong_secret_is_refused(cloud: Cloud) -> None:
+    assert by_the_published_sdk(cloud, secret="wrong") == 403

@@ -10,10 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import requests
-
     from .acr_login import AcrConnections
     from .aliyun_sdk import EciConnections
+    from .function_compute import TaskConnections
     from .oci_registry import RegistryConnections
 
 
@@ -31,11 +30,11 @@ class Connections:
         return EciConnections()
 
     @cached_property
-    def tasks(self) -> requests.Session:
+    def tasks(self) -> TaskConnections:
         """To Function Compute."""
-        from .http_calls import new_session  # noqa: PLC0415 - likewise
+        from .function_compute import TaskConnections  # noqa: PLC0415 - likewise
 
-        return new_session()
+        return TaskConnections()
 
     def registries(self, ca_file: str) -> RegistryConnections:
         """To OCI registries.
