@@ -39,7 +39,7 @@ _Step = Callable[[World, random.Random], None]
 _STEPS: Sequence[tuple[int, _Step]] = (
     (8, lambda world, chance: world.push(chance.choice(PLAIN), **_way(chance))),
     (4, lambda world, chance: world.push(f"{APP}:v1.0.{chance.randrange(10)}", **_way(chance))),
-    (1, lambda world, chance: world.push(f"{APP}:{BAD}", **_way(chance))),
+    (2, lambda world, chance: world.push(f"{APP}:{BAD}", **_way(chance))),
     (3, lambda world, chance: world.duplicate(chance.randrange(99))),
     (1, lambda world, chance: world.ask(chance.randrange(9))),
     (1, lambda world, chance: world.ask(chance.randrange(9), images=True)),
@@ -56,7 +56,7 @@ _STEPS: Sequence[tuple[int, _Step]] = (
     ),
     (1, lambda world, chance: world.refuse_tasks(chance.randrange(1, 4))),
     (1, lambda world, chance: world.rename(chance.randrange(9))),
-    (1, lambda world, chance: world.forget(chance.randrange(9))),
+    (1, lambda world, chance: world.forget(chance.randrange(9), forge=chance.random() < 0.5)),
     (1, lambda world, chance: world.delete(chance.randrange(9))),
 )
 _WEIGHTS = [weight for weight, _ in _STEPS]

@@ -101,6 +101,10 @@ class Stories(RuleBasedStateMachine):
     def person(self, act: Callable[[World, int], None], number: int) -> None:
         act(self.world, number)
 
+    @rule(number=caches)
+    def forge(self, number: int) -> None:
+        self.world.forget(number, forge=True)
+
     @rule()
     def restart(self) -> None:
         self.world.restart()

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from imagecache.base.environment import Environment
@@ -21,6 +21,8 @@ from imagecache.config.rules_file import read_rules
 from imagecache.engine.records import RETRIED
 from imagecache.model.change import CacheRequest, Item, PushEvent
 from imagecache.model.selector import CacheSelector
+from imagecache.planning.update_memory import MEMORY_TAG
+from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from tests.laws.small_cloud import HOST, RETRIES, RETRY_SECONDS, KilledError, SmallCloud, small_cloud
 from tests.laws.storms import untrue
 
@@ -35,6 +37,7 @@ BAD = "v1.0.13"
 OWN_TAGS = tuple((f"key-{number}", "") for number in range(20))
 _RULE = {"images": {"repositories": [f"{HOST}/{APP}"]}, "policy": {"type": "semver", "range": "1"}}
 _MOST_RUNS = 20_000
+_TO_COME = memory_value(UpdateMemory(datetime(2099, 1, 1, tzinfo=timezone.utc)))
 _FAULTS: dict[str, Callable[[], EciError]] = {
     "refused": lambda: TransientError(Reason.SERVER_ERROR, "refused"),
     "throttled": lambda: TransientError(Reason.THROTTLED, "throttled"),
@@ -75,6 +78,8 @@ class World:
     reasons: Counter[str] = field(default_factory=Counter)
     undelivered: set[str] = field(default_factory=set)
     by_person: set[str] = field(default_factory=set)
+    unrecorded: list[str] = field(default_factory=list)
+    never_made: str = ""
     numbers: int = 0
     faults: int = 0
 
@@ -89,6 +94,10 @@ class World:
         )
         for number in range(self.caches):
             self.cloud.eci.create(*lists[number % len(lists)], tags=self.tags)
+
+        # One more that was never made, and can never be: it is told of, and costs nothing.
+        entries = [f"{HOST}/{PLAIN[0]}"]
+        self.never_made = self.cloud.eci.create(*entries, status="Failed", name="never-made")
 
     # What may happen.
 
@@ -199,18 +208,18 @@ class World:
             self.numbers += 1
             self.cloud.eci.change(identifier, name=f"cache-renamed-{self.numbers}")
 
-    def forget(self, number: int) -> None:
-        """A person takes all tags from a cache."""
+    def forget(self, number: int, *, forge: bool = False) -> None:
+        """A person takes all tags from a cache, or writes a memory that is of a time to come."""
         identifier = self._cache(number)
         if identifier is not None:
-            self.cloud.eci.change(identifier, tags=())
+            self.cloud.eci.change(identifier, tags=((MEMORY_TAG, _TO_COME),) if forge else ())
             # What is not remembered may be made once more.
             self.reasons[identifier] += 1
 
     def delete(self, number: int) -> None:
         """A person deletes a cache, if it is not the last one."""
         identifier = self._cache(number)
-        if identifier is not None and len(self.cloud.eci.caches) > 1:
+        if identifier is not None and len(self.cloud.eci.caches) > 2:
             self.cloud.eci.delete(identifier)
 
     # How it goes on.
@@ -225,6 +234,10 @@ class World:
         except KilledError:
             self.cloud.warm = None
             records = [{"result": Result.FAILED.value, "fate": RETRIED}]
+        else:
+            recorded = {record.get("change_id") for record in records}
+            changes = [item for item in items if isinstance(item, (PushEvent, CacheRequest))]
+            self.unrecorded += [one.change_id for one in changes if one.change_id not in recorded]
         if not any(record.get("fate") == RETRIED for record in records):
             return
         if again.attempt < RETRIES:
@@ -262,7 +275,7 @@ class World:
             self.deliver(first.items, first.entry_point, first)
 
     def _cache(self, number: int) -> str | None:
-        ids = list(self.cloud.eci.caches)
+        ids = [each for each in self.cloud.eci.caches if each != self.never_made]
         return ids[number % len(ids)] if ids else None
 
     # How it ended.
@@ -270,10 +283,13 @@ class World:
     def complaints(self) -> list[str]:
         """What is wrong at the end."""
         found = [f"{untrue(self.cloud)} records promise tasks that did not run"] if untrue(self.cloud) else []
+        found += [f"nothing was recorded of the change {each}" for each in self.unrecorded]
+        if self.cloud.runs_of[self.never_made]:
+            found.append("a cache that was never made has tasks")
         for identifier in self.cloud.eci.caches:
             found += self._stale(identifier)
             found += self._too_many(identifier)
-            found += self._odd_lists(identifier)
+            found += self._odd_lists(identifier) + self._bad(identifier)
         return found
 
     def _stale(self, identifier: str) -> list[str]:
@@ -314,6 +330,16 @@ class World:
             return []
         why = f"{self.reasons[identifier]} reasons, {failed} after failures, {self.faults} faults"
         return [f"{identifier}: {len(updates)} updates, {bound} at most for {why}"]
+
+    def _bad(self, identifier: str) -> list[str]:
+        """A version that cannot be built is not left in a list that was Ready before it."""
+        cache, updates = self.cloud.eci.cache(identifier), self.cloud.eci.updates[identifier]
+        bad = f"{HOST}/{APP}:{BAD}"
+        first = next((update for update in updates if bad in update.images), None)
+        undisturbed = not self.faults and not self.fc and identifier not in self.by_person
+        if bad in cache.images and first is not None and first.was == "Ready" and undisturbed:
+            return [f"{identifier} is left with {bad}"]
+        return []
 
     def _odd_lists(self, identifier: str) -> list[str]:
         if identifier in self.by_person:

@@ -89,7 +89,9 @@ OF_ECI = (
 OF_HAND_OFF = (
     # Function Compute says so only of a task that it has: a 409 without one would break its word, not ours.
     Fault("409", passes=2),
-    Fault("403", answer=answered(403)),
+    # A refusal may be about the signature, of which there are two.
+    Fault("403 to one signature", answer=answered(403)),
+    Fault("403", answer=answered(403), hits=2),
     Fault("429", answer=answered(429), hits=ATTEMPTS),
     Fault("500", answer=answered(500), hits=ATTEMPTS),
     Fault("503", answer=answered(503), hits=ATTEMPTS),

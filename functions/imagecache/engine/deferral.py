@@ -206,8 +206,9 @@ class Deferral:
         if running is not None:
             task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
             if job is Job.WATCH and slot is not None and slot.restorable:
-                # Another watch of the cache knows no list before, and must not stand for this one.
-                task = replace(task, key=f"before-{due.isoformat()}")
+                # Another watch of the cache has another list before, or none, and must not stand for this one.
+                began = task.update_began or due
+                task = replace(task, key=f"{began.isoformat()} {due.isoformat()}")
             if running.single and not sent:
                 # The platform may run a task twice, and the cache may not say that the other run has made the
                 # update. Its watch does, which was stored before it: the two runs get one successor.
