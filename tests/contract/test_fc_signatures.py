@@ -159,6 +159,15 @@ def test_where_both_are_refused_it_says_which_right_is_asked_for(server: Caught,
     )
 
 
+def test_the_other_signature_is_not_tried_without_time_for_it(server: Caught) -> None:
+    server.takes = ()
+    deadline = Deadline(30.0, lambda: 28.8 if server.requests else 0.0)
+    one = FcTaskStore(FollowSettings("on-follow", server.url), CREDENTIALS, deadline, TaskConnections())
+    with pytest.raises(HandOffError, match="answered 403 with FC to the follow task"):
+        one.store(PAYLOAD, task_id="imc-1", delay_seconds=30)
+    assert schemes(server) == [FC]
+
+
 @pytest.mark.parametrize("status", [400, 404, 409, 429, 500])
 def test_any_other_answer_is_not_about_the_signature(server: Caught, status: int) -> None:
     server.accepts = status

@@ -206,7 +206,7 @@ class Deferral:
         if running is not None:
             task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
             if job is Job.WATCH and slot is not None and slot.restorable:
-                # Another watch of the cache has another list before, or none, and must not stand for this one.
+                # Another watch of the cache has another list before, or none: it must not stand for this.
                 began = task.update_began or due
                 task = replace(task, key=f"{began.isoformat()} {due.isoformat()}")
             if running.single and not sent:
