@@ -114,7 +114,7 @@ bench: env ## Measure the functions
 .PHONY: lock
 lock: .venv-lock/bin/uv ## Make the locks anew from requirements*.in (UPGRADE=1: the newest versions)
 	$(LOCK) requirements.in -o requirements.txt
-	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) requirements-dev.in pyproject.toml --all-extras -o requirements-dev.txt
 
 # One lock for all supported Pythons and machines, with no word about the index it was made from.
 LOCK = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.10 --no-python-downloads \

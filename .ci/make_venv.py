@@ -1,5 +1,7 @@
 """Makes a virtual environment from lock files, whole or not at all: make_venv.py FOLDER LOCK...
 
+The project of the working directory, where there is one, is installed too, editable.
+
 It is made under another name beside FOLDER and takes its place by renaming. Nothing is done if the one that
 is there was made from the same: the contents of the locks and of these scripts, the interpreter, the place.
 Times of files do not count. Only one run at a time makes anything in a folder; another one waits, and then
@@ -24,6 +26,7 @@ from types import FrameType
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _MADE_FROM = "made-from.txt"
+_PROJECT = Path("pyproject.toml")
 # A run inside of an activated environment is meant for the Python which that was made from.
 _PYTHON = os.path.realpath(sys.executable)
 
@@ -125,7 +128,7 @@ def _alone(folder: Path) -> Iterator[int]:
 def _made_from(folder: Path, locks: list[str]) -> str:
     """What an environment is made from, one thing a line."""
     scripts = [Path(__file__).with_name(name) for name in ("make-venv", "make_venv.py")]
-    files = [*scripts, *(Path(lock) for lock in locks)]
+    files = [*scripts, *(Path(lock) for lock in locks), *(path for path in (_PROJECT,) if path.is_file())]
     hashes = [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
     return "\n".join((f"{folder}", f"{_PYTHON} {' '.join(sys.version.split())}", *hashes, ""))
 
@@ -148,6 +151,9 @@ def _build(programs: _Programs, building: Path, name: str, locks: list[str]) -> 
     pip = [str(building / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for lock in locks:
         programs.run([*pip, "--no-deps", "--require-hashes", "--use-pep517", "-r", lock])
+    if _PROJECT.is_file():
+        # The checkout itself, for its command. What builds it is in the locks.
+        programs.run([*pip, "--no-deps", "--no-build-isolation", "--editable", "."])
 
 
 def _move_paths(building: Path, folder: Path) -> None:

@@ -1,0 +1,54 @@
+"""The command ``imc-refresh`` and the list of its commands; each is imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from .problem import EXIT_CODES
+
+
+class Entry(NamedTuple):
+    """Where a command is, and the line that the help shows of it."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {}
+
+
+class Commands(click.Group):
+    """Commands by name; the help of all of them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a person needs them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; the module has it under the name ``command``."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(COMMANDS[cmd_name].module, __package__).command
+        assert isinstance(command, click.Command)  # noqa: S101 - for the type
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, a line each."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"Exit codes: {EXIT_CODES}",
+)
+@click.version_option(package_name="imc-refresh", prog_name="imc-refresh")
+def app() -> None:
+    """Questions about ECI image caches and the pushes that keep them fresh, each one command."""
