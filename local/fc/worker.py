@@ -69,7 +69,9 @@ def main(request_descriptor: int, answer_descriptor: int, code_folder: str) -> N
     for descriptor in (request_descriptor, answer_descriptor):
         # A program that the function starts must not keep the pipes open when this process ends.
         os.set_inheritable(descriptor, False)  # noqa: FBT003 - os's signature
-    sys.path.insert(0, code_folder)
+    # A project that the environment has installed editable, such as this one, is no package of it.
+    ours = tuple(os.path.join(prefix, "") for prefix in (sys.prefix, sys.base_prefix))  # noqa: PTH118 - quick
+    sys.path[:] = [code_folder, *(folder for folder in sys.path if folder.startswith(ours))]
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     records = _LogFormat()
     log = logging.StreamHandler(sys.stdout)
