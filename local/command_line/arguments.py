@@ -14,7 +14,7 @@ from ..eci.settings import Settings as EciSettings
 from ..fc.settings import Settings as FcSettings
 from ..fc.specs import RUNTIMES
 
-__all__ = ["assignment", "parser", "switch_value"]
+__all__ = ["assignment", "parser", "switch_options", "switch_value"]
 
 DEFAULT_STATE = Path(".local")
 
@@ -49,9 +49,9 @@ def parser() -> argparse.ArgumentParser:
         f"ECI (--eci-switch), with the defaults:\n{table(EciSettings())}\n\n"
         f"Function Compute (--fc-switch), with the defaults:\n{table(FcSettings())}"
     )
-    add("demo", "Play the main job and check its story.", _code(), _switches(), after=tables)
+    add("demo", "Play the main job and check its story.", _code(), switch_options(), after=tables)
     serving = "Serve ECI, Function Compute and EventBridge until Ctrl-C."
-    up = add("up", serving, state, _code(), _switches(), after=tables)
+    up = add("up", serving, state, _code(), switch_options(), after=tables)
     up.add_argument("--port-base", type=int, metavar="N", help="use the ports from N on (any free ones)")
     up.add_argument(
         "--template", type=Path, default=ROOT / "template.yml", metavar="FILE", help="the ROS template"
@@ -108,8 +108,8 @@ def _code() -> argparse.ArgumentParser:
     return options
 
 
-def _switches() -> argparse.ArgumentParser:
-    """How the servers behave."""
+def switch_options() -> argparse.ArgumentParser:
+    """How the servers behave: a parser for another one's ``parents``."""
     options = argparse.ArgumentParser(add_help=False)
     for name, defaults in (("eci", EciSettings()), ("fc", FcSettings())):
         options.add_argument(

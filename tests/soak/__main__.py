@@ -1,4 +1,7 @@
-"""``python -m tests.soak``: play one run and print what came of it; exit 1 if anything is lost or wrong."""
+"""``python -m tests.soak``: play one run and print what came of it; exit 1 if anything is lost or wrong.
+
+What nobody knows of the cloud can be one way or the other by a switch; --every-switch plays a run under each.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,13 @@ import secrets
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+
+from local.cloud.config import Switches
+from local.command_line.arguments import switch_options
+from tests.laws.stories import ECI, FC
 
 from .memory import children, peak_kib
 from .oracle import Kind
@@ -32,31 +39,52 @@ def say(line: str) -> None:
 
 def main() -> int:
     """Run, report, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--seed", type=int, help="the same one gives the same story; a new one if not given")
-    parser.add_argument("--pushes", type=int, default=PUSHES, help=f"how many ({PUSHES})")
-    parser.add_argument("--caches", type=int, default=CACHES, help=f"how many ({CACHES})")
-    parser.add_argument(
-        "--state", type=Path, help="a new folder for the local cloud, kept for a look afterwards"
-    )
-    options = parser.parse_args()
-    if options.pushes < 1 or options.caches < LEAST_CACHES:
-        parser.error(f"at least 1 push and {LEAST_CACHES} caches are expected")
-    if options.state is not None and options.state.exists():
-        # A history from before would be judged as if it were this run's.
-        parser.error(f"--state: a folder that does not exist yet is expected, {options.state} found")
+    options = _options()
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     story = tell(seed, options.pushes, options.caches)
     say(
         f"Seed {seed}: {len(story.pushes)} pushes in {story.pushes[-1].at:.0f} s, "
         f"{len(story.deliveries)} deliveries, {len(story.caches)} caches; time factor {TIME_FACTOR:g}"
     )
-    with ExitStack() as stack:
-        state = options.state or Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="imc-refresh-soak-"))
-        )
-        run = play(story, seed, state, say)
-    return report(run, options.pushes, seed)
+    given = Switches(dict(options.eci_switches), dict(options.fc_switches))
+    status = 0
+    for switches in _each() if options.every_switch else [given]:
+        with ExitStack() as stack:
+            state = options.state or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="imc-refresh-soak-"))
+            )
+            say(f"ECI {dict(switches.eci)}, Function Compute {dict(switches.fc)}")
+            run = play(story, seed, state, switches, say)
+        status |= report(run, options.pushes, seed)
+    return status
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak", description=__doc__, parents=[switch_options()]
+    )
+    parser.add_argument("--seed", type=int, help="the same one gives the same story; a new one if not given")
+    parser.add_argument("--pushes", type=int, default=PUSHES, help=f"how many ({PUSHES})")
+    parser.add_argument("--caches", type=int, default=CACHES, help=f"how many ({CACHES})")
+    parser.add_argument("--every-switch", action="store_true", help="a run under each switch, of one story")
+    parser.add_argument(
+        "--state", type=Path, help="a new folder for the local cloud, kept for a look afterwards"
+    )
+    options = parser.parse_args()
+    if options.pushes < 1 or options.caches < LEAST_CACHES:
+        parser.error(f"at least 1 push and {LEAST_CACHES} caches are expected")
+    if options.every_switch and (options.state or options.eci_switches or options.fc_switches):
+        parser.error("--every-switch: has each switch in turn, and a new folder for each run")
+    if options.state is not None and options.state.exists():
+        # A history from before would be judged as if it were this run's.
+        parser.error(f"--state: a folder that does not exist yet is expected, {options.state} found")
+    return options
+
+
+def _each() -> Iterator[Switches]:
+    """The switches of the laws, one at a time."""
+    yield from (Switches(eci=eci) for eci in ECI)
+    yield from (Switches(fc=fc) for fc in FC if fc)
 
 
 def report(run: Run, pushes: int, seed: int) -> int:

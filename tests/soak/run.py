@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local.cloud.cloud import Cloud, CloudConfig
+from local.cloud.config import Switches
 from local.fc.dispatcher import RetryPolicy
 
 from .cast import REGIONS, Listed
@@ -76,13 +77,14 @@ class Run:
     seconds: float
 
 
-def play(story: Story, seed: int, state: Path, say: Callable[[str], None]) -> Run:
+def play(story: Story, seed: int, state: Path, switches: Switches, say: Callable[[str], None]) -> Run:
     """Play a story to its end.
 
     Args:
         story: what happens.
         seed: of the weather.
         state: a folder for the local cloud.
+        switches: how the servers behave where nobody knows what the cloud does.
         say: gets a line of progress every few seconds.
     """
     config = CloudConfig(
@@ -98,6 +100,7 @@ def play(story: Story, seed: int, state: Path, say: Callable[[str], None]) -> Ru
         },
         max_instances=INSTANCES,
         retry=RetryPolicy(time_factor=TIME_FACTOR),
+        switches=switches,
     )
     with Cloud(config) as cloud:
         return _Player(cloud, story, seed, say).play()
