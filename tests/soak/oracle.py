@@ -137,6 +137,8 @@ def judge(
     claims: Iterable[Claim] = (),
     given_up: Collection[GivenUp] = (),
     postponed: Collection[str] = (),
+    *,
+    remembered: bool = True,
 ) -> list[Finding]:
     """Everything that is wrong; an empty list where every push that concerns a cache is in it.
 
@@ -147,6 +149,7 @@ def judge(
         claims: that the records make.
         given_up: events that were given up where it can be seen.
         postponed: ids of caches for which a task is stored that updates them after the run.
+        remembered: whether a cache can keep tags that say when its last update began.
     """
     by_image: dict[str, list[Push]] = {}
     by_event: dict[str, Push] = {}
@@ -165,7 +168,8 @@ def judge(
             # Such a task acts for all that waits for its cache.
             excused |= {push.event_id for pushed in concerned.values() for push in pushed}
         findings += _lists(cache, made)
-        findings += _unbounded(cache, made, [push for pushed in concerned.values() for push in pushed])
+        all_pushed = [push for pushed in concerned.values() for push in pushed]
+        findings += _unbounded(cache, made, all_pushed, remembered=remembered)
         if made and not concerned:
             text = f"{len(made)} updates, and no push of {sorted(cache.images)}"
             findings.append(Finding(Kind.UNINVOLVED, cache.image_cache_id, "", text))
@@ -217,10 +221,13 @@ def unneeded(made: Sequence[Update], pushes: Iterable[Push]) -> tuple[int, int]:
     return needed, len(made) - needed
 
 
-def _unbounded(cache: Cache, made: Sequence[Update], pushes: Sequence[Push]) -> Iterable[Finding]:
-    # A push that arrives late, without a time, or at a cache that remembers nothing may cost one too many.
+def _unbounded(
+    cache: Cache, made: Sequence[Update], pushes: Sequence[Push], *, remembered: bool
+) -> Iterable[Finding]:
+    # A push that arrives late or without a time may cost one too many; where nothing is remembered, each push
+    # may that comes once more after the update that has it.
     needed, too_many = unneeded(made, pushes)
-    if pushes and too_many > max(1, needed):
+    if pushes and too_many > max(1, needed if remembered else len(pushes)):
         text = f"{needed} updates were needed, and {too_many} more were made"
         yield Finding(Kind.UNBOUNDED, cache.image_cache_id, "", text)
 

@@ -141,7 +141,10 @@ class _Player:
         pushes = [Push(push.event_id, push.image.name, began + push.at) for push in self._story.pushes]
         given_up = {*_dead(dead_letters), *_refused(sent)}
         postponed = frozenset(_postponed(deliveries))
-        findings = judge(caches, pushes, updates, self._records.claims, given_up, postponed)
+        remembered = self._cloud.config.switches.eci.get("tags_mode") != "drop"
+        findings = judge(
+            caches, pushes, updates, self._records.claims, given_up, postponed, remembered=remembered
+        )
         return Run(
             findings=findings,
             settled=settled,
