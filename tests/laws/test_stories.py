@@ -12,6 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from imagecache.base.errors import EciError, TransientError
+from imagecache.base.reasons import Reason
 from tests.laws.stories import ECI, FC, play
 from tests.laws.world import APP, BAD, OWN_TAGS, PLAIN, World
 
@@ -45,6 +47,25 @@ def test_many_stories_end_well(chunk: int) -> None:
     seed, numbers = (SEED, range(chunk * CHUNK, (chunk + 1) * CHUNK)) if FULL else (QUICK_SEED, FIXED)
     print(f"STORIES_SEED={seed}")
     assert told(seed, numbers) == []
+
+
+@pytest.mark.parametrize("fc", FC, ids=str)
+@pytest.mark.parametrize("failures", [1, 2, 3, 7])
+def test_a_push_goes_on_however_often_the_list_of_caches_fails(fc: dict[str, Any], failures: int) -> None:
+    world = World({}, fc)
+    left = [failures]
+
+    def fault(_action: str, done: bool) -> EciError | None:
+        left[0] -= not done
+        return TransientError(Reason.SERVER_ERROR, "refused") if left[0] >= 0 and not done else None
+
+    world.cloud.eci.fault = fault
+    world.push("api:latest")
+    world.cloud.settle()
+    world.settle()
+    assert world.complaints() == []
+    assert len(world.cloud.eci.updates["imc-1"]) == 1
+    assert world.cloud.dead == []
 
 
 ways = st.fixed_dictionaries(

@@ -72,7 +72,10 @@ class Continuation:
         times = self.work.hand_off.times
         due = times.again(None, at) if not applied.left else at.now + timedelta(seconds=1)
         if self.task is not None:
-            return replace(self.task.next(Job.CHANGE, due, at.now, held=applied.left), region_id=region_id)
+            # One that runs before its time meets the due time that it has: its hop is what makes another id.
+            hop = self.task.hop + 1 if due <= self.task.due else 0
+            task = self.task.next(Job.CHANGE, max(due, self.task.due), at.now, held=applied.left)
+            return replace(task, region_id=region_id, hop=hop)
         return Task(Job.CHANGE, change, due, Chain(self.work.arrived), region_id)
 
     def _stored(self, task: Task, applied: Applied) -> tuple[dict[str, Any], bool]:
