@@ -162,7 +162,8 @@ def test_every_decision_is_a_valid_record(decision: Decision, duration: float, d
     )
     check(line, outcome)
     assert outcome["change_id"] == decision.change.change_id
-    assert set(outcome.get("truncated", [])) <= {"request", "images_before", "images_after"}
+    lists = {"images_before", "images_after"}
+    assert set(outcome.get("truncated", [])) <= {"request", *lists, *(f"{name}_text" for name in lists)}
     assert not set(outcome.get("truncated", [])) & set(outcome)
 
 
@@ -351,7 +352,7 @@ REPUSHED = (Result.REFRESHED, Reason.TAG_REPUSHED)
         pytest.param(CACHE.images, CACHE.images, True, None, id="short"),
         pytest.param(LONGEST_IMAGES[:9], LONGEST_IMAGES[:9], True, None, id="just short enough"),
         pytest.param(
-            LONGEST_IMAGES[:14], LONGEST_IMAGES[:14], True, ["images_before"], id="list before left out"
+            LONGEST_IMAGES[:12], LONGEST_IMAGES[:12], True, ["images_before"], id="list before left out"
         ),
         pytest.param(
             LONGEST_IMAGES,
@@ -408,7 +409,35 @@ def test_a_line_stays_bounded_when_everything_is_as_long_as_it_may_be() -> None:
     error = PermanentError(Reason.ECI_REFUSED, WIDEST * 5000, code="c" * 100, http_status=400)
     line, outcome = record(lambda recorder: recorder.eci_failure(error, facts))
     check(line, outcome)
-    assert outcome["truncated"] == ["images_before", "images_after", "request"]
+    lists = ["images_before", "images_after"]
+    assert outcome["truncated"] == [*lists, "request", *(f"{name}_text" for name in lists)]
+    assert outcome["truncated_text"] == ",".join(outcome["truncated"])
+
+
+def test_a_list_is_there_as_a_text_that_the_log_service_can_index() -> None:
+    images = ("registry.example.com/shop/web:v1", "nginx@sha256:" + "a" * 64)
+    cache = replace(CACHE, images=images)
+    facts = describe(Decision(PUSH, cache, *REPUSHED, "m", images[:1]))
+    line, outcome = record(lambda recorder: recorder.record(*REPUSHED, "m", facts))
+    check(line, outcome)
+    assert outcome["images_before_text"] == ",".join(images)
+    assert outcome["images_after_text"] == images[0]
+    assert "truncated_text" not in outcome
+
+
+def test_the_text_of_a_list_is_kept_where_the_list_is_left_out_and_cut_where_nothing_is_indexed() -> None:
+    facts = {"images_before": list(LONGEST_IMAGES), "images_after": list(LONGEST_IMAGES)}
+    _, outcome = record(lambda recorder: recorder.record(*REPUSHED, "m", facts))
+    assert "images_before" not in outcome
+    assert len(outcome["images_before_text"]) == len(outcome["images_after_text"]) == 2000
+    assert outcome["images_before_text"].startswith(LONGEST_IMAGES[0][:997])
+
+
+def test_texts_of_lists_go_last_where_a_line_is_still_too_long() -> None:
+    facts = {"images_before": [WIDEST * 1000] * 2, "images_after": [WIDEST * 1000] * 2}
+    line, outcome = record(lambda recorder: recorder.record(*REPUSHED, "m", facts))
+    check(line, outcome)
+    assert outcome["truncated"] == ["images_before", "images_after", "images_before_text"]
 
 
 def test_a_refusal_keeps_its_facts_bounded() -> None:

@@ -39,7 +39,11 @@ _LONGEST = {
 """How long a text may be under a key; a little under the schema's bounds."""
 _OURS = frozenset({"time", "door", "request_id", "result", "reason", "fate"})
 """What nobody outside has a part in."""
-_DROPPED_FIRST = ("images_before", "images_after", "request")
+_DROPPED_FIRST = ("images_before", "images_after", "request", "images_before_text", "images_after_text")
+_LISTS = ("images_before", "images_after", "truncated")
+"""What the log service cannot index (its page "Data types"): each is also there as a text, ``<key>_text``."""
+_LONGEST_TEXT = 2000
+"""The log service indexes the first 2 KB of a field (the same page)."""
 
 
 class Recorder:
@@ -92,6 +96,7 @@ class Recorder:
             }
         if len(outcome.get("images_after", ())) > MOST_IMAGES:
             _drop(outcome, "images_after")
+        outcome.update((f"{key}_text", _text_of(outcome[key])) for key in _LISTS if outcome.get(key))
         line = _line(outcome)
         for key in _DROPPED_FIRST:
             if len(line) > MAX_LINE_BYTES and key in outcome:
@@ -229,9 +234,15 @@ def _bounded(key: str, value: Any) -> Any:
     return value
 
 
+def _text_of(members: Sequence[str]) -> str:
+    """A list as one text that can be searched; a comma is in no reference, and parts words for the index."""
+    return ",".join(members)[:_LONGEST_TEXT]
+
+
 def _drop(outcome: Outcome, key: str) -> None:
     del outcome[key]
     outcome.setdefault("truncated", []).append(key)
+    outcome["truncated_text"] = _text_of(outcome["truncated"])
 
 
 def _line(outcome: Outcome) -> str:
