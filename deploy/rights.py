@@ -14,6 +14,7 @@ __all__ = [
     "PLATFORM_DESTINATION",
     "PLATFORM_LOGS",
     "READS_REGISTRIES",
+    "SEVERAL_REGIONS",
     "Right",
     "needed_actions",
     "needed_rights",
@@ -22,6 +23,8 @@ __all__ = [
 
 READS_REGISTRIES = "ReadsRegistries"
 """The condition under which, and only then, functions may read registries in the account's name."""
+SEVERAL_REGIONS = "RegionsAreGiven"
+"""The condition under which functions look after the image caches of other regions than the stack's."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Right:
 
     Attributes:
         action: such as ``eci:UpdateImageCache``.
-        resource: the resource's name, with ``{region}``, ``{account}`` and ``{prefix}``, what the names of
-            the stack's resources begin with.
+        resource: the resource's name, with ``{region}``, of the stack or of the image caches that are looked
+            after, ``{account}`` and ``{prefix}``, what the names of the stack's resources begin with.
     """
 
     action: str
@@ -42,13 +45,13 @@ class Right:
         return self.action, self.resource.format(region=region, account=account, prefix=prefix)
 
 
-# Image caches of any region, as the functions look after several (RAM actions of ECI, vendor page "RAM").
+# Image caches of each region that is looked after (RAM actions of ECI, vendor page "RAM").
 _ECI = (
-    Right("eci:DescribeImageCaches", "acs:eci:*:{account}:imagecache/*"),
-    Right("eci:UpdateImageCache", "acs:eci:*:{account}:imagecache/*"),
+    Right("eci:DescribeImageCaches", "acs:eci:{region}:{account}:imagecache/*"),
+    Right("eci:UpdateImageCache", "acs:eci:{region}:{account}:imagecache/*"),
 )
 # What the look that finds a cache Ready learnt is written into a tag of the cache.
-_REMEMBER = (Right("eci:TagResources", "acs:eci:*:{account}:imagecache/*"),)
+_REMEMBER = (Right("eci:TagResources", "acs:eci:{region}:{account}:imagecache/*"),)
 # A follow task; with and without a version or alias behind the function's name.
 _FOLLOW = (
     Right("fc:InvokeFunction", "acs:fc:{region}:{account}:functions/{prefix}-on-follow"),

@@ -21,7 +21,7 @@ from .walk import functions, references
 __all__ = ["check_references"]
 
 _PSEUDO = frozenset(pseudo_parameters(region="", account_id=""))
-_KNOWN = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::Join", "Fn::If")
+_KNOWN = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::Join", "Fn::Split", "Fn::Replace", "Fn::If")
 _PARTS_OF_IF = 3
 
 
@@ -71,7 +71,7 @@ def _functions(path: str, node: Any, document: Document) -> Iterator[Problem]:
             and isinstance(argument[1], (list, dict))
         ):
             yield Problem(place, f"a separator and a list are expected, {argument!r} found")
-        elif name in {"Ref", "Fn::GetAtt", "Fn::Sub"} and not _is_well_formed(name, argument):
+        elif name in _FORMS and not _is_well_formed(name, argument):
             yield Problem(place, f"{_FORMS[name]}, {argument!r} found")
 
 
@@ -79,12 +79,18 @@ _FORMS = {
     "Ref": "a name is expected",
     "Fn::GetAtt": "the name of a resource and an attribute are expected",
     "Fn::Sub": "a text, or a text and a mapping of values, is expected",
+    "Fn::Split": "a separator and a text are expected",
+    "Fn::Replace": "a mapping of texts and a text are expected",
 }
 
 
 def _is_well_formed(name: str, argument: Any) -> bool:
     if name == "Fn::GetAtt":
         return isinstance(argument, list) and list(map(type, argument)) == [str, str]
+    if name in {"Fn::Split", "Fn::Replace"}:
+        first = str if name == "Fn::Split" else dict
+        pair = isinstance(argument, list) and len(argument) == 2  # noqa: PLR2004 - a pair
+        return pair and isinstance(argument[0], first) and isinstance(argument[1], (str, dict))
     if name == "Fn::Sub" and isinstance(argument, list):
         return list(map(type, argument)) == [str, dict]
     return isinstance(argument, str)

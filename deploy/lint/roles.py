@@ -1,7 +1,8 @@
 """Checks that each function has a role of its own that allows what it needs and nothing else.
 
 What is needed is said by ``deploy.rights``, with and without the condition that it names. A right that is
-needed under the condition only may be denied without it, by the same statement. Must not know other
+needed under the condition only may be denied without it, by the same statement. Image caches are those of the
+stack's own region where no others are given. Must not know other
 properties of functions.
 """
 
@@ -11,7 +12,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from deploy.rights import READS_REGISTRIES, Right, needed_rights, registry_rights
+from deploy.rights import READS_REGISTRIES, SEVERAL_REGIONS, Right, needed_rights, registry_rights
 
 from .document import Document, Resource
 from .problems import Problem
@@ -52,7 +53,7 @@ def check_roles(document: Document, with_destination: frozenset[str]) -> Iterato
         users.setdefault(role.logical_id, function.logical_id)
         has_destination = function.logical_id in with_destination
         for reads in (True, False):
-            view = View(document, first=True, but={READS_REGISTRIES: reads})
+            view = View(document, first=True, but={READS_REGISTRIES: reads, SEVERAL_REGIONS: False})
             needs = _needs(view, function, has_destination=has_destination, reads_registries=reads)
             yield from _check_role(view, role, needs)
     for role in document.of_type(_ROLE):

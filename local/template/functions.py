@@ -1,4 +1,4 @@
-"""The functions of a ROS template: Ref, GetAtt, Sub, Join and If, conditions, and what they stand for.
+"""The functions of a ROS template: Ref, GetAtt, Sub, Join, Split, Replace and If; conditions; their values.
 
 What a value can only have in the cloud (an ARN, a URL) becomes a fixed text that names it. Must not know
 files, YAML or what any resource type means.
@@ -76,6 +76,28 @@ def operands(path: str, name: str, argument: Any) -> list[Any]:
         expected = {1: "one condition is", 2: "two items are"}.get(most, "2 to 10 conditions are")
         raise TemplateError(path, f"{expected} expected, {argument!r} found")
     return argument
+
+
+def _joined(_path: str, separator: Any, items: Any) -> str:
+    return str(separator).join(as_text(item) for item in items)
+
+
+def _split(_path: str, separator: Any, text: Any) -> list[str]:
+    return as_text(text).split(str(separator))
+
+
+def _replaced(path: str, replacements: Any, text: Any) -> str:
+    replaced = as_text(text)
+    for old, new in mapping_at(path, replacements).items():
+        replaced = replaced.replace(old, as_text(new))
+    return replaced
+
+
+_OF_TEXTS: dict[str, Callable[[str, Any, Any], Any]] = {
+    "Fn::Join": _joined,
+    "Fn::Split": _split,
+    "Fn::Replace": _replaced,
+}
 
 
 class Conditions:
@@ -175,9 +197,8 @@ class Resolver:
         if name == "Fn::Sub":
             template, own = (argument, {}) if isinstance(argument, str) else self._pair(path, argument)
             return self._substitute(path, template, self.resolve(path, mapping_at(path, own)))
-        if name == "Fn::Join":
-            separator, items = self._pair(path, self.resolve(path, argument))
-            return str(separator).join(as_text(item) for item in items)
+        if name in _OF_TEXTS:
+            return _OF_TEXTS[name](path, *self._pair(path, self.resolve(path, argument)))
         if name == "Fn::If":
             return self._choice(path, argument)
         raise TemplateError(path, "a function that is not supported here")

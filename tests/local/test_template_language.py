@@ -50,6 +50,9 @@ Parameters:
         pytest.param("!Sub ['${x}-${Prefix}', {x: !Ref Size}]", "5-imc", id="sub-with-own-values"),
         pytest.param("!Sub '${!Prefix}'", "${Prefix}", id="sub-literal"),
         pytest.param("!Join ['-', [a, !Ref Prefix, !Ref Size]]", "a-imc-5", id="join"),
+        pytest.param("{'Fn::Split': [',', 'a,b']}", ["a", "b"], id="split"),
+        pytest.param("{'Fn::Split': [',', !Ref Prefix]}", ["imc"], id="split-of-one"),
+        pytest.param("{'Fn::Replace': [{i: !Ref Size, c: ''}, !Ref Prefix]}", "5m", id="replace"),
         pytest.param("[a, !Ref ALIYUN::NoValue]", ["a"], id="no-value-in-a-list"),
         pytest.param("{a: 1, b: !Ref ALIYUN::NoValue}", {"a": 1}, id="no-value-in-a-mapping"),
     ],
@@ -105,6 +108,12 @@ def test_a_given_parameter_replaces_the_default(load: Any) -> None:
             {},
             "Resources.A.Properties.P.Fn::Join: two items are expected",
             id="join-of-one",
+        ),
+        pytest.param(
+            "Resources: {A: {Type: X, Properties: {P: !Replace [a, b]}}}",
+            {},
+            "Resources.A.Properties.P.Fn::Replace: a mapping is expected, str found",
+            id="replace-without-a-mapping",
         ),
         pytest.param("Resources: {A: {Properties: {}}}", {}, "Resources.A.Type: a text", id="no-type"),
         pytest.param(
