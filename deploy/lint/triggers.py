@@ -148,9 +148,11 @@ def _asynchronous(document: Document, view: View, triggered: set[str]) -> Iterat
         if function in configured:
             yield Problem(f"{path}.FunctionName", f"{function} has an asynchronous configuration already")
         configured.add(function)
-        if _is_follow(document.resources[function]) and config.properties.get("AsyncTask") is not True:
-            yield Problem(f"{path}.AsyncTask", "true is expected: follow tasks are told apart by their ids")
-        destination = _on_failure(view.properties(config))
+        properties = view.properties(config)
+        if _is_follow(document.resources[function]) and properties.get("AsyncTask") is not True:
+            expected = "true is expected, where the region has it: follow tasks are told apart by their ids"
+            yield Problem(f"{path}.AsyncTask", expected)
+        destination = _on_failure(properties)
         if destination is not None and queue_of(str(destination)) not in queues:
             place = f"{path}.DestinationConfig.OnFailure.Destination"
             expected = "acs:mns:<region>:<account>:/queues/<queue>/messages of a queue of this template"
