@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,8 +34,6 @@ RULES = json.dumps(
         ]
     }
 )
-ENVIRONMENT_BYTES = 4096
-"""Vendor page "Environment variables": the most that all of a function may have together."""
 
 
 def resources(parameters: Mapping[str, str] | None = None) -> list[Resource]:
@@ -87,11 +84,27 @@ def test_a_sweep_has_a_time_of_its_own_for_registries() -> None:
     assert seconds == {**dict.fromkeys(given, 30), "on_timer": 200}
 
 
-@pytest.mark.parametrize("instances", [20, 3], ids=["by-default", "by-a-parameter"])
-def test_follow_tasks_alone_have_a_bound_of_instances(instances: int) -> None:
-    loaded = resources({} if instances == 20 else {"FollowInstances": str(instances)})
-    bounds = [one.properties for one in loaded if one.type == "ALIYUN::FC3::ConcurrencyConfig"]
-    assert bounds == [{"FunctionName": "imc-refresh-on-follow", "ReservedConcurrency": instances}]
+@pytest.mark.parametrize(
+    ("parameters", "bounds"),
+    [
+        pytest.param({}, {"on-follow": 20, "on-webhook": 20}, id="by-default"),
+        pytest.param(
+            {"FollowInstances": "3", "WebhookInstances": "100"},
+            {"on-follow": 3, "on-webhook": 100},
+            id="by-parameters",
+        ),
+        pytest.param({"WebhookTokens": ""}, {"on-follow": 20}, id="no-webhook"),
+    ],
+)
+def test_what_a_storm_can_start_has_a_bound_of_instances(
+    parameters: Mapping[str, str], bounds: Mapping[str, int]
+) -> None:
+    found = {
+        one.properties["FunctionName"].removeprefix("imc-refresh-"): one.properties["ReservedConcurrency"]
+        for one in resources(parameters)
+        if one.type == "ALIYUN::FC3::ConcurrencyConfig"
+    }
+    assert found == bounds
 
 
 def test_rules_and_a_password_reach_every_function() -> None:
@@ -117,7 +130,11 @@ def test_rules_as_a_text_do_not_count_beside_a_file() -> None:
     [
         pytest.param("Rules", '{"rules":\n[]}', id="two-lines"),
         pytest.param("Rules", '{"rules":[{"name":"\u00fc"}]}', id="beyond-ascii"),
-        pytest.param("Rules", " " * 3001, id="too-long"),
+        pytest.param("Rules", " " * 1601, id="too-long"),
+        pytest.param("Regions", ",cn-hangzhou", id="region-without-a-name"),
+        pytest.param("WebhookTokens", "x" * 15 + "\u00fc", id="token-beyond-ascii"),
+        pytest.param("WebhookInstances", "101", id="more-webhooks-than-the-account-has-instances"),
+        pytest.param("QuietSourceHours", "25", id="more-hours-than-a-query-may-look-at"),
         pytest.param("RulesFile", "rules json", id="file-with-a-blank"),
         pytest.param("ReadRegistries", "yes", id="neither-true-nor-false"),
         pytest.param("RegistrySeconds", "1000", id="too-many-seconds"),
@@ -129,19 +146,6 @@ def test_rules_as_a_text_do_not_count_beside_a_file() -> None:
 def test_what_no_function_would_take_is_refused_with_the_stack(name: str, value: str) -> None:
     with pytest.raises(TemplateError, match=f"^Parameters.{name}: "):
         resources({name: value})
-
-
-def test_the_longest_rules_leave_room_for_all_other_variables() -> None:
-    parameters = {
-        "Rules": "x" * 3000,
-        "NamePrefix": "a" * 24,
-        "Regions": ",".join(f"ap-southeast-{number}" for number in range(1, 8)),
-        "WebhookTokens": ",".join(["0" * 48] * 2),
-        "RegistryPassword": "p" * 64,
-    }
-    for module, environment in environments(parameters).items():
-        used = sum(map(len, itertools.chain.from_iterable(environment.items())))
-        assert used <= ENVIRONMENT_BYTES, module
 
 
 @pytest.mark.parametrize("reads", ["true", "false"])
