@@ -19,8 +19,15 @@ NOT_INDEXED = {
     "request",
 }
 INDEX_TYPES = {"integer": "long", "number": "double"}
-IN_SEARCH = re.compile(r"\bmessage\.([a-z_.]+)\s*[:><=]")
-IN_SQL = re.compile(r'"message\.([a-z_.]+)"')
+SEARCHED = re.compile(r"([A-Za-z_][\w.]*)\s*[:><=]")
+QUOTED = re.compile(r'"([^"]+)"')
+PLAIN = re.compile(r"\b([A-Za-z_]\w*)\b(?!\s*\()")
+KEYWORDS = {
+    *("select", "distinct", "as", "from", "where", "group", "by", "having", "order", "limit"),
+    *("desc", "asc", "and", "or", "not"),
+}
+OWN_KEYS = {"__time__"}
+"""What every entry has without an index (the log service's page "Reserved fields")."""
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +45,45 @@ def resources() -> dict[str, Resource]:
 
 
 def record_fields() -> dict[str, str]:
-    """Each field of a record, those of an error by their path, with the type of its index."""
+    """Each field of a record that can be indexed, those of an error by their path, with its index's type."""
     fields = {}
     for name, schema in SCHEMA["properties"].items():
         parts = schema["properties"] if name == "error" else {"": schema}
         for part, part_schema in parts.items():
             path = f"{name}.{part}" if part else name
-            fields[path] = INDEX_TYPES.get(part_schema.get("type"), "text")
+            if part_schema.get("type") != "array":
+                fields[path] = INDEX_TYPES.get(part_schema.get("type"), "text")
     return {path: kind for path, kind in fields.items() if path not in NOT_INDEXED}
+
+
+def indexed_keys(index: Resource) -> dict[str, str]:
+    """The keys of an index as queries write them, with their types."""
+    keys = {}
+    for key in index.properties["KeyIndices"]:
+        if key["Type"] == "json":
+            keys |= {f"{key['Name']}.{inner['Name']}": inner["Type"] for inner in key["JsonKeyIndices"]}
+        else:
+            keys[key["Name"]] = key["Type"]
+    return keys
+
+
+def used_keys(query: str) -> set[str]:
+    """The keys that a query reads: those it searches by, and those of its analysis."""
+    search, bar, statement = query.partition("|")
+    assert bar, f"there is no analysis: {query}"
+    statement = re.sub(r"'[^']*'", "", statement)
+    aliases = set(re.findall(r"\bAS (\w+)", statement))
+    plain = set(PLAIN.findall(QUOTED.sub("", statement)))
+    plain = {name for name in plain if name.lower() not in KEYWORDS}
+    return {*SEARCHED.findall(search), *QUOTED.findall(statement), *(plain - aliases)}
+
+
+def alert_queries(alert: Resource) -> list[str]:
+    return [one["Query"] for one in alert.properties["Detail"]["Configuration"]["QueryList"]]
+
+
+def alerts(resources: dict[str, Resource]) -> dict[str, Resource]:
+    return {name: one for name, one in resources.items() if one.type == "ALIYUN::SLS::Alert"}
 
 
 def queries(resources: dict[str, Resource]) -> dict[str, str]:
@@ -53,23 +91,29 @@ def queries(resources: dict[str, Resource]) -> dict[str, str]:
         f"chart {chart['title']}": chart["search"]["query"]
         for chart in resources["Dashboard"].properties["Charts"]
     }
-    alerts = {
-        f"alert {resource.logical_id}": resource.properties["Detail"]["Configuration"]["QueryList"][0][
-            "Query"
-        ]
-        for resource in resources.values()
-        if resource.type == "ALIYUN::SLS::Alert"
+    return charts | {
+        f"alert {name}" + (f" {number}" if number else ""): query
+        for name, alert in alerts(resources).items()
+        for number, query in enumerate(alert_queries(alert))
     }
-    return charts | alerts
 
 
 def test_the_index_has_the_fields_of_an_outcome_record_with_their_types(
     resources: dict[str, Resource],
 ) -> None:
-    keys = {key["Name"]: key for key in resources["LogIndex"].properties["KeyIndices"]}
-    assert keys["message"]["Type"] == "json"
-    indexed = {key["Name"]: key["Type"] for key in keys["message"]["JsonKeyIndices"]}
-    assert indexed == record_fields()
+    keys = indexed_keys(resources["LogIndex"])
+    of_records = {name.removeprefix("message."): kind for name, kind in keys.items() if "." in name}
+    assert of_records == record_fields()
+
+
+def test_every_list_of_a_record_has_a_text_beside_it_and_nothing_in_a_list_is_indexed(
+    resources: dict[str, Resource],
+) -> None:
+    lists = {name for name, schema in SCHEMA["properties"].items() if schema.get("type") == "array"}
+    assert lists == {"images_before", "images_after", "truncated"}
+    keys = set(indexed_keys(resources["LogIndex"]))
+    assert {f"message.{name}_text" for name in lists} <= keys
+    assert not {key for key in keys for name in lists if key.split(".")[1:2] == [name]}
 
 
 def test_there_are_the_charts_and_alerts_that_the_guide_names(resources: dict[str, Resource]) -> None:
@@ -82,22 +126,101 @@ def test_there_are_the_charts_and_alerts_that_the_guide_names(resources: dict[st
         "alert FailedAlert",
         "alert CapAlert",
         "alert UnreadableAlert",
+        "alert RejectedAlert",
+        "alert FailingCacheAlert",
+        "alert FunctionErrorsAlert",
+        "alert QuietSourceAlert",
+        "alert QuietSourceAlert 1",
     }
 
 
-def test_queries_use_only_indexed_fields_and_real_results(resources: dict[str, Resource]) -> None:
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        pytest.param("a.b: x and c > 1 | SELECT 1", {"a.b", "c"}, id="search"),
+        pytest.param(
+            """a: * | SELECT "m.x" AS y, max(z) AS w, 'text' WHERE __time__ > now() - 3 * 60 GROUP BY y""",
+            {"a", "m.x", "z", "__time__"},
+            id="analysis",
+        ),
+    ],
+)
+def test_the_keys_of_a_query_are_found(query: str, keys: set[str]) -> None:
+    assert used_keys(query) == keys
+
+
+def test_queries_use_only_indexed_keys_and_real_results(resources: dict[str, Resource]) -> None:
+    keys = {*indexed_keys(resources["LogIndex"]), *OWN_KEYS}
     for name, query in queries(resources).items():
-        search, bar, statement = query.partition("|")
-        assert bar, f"{name} has no analysis"
-        used = {*IN_SEARCH.findall(search), *IN_SQL.findall(statement)}
-        assert used, f"{name} uses no field: {query}"
-        assert used <= set(record_fields()), name
-        results = set(re.findall(r"message\.result:\s*(\w+)", search))
-        assert results <= {result.value for result in Result}, name
-        reasons = set(re.findall(r"message\.reason:\s*(\w+)", search))
-        assert reasons <= {reason.value for reason in Reason}, name
-        fates = set(re.findall(r"message\.fate:\s*(\w+)", search))
-        assert fates <= set(SCHEMA["properties"]["fate"]["enum"]), name
+        assert used_keys(query), f"{name} uses no field: {query}"
+        assert used_keys(query) <= keys, name
+        search = query.partition("|")[0]
+        for field, known in (
+            ("result", {result.value for result in Result}),
+            ("reason", {reason.value for reason in Reason}),
+            ("fate", set(SCHEMA["properties"]["fate"]["enum"])),
+            ("door", set(SCHEMA["properties"]["door"]["enum"])),
+        ):
+            assert set(re.findall(rf"message\.{field}:\s*(\w+)", search)) <= known, name
+
+
+def test_a_query_by_a_list_or_by_what_is_not_indexed_is_found(resources: dict[str, Resource]) -> None:
+    keys = {*indexed_keys(resources["LogIndex"]), *OWN_KEYS}
+    for query in (
+        "message.images_after: web | SELECT count(*) AS n",
+        '* | SELECT "message.request.Image" AS image',
+        "message.result: failed | SELECT functionNmae",
+    ):
+        assert not used_keys(query) <= keys, query
+
+
+def test_an_alert_is_raised_by_a_column_of_its_own_queries(resources: dict[str, Resource]) -> None:
+    for name, alert in alerts(resources).items():
+        configuration = alert.properties["Detail"]["Configuration"]
+        (severity,) = configuration["SeverityConfigurations"]
+        column = severity["EvalCondition"]["Condition"].split()[0].removeprefix("$0.")
+        columns = set(re.findall(r"\bAS (\w+)", alert_queries(alert)[0]))
+        assert column in columns, name
+        assert set(configuration["GroupConfiguration"]["Fields"]) <= columns, name
+
+
+def seconds(text: str) -> int:
+    """How long ago a relative time is."""
+    if text == "now":
+        return 0
+    match = re.fullmatch(r"-(\d+)([smh])", text)
+    assert match is not None, text
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def test_an_alert_keeps_to_what_the_log_service_can_evaluate(resources: dict[str, Resource]) -> None:
+    """Its page "Alerting": three queries, each of at most 24 hours, and a condition of 128 characters."""
+    for name, alert in alerts(resources).items():
+        configuration = alert.properties["Detail"]["Configuration"]
+        listed = configuration["QueryList"]
+        assert len(listed) <= 3, name
+        assert len(configuration["JoinConfigurations"]) == len(listed) - 1, name
+        for one in listed:
+            assert 0 < seconds(one["Start"]) - seconds(one["End"]) <= 24 * 3600, name
+        for one in configuration["SeverityConfigurations"]:
+            assert len(one["EvalCondition"]["Condition"]) <= 128, name
+
+
+def test_a_quiet_source_is_looked_for_only_if_that_is_asked_for() -> None:
+    parameters = {
+        "CodeBucket": "some-bucket",
+        "CodeObject": "package.zip",
+        "AlarmActionPolicy": "some.policy",
+    }
+    found = {}
+    for hours in ("0", "6"):
+        given = {**parameters, "QuietSourceHours": hours}
+        loaded = load_template(ROOT / "template.yml", given, region="cn-hangzhou", account_id="1")
+        found[hours] = [alert_queries(one) for one in loaded if one.logical_id == "QuietSourceAlert"]
+    assert found["0"] == []
+    ((before, lately),) = found["6"]
+    assert "- (168 + 6) * 3600" in before
+    assert "- 6 * 3600" in lately
 
 
 def test_an_analysis_names_every_column_that_its_chart_shows(resources: dict[str, Resource]) -> None:
