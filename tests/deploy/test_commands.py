@@ -279,7 +279,7 @@ def test_remove_needs_neither_bucket_nor_package(tmp_path: Path) -> None:
             id="rules-by-schema",
         ),
         pytest.param(
-            ["--set", 'Rules={"rules":[]' + " " * 3000 + "}"], "is above MaxLength 3000", id="rules-too-long"
+            ["--set", 'Rules={"rules":[]' + " " * 1600 + "}"], "is above MaxLength 1600", id="rules-too-long"
         ),
         pytest.param(["--set", "LogLevels=INFO"], "Parameters.LogLevels: no such parameter", id="unknown"),
         pytest.param(["--set", "LogLevel=LOUD"], "Parameters.LogLevel: 'LOUD' is not one of", id="value"),

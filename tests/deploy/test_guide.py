@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from local.template.document import Resource, load_template, parse_template
+from local.template.document import Resource, load_template
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
@@ -29,24 +28,6 @@ def resources() -> dict[str, Resource]:
         account_id="1234567890123456",
     )
     return {resource.logical_id: resource for resource in loaded}
-
-
-def shown(declaration: dict[str, Any]) -> str:
-    if "Default" not in declaration:
-        return "must be given"
-    default = declaration["Default"]
-    text = str(default).lower() if isinstance(default, bool) else str(default)
-    return f"`{text}`" if text else "empty"
-
-
-def test_every_parameter_is_in_the_table_with_its_default_and_meaning() -> None:
-    document, problems = parse_template(ROOT / "template.yml")
-    assert problems == []
-    declared = [
-        [f"`{name}`", shown(declaration), " ".join(declaration["Description"].split())]
-        for name, declaration in document["Parameters"].items()
-    ]
-    assert rows("Parameters") == declared
 
 
 def test_every_function_is_in_the_table_with_its_size(resources: dict[str, Resource]) -> None:

@@ -7,13 +7,16 @@ against what is made here. Must not know what the tables are for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from imagecache.base.reasons import Hold, Reason
 from imagecache.config.setting_table import SETTINGS
 from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Word
 from tests.laws.cost_table import cost_rows
+
+from .template_variables import read_raw, variable_rows
 
 __all__ = ["PAGES", "table_names", "with_tables"]
 
@@ -93,16 +96,41 @@ def _costs() -> str:
     return _table(("what happens", "invocations", "follow runs", "ECI calls", "rebuilds"), cost_rows())
 
 
+def _parameters() -> str:
+    return _table(
+        ("name", "default", "meaning"),
+        (
+            (f"`{name}`", _default(declaration), " ".join(declaration["Description"].split()))
+            for name, declaration in read_raw()["Parameters"].items()
+        ),
+    )
+
+
+def _default(declaration: Mapping[str, Any]) -> str:
+    if "Default" not in declaration:
+        return "must be given"
+    default = declaration["Default"]
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+    return f"`{text}`" if text else "empty"
+
+
+def _variables() -> str:
+    return _table(("variable", "made from", "name", "value at most", "together"), variable_rows())
+
+
 _TABLES: dict[str, Callable[[], str]] = {
     "holds": _holds,
     "reasons": _reasons,
     "settings": _settings,
     "authority": _authority,
     "costs": _costs,
+    "parameters": _parameters,
+    "variables": _variables,
 }
 PAGES = {
     _ROOT / "README.md": ["settings", "costs"],
     _ROOT / "docs" / "reasons.md": ["reasons", "holds"],
+    _ROOT / "docs" / "deploy.md": ["parameters", "variables"],
     _ROOT / "docs" / "sources.md": ["authority"],
 }
 """The pages, each with the names of its tables in their order."""
