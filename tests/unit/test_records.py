@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagecache import __version__
 from imagecache.base.errors import (
     BenignError,
     BusyError,
@@ -237,6 +238,7 @@ def test_a_deferred_call_has_its_error_and_its_task_and_no_fate() -> None:
     check(line, outcome)
     del outcome["time"]
     assert outcome == {
+        "version": __version__,
         "door": "on_push",
         "request_id": "request-1",
         "result": "deferred",
@@ -257,6 +259,7 @@ def test_a_record_says_when_where_and_what() -> None:
     written = datetime.fromisoformat(outcome.pop("time").replace("Z", "+00:00"))
     assert before - timedelta(milliseconds=1) <= written <= datetime.now(timezone.utc)
     assert outcome == {
+        "version": __version__,
         "door": "on_push",
         "request_id": "request-1",
         "result": "ignored",

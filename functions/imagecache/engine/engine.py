@@ -12,6 +12,7 @@ from ..base.errors import CredentialsError, EciError, PermanentError, TransientE
 from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, Item, Notice, PushEvent
 from ..model.image_cache import Listing
+from ..planning.deciding_rule import deciding_rule
 from ..planning.plan import Decision, plan
 from .applied import Applied
 from .apply import Applier
@@ -73,6 +74,8 @@ class Engine:
     def _record(self, applied: Applied, task: Task | None) -> None:
         decision = applied.decision
         facts = describe(decision, applied.facts, started=applied.started)
+        if self.work.settings.rules.rules:
+            facts |= {"rule": deciding_rule(decision, self.work.settings.rules)}
         if task is not None:
             facts["attempt"] = task.chain.looks + 1
         if applied.error is not None:

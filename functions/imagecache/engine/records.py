@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
+from .. import __version__
 from ..base.errors import EciError, ErrorClass
 from ..base.reasons import Reason, Result
 from ..base.scrubber import NO_SECRETS, scrubber
@@ -37,7 +38,7 @@ _LONGEST = {
     "eci_request_id": 120,
 }
 """How long a text may be under a key; a little under the schema's bounds."""
-_OURS = frozenset({"time", "door", "request_id", "result", "reason", "fate"})
+_OURS = frozenset({"time", "version", "door", "request_id", "result", "reason", "fate"})
 """What nobody outside has a part in."""
 _DROPPED_FIRST = ("images_before", "images_after", "request", "images_before_text", "images_after_text")
 _LISTS = ("images_before", "images_after", "truncated")
@@ -79,6 +80,7 @@ class Recorder:
             "time": _now_text(),
             "door": self._door,
             "request_id": self._request_id,
+            "version": __version__,
             "result": result.value,
             "reason": reason.value,
             "message": message,
