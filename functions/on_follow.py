@@ -23,7 +23,7 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         RetryableEntryPointError: when the next look could not be stored.
         PermanentEntryPointError: when the change failed for good; belongs in the on-failure queue.
     """
-    outcomes = run_follow(
+    recorder = run_follow(
         "on_follow", context, lambda _: read_message(read_json(event, limit=MAX_BODY_BYTES, what="message"))
     )
-    return event_answer(outcomes, refuse_rejected=True)
+    return event_answer(recorder.outcomes, refuse_rejected=True)

@@ -43,7 +43,8 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
             document = read_json(request.body(), limit=MAX_BODY_BYTES, what="body")
         return read_manual(document, invocation)
 
-    outcomes = run("on_manual", context, read)
+    recorder = run("on_manual", context, read)
     if over_http:
-        return http_answer(outcomes)
-    return {"statusCode": status_code(outcomes), **event_answer(outcomes)}
+        return http_answer(recorder.outcomes, recorder.near)
+    answer = event_answer(recorder.outcomes, recorder.near)
+    return {"statusCode": status_code(recorder.outcomes), **answer}

@@ -24,7 +24,7 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         RetryableEntryPointError: when something must be tried again.
         PermanentEntryPointError: when something failed for good; belongs in the on-failure queue.
     """
-    outcomes = run(
+    recorder = run(
         "on_push",
         context,
         lambda invocation: read_event_bus(
@@ -36,4 +36,4 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
             ),
         ),
     )
-    return event_answer(outcomes)
+    return event_answer(recorder.outcomes, recorder.near)

@@ -23,9 +23,9 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         RetryableEntryPointError: when something must be tried again.
         PermanentEntryPointError: when something failed for good, or the payload is wrong.
     """
-    outcomes = run(
+    recorder = run(
         "on_timer",
         context,
         lambda invocation: read_timer(read_json(event, limit=MAX_EVENT_BYTES, what="event"), invocation),
     )
-    return event_answer(outcomes, refuse_rejected=True)
+    return event_answer(recorder.outcomes, refuse_rejected=True)

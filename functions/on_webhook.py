@@ -21,7 +21,7 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         The HTTP answer: 200 with results, reasons and counts, 202 when any is deferred, 400, 401, 404, 405,
         413 for refused requests, 503 when the sender must try again, 500 when something failed for good.
     """
-    outcomes = run(
+    recorder = run(
         "on_webhook",
         context,
         lambda invocation: read_webhook(
@@ -29,4 +29,4 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
         ),
         in_time=True,
     )
-    return webhook_answer(outcomes)
+    return webhook_answer(recorder.outcomes)

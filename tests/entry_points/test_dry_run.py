@@ -91,6 +91,63 @@ def test_a_manual_dry_run_answers_the_plan(
     assert deployed.updates() == before
 
 
+def test_a_dry_run_reads_nothing_but_listings(deployed: Any, doors: Any, caches: dict[str, str]) -> None:
+    before = len(deployed.control.journal())
+    doors.manual(image=f"{WEB}:v1.2.0", dryRun=True)
+    calls = deployed.control.journal()[before:]
+    assert [(call["action"], "ImageCacheId" in call["parameters"]) for call in calls] == [
+        ("DescribeImageCaches", False)
+    ]
+
+
+def test_two_pushes_of_a_dry_run_are_planned_on_one_another(
+    deployed: Any, doors: Any, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMC_RULES", json.dumps({"rules": [{"policy": {"type": "numerical", "keep": 2}}]}))
+    monkeypatch.setenv("IMC_DRY_RUN", "true")
+    deployed.cache(f"{WEB}:1", "redis:7")
+    told = doors.push([events.cloud(tag=tag) for tag in ("2", "3")])
+    assert [member["request"]["Image"] for member in told.plan["would_refresh"]] == [
+        [f"{WEB}:3", f"{WEB}:2", "redis:7"]
+    ] * 2
+
+
+@pytest.mark.parametrize("over_http", [False, True], ids=["plain", "http"])
+def test_what_almost_matches_is_in_the_plan_with_why_not(
+    deployed: Any, doors: Any, caches: dict[str, str], over_http: bool
+) -> None:
+    twin = f"{HOST.replace('hangzhou', 'beijing')}/prod/web:v1.2.0"
+    deployed.cache(twin, image_cache_name="twin")
+    deployed.cache("registry.acme.io/prod/web:v1.2.0", image_cache_name="domain")
+    told = doors.manual(over_http=over_http, image=f"{WEB}:v1.2.0", dryRun=True)
+    assert {member["image_cache_name"]: member["because"] for member in told.plan["near"]} == {
+        "web-newer": "older",
+        "web-pinned": "pinned_by_digest",
+        "other": "exact_policy",
+        "twin": "other_region",
+        "domain": "other_registry",
+    }
+    (member,) = (member for member in told.plan["near"] if member["image_cache_name"] == "twin")
+    assert (member["entry"], member["image"]) == (twin, f"{WEB}:v1.2.0")
+    assert "registry of another region" in member["message"]
+    assert {outcome["image_cache_name"] for outcome in told.outcomes}.isdisjoint({"twin", "domain"})
+
+
+def test_a_secret_that_a_cache_has_in_its_list_is_not_shown(
+    deployed: Any, doors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMC_WEBHOOK_TOKENS", "token-0123456789abcdef")
+    deployed.cache("quay.io/prod/web:token-0123456789abcdef")
+    told = doors.manual(image=f"{WEB}:v1.2.0", dryRun=True)
+    (member,) = told.plan["near"]
+    assert "token-0123456789abcdef" not in json.dumps(member)
+
+
+def test_a_refresh_has_no_near_misses(deployed: Any, doors: Any, caches: dict[str, str]) -> None:
+    told = doors.manual(imageCacheName="web-old", dryRun=True)
+    assert told.plan["near"] == []
+
+
 def test_what_matches_nothing_is_in_the_plan(deployed: Any, doors: Any, caches: dict[str, str]) -> None:
     told = doors.manual(image=f"{HOST}/prod/nobody:v1", dryRun=True)
     (member,) = told.plan["no_match"]

@@ -14,6 +14,7 @@ from typing import Any
 from imagecache.base.reasons import Hold, Reason
 from imagecache.config.setting_table import SETTINGS
 from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Word
+from imagecache.planning.near_misses import Near
 from tests.laws.cost_table import cost_rows
 
 from .template_variables import read_raw, variable_rows
@@ -45,6 +46,10 @@ def _reasons() -> str:
 
 def _holds() -> str:
     return _table(("held_because", "meaning"), ((f"`{hold.value}`", hold.meaning) for hold in Hold))
+
+
+def _nears() -> str:
+    return _table(("because", "meaning"), ((f"`{near.value}`", near.meaning) for near in Near))
 
 
 def _settings() -> str:
@@ -120,6 +125,7 @@ def _variables() -> str:
 
 _TABLES: dict[str, Callable[[], str]] = {
     "holds": _holds,
+    "nears": _nears,
     "reasons": _reasons,
     "settings": _settings,
     "authority": _authority,
@@ -129,7 +135,7 @@ _TABLES: dict[str, Callable[[], str]] = {
 }
 PAGES = {
     _ROOT / "README.md": ["settings", "costs"],
-    _ROOT / "docs" / "reasons.md": ["reasons", "holds"],
+    _ROOT / "docs" / "reasons.md": ["reasons", "holds", "nears"],
     _ROOT / "docs" / "deploy.md": ["parameters", "variables"],
     _ROOT / "docs" / "sources.md": ["authority"],
 }

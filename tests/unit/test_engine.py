@@ -214,3 +214,13 @@ def test_beside_a_hint_another_push_is_done_as_it_was_planned() -> None:
     engine.process([replace(PUSH, event_id="e-2", tag="0"), PUSH])
     assert sorted(said(engine)) == [("ignored", "POLICY_HOLDS"), ("refreshed", "TAG_REPUSHED")]
     assert cloud.updated == ["imc-1"]
+
+
+@pytest.mark.parametrize(("listed", "near"), [("web:0", []), ("web:2", ["older"])])
+def test_what_a_hint_repairs_is_no_near_miss_of_a_dry_run(listed: str, near: list[str]) -> None:
+    cloud = Cloud({"imc-0": replace(cache(0), images=(f"{HOST}/prod/{listed}",))})
+    engine = cloud.engine(Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),)))
+    engine.process([replace(PUSH, tag="1" if near else "latest", dry_run=True)])
+    assert said(engine) == [("ignored", "POLICY_HOLDS") if near else ("planned", "REGISTRY_NEWER")]
+    assert [miss["because"] for miss in engine.recorder.near] == near
+    assert engine.recorder.outcomes[0]["rule"] == "numbers"

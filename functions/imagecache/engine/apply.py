@@ -67,14 +67,20 @@ class Applier:
     def _apply_to_cache(self, listed: ImageCache, group: Sequence[Decision]) -> list[Applied]:
         started = time.monotonic()
         cache: ImageCache | None = listed
-        # A busy cache is deferred by the listing's word, which costs no further call.
-        if listed.updatable or self.work.is_dry(group):
+        dry_run = self.work.is_dry(group)
+        # A busy cache is deferred by the listing's word, which costs no further call; so is a plan made.
+        if listed.updatable and not dry_run:
             try:
                 cache = self.work.eci.describe_image_cache(listed.region_id, listed.image_cache_id)
             except EciError as error:
                 return self.deferral.defer(listed, group, error, {}, started)
         if cache is None:
             return [Applied(self.deferral.gone(decision), started=started) for decision in group]
-        settled, wanted = self.deferral.decide_again(cache, group)
+        if dry_run and len(group) == 1:
+            # It was decided for this very description.
+            settled = [each for each in group if each.result is not Result.REFRESHED]
+            wanted = [each for each in group if each.result is Result.REFRESHED]
+        else:
+            settled, wanted = self.deferral.decide_again(cache, group)
         done = self.deferral.settled(settled, started)
         return done + (self.updater.update(cache, wanted, started) if wanted else [])

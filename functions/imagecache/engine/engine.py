@@ -87,11 +87,17 @@ class Engine:
         """Plan every change before the first is applied: one update may serve several."""
         deferral = Deferral(self.work, task)
         applier = Applier(self.work, deferral, Updater(self.work, deferral))
-        planned = [each for change in changes for each in self._plan(change, task)]
+        looked_through: list[Sequence[Listing]] = []
+        planned = [each for change in changes for each in self._plan(change, task, looked_through)]
         if self.work.view is not None:
             from .registry_hint import take_hints  # noqa: PLC0415 - most rules ask no registry
 
             planned = take_hints(planned, self.work.view)
+        if any(self._is_dry(change) for change in changes):
+            from .near import tell_near_misses  # noqa: PLC0415 - only dry runs need it
+
+            near = zip(changes, looked_through, strict=True)
+            tell_near_misses(self.recorder, near, planned, self.work.settings.rules)
         yield from applier.apply(planned)
         for cache in self.work.listings.unreadable():
             message = f"its description could not be read, so nothing is done for it: {cache.unreadable}"
@@ -108,8 +114,13 @@ class Engine:
         else:
             yield from self._do([task.change], task)
 
-    def _plan(self, change: Change, task: Task | None) -> list[Applied]:
-        """Decide a change over its regions; one that cannot be listed is a failure of its own."""
+    def _plan(
+        self, change: Change, task: Task | None, looked_through: list[Sequence[Listing]]
+    ) -> list[Applied]:
+        """Decide a change over its regions; one that cannot be listed is a failure of its own.
+
+        The listings are added to those that were looked through.
+        """
         settings, view = self.work.settings, self.work.view
         listings: list[Listing] = []
         unseen: list[Applied] = []
@@ -120,6 +131,7 @@ class Engine:
                 listings.append(self._listing(region_id, change, task))
             except EciError as error:
                 unseen.append(Continuation(self.work, task).unseen(_failed(change, error, region_id)))
+        looked_through.append(listings)
         decisions = plan(listings, change, self.work.now(), settings.rules)
         if isinstance(change, CacheRequest) and change.reads_registries and view is not None:
             from .registry_sweep import sweep_registries  # noqa: PLC0415 - most rules ask no registry
@@ -139,6 +151,9 @@ class Engine:
                 return found
         return unseen
 
+    def _is_dry(self, change: Change) -> bool:
+        return self.work.settings.dry_run or change.dry_run
+
     def _regions(self, change: Change) -> Sequence[str]:
         if change.region_id:
             return (change.region_id,)
@@ -151,6 +166,9 @@ class Engine:
             found = [self.work.eci.describe_image_cache(region_id, each) for each in change.selector.ids]
             return Listing(region_id, tuple(cache for cache in found if cache), self.work.arrived)
         since = change.pushed_at if isinstance(change, PushEvent) else None
+        if self._is_dry(change):
+            # What is listed here is all that the plan is made of: no cache is read again.
+            since = None
         listing = self.work.listings.current(region_id, since)
         if task is None or not task.caches:
             return listing

@@ -68,6 +68,8 @@ class Recorder:
         """The follow task that is running; then every record names it."""
         self.outcomes: list[Outcome] = []
         """All records so far, in order."""
+        self.near: list[dict[str, Any]] = []
+        """Of a dry run: the caches that almost match, for the answer alone."""
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Show none of these in any record from now on, nor in an answer or an error made of records."""
@@ -78,9 +80,9 @@ class Recorder:
         """Complete, bound, write and return one record; facts that are None or "" are left out."""
         outcome: Outcome = {
             "time": _now_text(),
+            "version": __version__,
             "door": self._door,
             "request_id": self._request_id,
-            "version": __version__,
             "result": result.value,
             "reason": reason.value,
             "message": message,
@@ -109,6 +111,11 @@ class Recorder:
         stream.flush()
         self.outcomes.append(outcome)
         return outcome
+
+    def near_miss(self, facts: Mapping[str, Any]) -> None:
+        """Keep what a dry run says of a cache that almost matches; nothing is written."""
+        cleaned = self._scrubber.cleaned(dict(facts))
+        self.near.append({key: _bounded(key, value) for key, value in cleaned.items() if value})
 
     def notice(self, notice: Notice) -> Outcome:
         """Record an event or request that ended where it was read."""
@@ -152,13 +159,18 @@ class Recorder:
         return self.record(result, error.reason, error.message, {**facts, **more})
 
 
-def answer_document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """What an entry point answers: the records, and of a dry run the plan."""
+def answer_document(outcomes: Sequence[Outcome], near: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """What an entry point answers: the records, and of a dry run the plan.
+
+    Args:
+        outcomes: the records.
+        near: of a dry run, the caches that almost match.
+    """
     document: dict[str, Any] = {"outcomes": list(outcomes)}
     if any(outcome.get("dry_run") for outcome in outcomes):
         from .dry_run_plan import plan_of  # noqa: PLC0415 - only dry runs need it
 
-        document["plan"] = plan_of(outcomes)
+        document["plan"] = {**plan_of(outcomes), "near": list(near)}
     return document
 
 

@@ -81,7 +81,9 @@ class Work:
             return None
         from .registry_view import RegistryView  # noqa: PLC0415 - most rules ask no registry
 
-        return RegistryView(self.settings.rules, self.clients, self.now)
+        view = RegistryView(self.settings.rules, self.clients, self.now)
+        # Where nothing is updated, what was read once is not old later.
+        return view.survey() if self.settings.dry_run else view
 
     def share(self) -> None:
         """Make what is made at its first use, before threads ask for it: each has to be one object."""

@@ -94,9 +94,9 @@ def read_http_event(document: Any) -> HttpRequest:
     )
 
 
-def http_answer(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The HTTP answer with the outcomes, and of a dry run the plan."""
-    return _answer(status_code(outcomes), answer_document(outcomes))
+def http_answer(outcomes: Sequence[Outcome], near: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """The HTTP answer with the outcomes, and of a dry run the plan, with the caches that almost match."""
+    return _answer(status_code(outcomes), answer_document(outcomes, near))
 
 
 def webhook_answer(outcomes: Sequence[Outcome]) -> dict[str, Any]:

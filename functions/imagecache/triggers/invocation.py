@@ -10,7 +10,7 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -134,7 +134,7 @@ class Invocation:
 
 def run(
     door: str, context: Any, read: Callable[[Invocation], Iterable[Item]], *, in_time: bool = False
-) -> list[Outcome]:
+) -> Recorder:
     """Read a trigger's event, process it, and record everything that came of it.
 
     Args:
@@ -144,12 +144,12 @@ def run(
         in_time: whether a sender waits for the answer, and gives up after some seconds.
 
     Returns:
-        The records. A failure is among them, never raised: the entry point decides how to report it.
+        Has the records. A failure is among them, never raised: the entry point decides how to report it.
     """
     return _framed(door, context, read, Engine.process, in_time=in_time)
 
 
-def run_follow(door: str, context: Any, read: Callable[[Invocation], Task]) -> list[Outcome]:
+def run_follow(door: str, context: Any, read: Callable[[Invocation], Task]) -> Recorder:
     """The same for a follow task, whose message says what it is for."""
 
     def read_within(invocation: Invocation) -> Task:
@@ -171,7 +171,7 @@ def _framed(
     act: Callable[[Engine, _T], None],
     *,
     in_time: bool = False,
-) -> list[Outcome]:
+) -> Recorder:
     began = _warm.begin()
     request_id = str(getattr(context, "request_id", "") or "unknown")
     recorder = Recorder(door, request_id)
@@ -195,14 +195,17 @@ def _framed(
         recorder.failure(
             Reason.INTERNAL_ERROR, f"unexpected {kind}", {}, error_class=ErrorClass.PERMANENT, code=kind
         )
-    return recorder.outcomes
+    return recorder
 
 
-def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) -> dict[str, Any]:
+def event_answer(
+    outcomes: Sequence[Outcome], near: Sequence[Mapping[str, Any]] = (), *, refuse_rejected: bool = False
+) -> dict[str, Any]:
     """The answer to a trigger that is not HTTP: the records, and of a dry run the plan.
 
     Args:
         outcomes: the records.
+        near: of a dry run, the caches that almost match.
         refuse_rejected: whether rejected input is an error of configuration.
 
     Raises:
@@ -216,7 +219,7 @@ def event_answer(outcomes: Sequence[Outcome], *, refuse_rejected: bool = False) 
     ]
     if failed:
         raise _failure(failed, len(outcomes))
-    return answer_document(outcomes)
+    return answer_document(outcomes, near)
 
 
 def _failure(failed: Sequence[Outcome], total: int) -> EntryPointError:
