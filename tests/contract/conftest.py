@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -175,7 +176,7 @@ def deployed(eci: LocalEci, deploy: Callable[..., LocalEci]) -> LocalEci:
 class RawServer:
     """A server of bytes: what came is kept, and what goes out is the test's to say.
 
-    ``answer`` is called with each whole request head, or with the first bytes of what is no HTTP; it gives
+    ``answer`` is called with each whole request, or with the first bytes of what is no HTTP; it gives
     the bytes to send. A connection stays open after an answer with a length, and is closed after any other.
     With ``drip_seconds`` the bytes go out one by one, so long apart.
     """
@@ -232,7 +233,7 @@ class RawServer:
 
     def _exchange(self, connection: socket.socket) -> bool:
         data = b""
-        while b"\r\n\r\n" not in data and data[:1] in {b"", b"G", b"C"}:
+        while data[:1] in {b"", b"G", b"C", b"P"} and not _whole(data):
             more = connection.recv(65536)
             if not more:
                 return False
@@ -243,6 +244,12 @@ class RawServer:
             connection.sendall(piece)
             time.sleep(self.drip_seconds)
         return b"Content-Length" in answer and b"Connection: close" not in answer
+
+
+def _whole(request: bytes) -> bool:
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *([0-9]+)", head.lower())
+    return bool(end) and len(body) >= int(length[1] if length else 0)
 
 
 @pytest.fixture

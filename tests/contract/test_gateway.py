@@ -6,7 +6,6 @@ import itertools
 import time
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -22,14 +21,10 @@ from imagecache.base.errors import (
 from imagecache.clients.eci_error_codes import ATTEMPTS
 from imagecache.clients.eci_gateway import Accepted
 from imagecache.model.image_cache import ImageCache
+from tests.support.rpc_calls import form_of, parameters_of, url_of
 
 REGION = "cn-hangzhou"
 MEMBER = {"ImageCacheId": "imc-1", "ImageCacheName": "web", "Status": "Ready", "Images": ["nginx:1"]}
-
-
-def query(head: bytes) -> dict[str, str]:
-    """The parameters of a request, as a server reads them."""
-    return dict(parse_qsl(urlsplit(head.split(b" ")[1].decode()).query, keep_blank_values=True))
 
 
 def page(*members: Any, **others: Any) -> dict[str, Any]:
@@ -155,7 +150,8 @@ def test_a_token_that_comes_again_ends_the_listing_as_unreadable(
     with pytest.raises(TransientError) as raised:
         new_gateway(server.url).list_image_caches(REGION)
     assert raised.value.reason == "UNREADABLE_ANSWER"
-    assert [query(head).get("NextToken") for head in server.received] == [None, "a", "b"]
+    calls = [parameters_of(url_of(call), form_of(call)) for call in server.received]
+    assert [call.get("NextToken") for call in calls] == [None, "a", "b"]
 
 
 def test_a_listing_that_never_comes_to_an_end_is_given_up(

@@ -15,14 +15,19 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
+import httpx
 import pytest
 
 from imagecache.base.credentials import Credentials
 from imagecache.base.errors import EciError
+from tests.support.http_server import QuietHandler, serve_http
+from tests.support.rpc_calls import form_of, parameters_of, url_of
 
 MARK = "MARK-"
 KEY_ID = "LTAI-KEY-ID-MARK"
@@ -102,23 +107,25 @@ def seen(doors: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     root.setLevel(level)
 
 
-def url_of(head: bytes) -> str:
-    return head.split(b" ")[1].decode("ascii")
+def sent(call: bytes) -> str:
+    """The URL and the form, as one text."""
+    return "&".join(filter(None, (url_of(call), form_of(call).decode("ascii"))))
 
 
-def string_to_sign(head: bytes) -> str:
+def string_to_sign(call: bytes) -> str:
     """What the client signed, as ECI repeats it where the signature is wrong."""
-    parameters = dict(parse_qsl(urlsplit(url_of(head)).query, keep_blank_values=True))
+    parameters = parameters_of(url_of(call), form_of(call))
     encoded = {quote(name, safe="~"): quote(value, safe="~") for name, value in parameters.items()}
     encoded.pop("Signature")
     canonical = "&".join(f"{name}={value}" for name, value in sorted(encoded.items()))
-    return f"GET&%2F&{quote(canonical, safe='~')}"
+    return f"POST&%2F&{quote(canonical, safe='~')}"
 
 
-def secrets_of(head: bytes) -> str:
+def secrets_of(call: bytes) -> str:
     """The secret values of a call as they were before they were encoded."""
-    parameters = parse_qsl(urlsplit(url_of(head)).query)
-    return " ".join(value for name, value in parameters if name.endswith(("SecurityToken", "Password")))
+    parameters = parameters_of(url_of(call), form_of(call))
+    secret = ("SecurityToken", "Password")
+    return " ".join(value for name, value in parameters.items() if name.endswith(secret))
 
 
 def lower_case_escapes(text: str) -> str:
@@ -135,46 +142,46 @@ def refusal(code: str, message: str, status: int = 403) -> tuple[Any, int]:
 
 
 LIES: dict[str, Callable[[bytes], tuple[Any, int]]] = {
-    "the string to sign": lambda head: refusal(
+    "the string to sign": lambda call: refusal(
         "SignatureDoesNotMatch",
         "Specified signature is not matched with our calculation. server string to sign is:"
-        + string_to_sign(head),
+        + string_to_sign(call),
         400,
     ),
-    "another string to sign": lambda head: refusal(
-        "SignatureDoesNotMatch", f"server string to sign is:{string_to_sign(head)}&more", 400
+    "another string to sign": lambda call: refusal(
+        "SignatureDoesNotMatch", f"server string to sign is:{string_to_sign(call)}&more", 400
     ),
-    "the string to sign without a colon": lambda head: refusal(
-        "SignatureDoesNotMatch", string_to_sign(head).replace(":", ""), 400
+    "the string to sign without a colon": lambda call: refusal(
+        "SignatureDoesNotMatch", string_to_sign(call).replace(":", ""), 400
     ),
-    "the string to sign under another code": lambda head: refusal("NoPermission", string_to_sign(head)),
-    "the string to sign as incomplete": lambda head: refusal("IncompleteSignature", string_to_sign(head)),
-    "the secrets": lambda head: refusal("NoPermission", secrets_of(head)),
-    "the secrets encoded": lambda head: refusal("Throttling", quote(secrets_of(head), safe="~"), 400),
-    "the secrets encoded twice": lambda head: refusal(
-        "InternalError", quote(quote(secrets_of(head), safe="~"), safe="~"), 500
+    "the string to sign under another code": lambda call: refusal("NoPermission", string_to_sign(call)),
+    "the string to sign as incomplete": lambda call: refusal("IncompleteSignature", string_to_sign(call)),
+    "the secrets": lambda call: refusal("NoPermission", secrets_of(call)),
+    "the secrets encoded": lambda call: refusal("Throttling", quote(secrets_of(call), safe="~"), 400),
+    "the secrets encoded twice": lambda call: refusal(
+        "InternalError", quote(quote(secrets_of(call), safe="~"), safe="~"), 500
     ),
-    "the secrets encoded but for the slash": lambda head: refusal("NoPermission", quote(secrets_of(head))),
-    "the secrets encoded as a form": lambda head: refusal("NoPermission", quote_plus(secrets_of(head))),
-    "the secrets encoded in lower case": lambda head: refusal(
-        "NoPermission", lower_case_escapes(quote(secrets_of(head), safe="~"))
+    "the secrets encoded but for the slash": lambda call: refusal("NoPermission", quote(secrets_of(call))),
+    "the secrets encoded as a form": lambda call: refusal("NoPermission", quote_plus(secrets_of(call))),
+    "the secrets encoded in lower case": lambda call: refusal(
+        "NoPermission", lower_case_escapes(quote(secrets_of(call), safe="~"))
     ),
-    "the URL": lambda head: refusal("QuotaExceeded", url_of(head)),
-    "the token in the code": lambda _head: refusal(TOKEN, "m"),
-    "the token in the request id": lambda _head: (
+    "the URL": lambda call: refusal("QuotaExceeded", sent(call)),
+    "the token in the code": lambda _call: refusal(TOKEN, "m"),
+    "the token in the request id": lambda _call: (
         {"RequestId": TOKEN, "Code": "NoPermission", "Message": "m"},
         403,
     ),
-    "the string to sign cut off within the token": lambda head: refusal(
-        "NoPermission", cut_within(string_to_sign(head), "SecurityToken%3D")
+    "the string to sign cut off within the token": lambda call: refusal(
+        "NoPermission", cut_within(string_to_sign(call), "SecurityToken%3D")
     ),
-    "the URL cut off within the token": lambda head: refusal(
-        "NoPermission", cut_within(url_of(head), "SecurityToken=")
+    "the URL cut off within the token": lambda call: refusal(
+        "NoPermission", cut_within(sent(call), "SecurityToken=")
     ),
-    "a page with the URL": lambda head: (f"<html>{url_of(head)}</html>", 502),
-    "a refusing page with the URL": lambda head: (f"<html>{unquote(url_of(head))}</html>", 403),
-    "a text with the URL": lambda head: (url_of(head), 200),
-    "an odd document with the URL": lambda head: ({"ImageCaches": url_of(head)}, 200),
+    "a page with the URL": lambda call: (f"<html>{sent(call)}</html>", 502),
+    "a refusing page with the URL": lambda call: (f"<html>{unquote(sent(call))}</html>", 403),
+    "a text with the URL": lambda call: (sent(call), 200),
+    "an odd document with the URL": lambda call: ({"ImageCaches": sent(call)}, 200),
 }
 
 
@@ -212,17 +219,17 @@ def test_what_eci_repeats_of_a_call_is_not_shown(
     monkeypatch: pytest.MonkeyPatch,
     lie: Callable[[bytes], tuple[Any, int]],
 ) -> None:
-    server = raw_server(lambda head: respond(*lie(head)))
+    server = raw_server(lambda call: respond(*lie(call)))
     try_everything(server.url, seen, doors, new_gateway, monkeypatch)
     assert all(quote(TOKEN, safe="~").encode() in head for head in server.received)
-    assert quote(PASSWORD, safe="~").encode() in server.received[0]
+    assert quote_plus(PASSWORD).encode() in form_of(server.received[0])
     assert MARK not in seen.everything()
 
 
 def test_an_odd_item_that_repeats_the_call_shows_nothing_of_it(
     seen: Seen, doors: Any, raw_server: Any, respond: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = raw_server(lambda head: respond({"ImageCaches": [{"ImageCacheId": url_of(head)}]}, 200))
+    server = raw_server(lambda call: respond({"ImageCaches": [{"ImageCacheId": sent(call)}]}, 200))
     monkeypatch.setenv("IMC_ECI_ENDPOINT", server.url)
     for told in (doors.push(), doors.webhook(WEBHOOK_TOKEN)):
         assert told.outcomes
@@ -233,8 +240,8 @@ def test_an_odd_item_that_repeats_the_call_shows_nothing_of_it(
 
 
 KEY_ID_LIES: dict[str, Callable[[bytes], tuple[Any, int]]] = {
-    "in a sentence": lambda _head: refusal("Forbidden.RAM", f"The key {KEY_ID} may not do this."),
-    "in the URL": lambda head: refusal("Throttling", url_of(head), 400),
+    "in a sentence": lambda _call: refusal("Forbidden.RAM", f"The key {KEY_ID} may not do this."),
+    "in the URL": lambda call: refusal("Throttling", sent(call), 400),
 }
 
 
@@ -248,7 +255,7 @@ def test_the_id_of_the_key_is_not_shown_where_eci_repeats_it(
     monkeypatch: pytest.MonkeyPatch,
     lie: Callable[[bytes], tuple[Any, int]],
 ) -> None:
-    server = raw_server(lambda head: respond(*lie(head)))
+    server = raw_server(lambda call: respond(*lie(call)))
     try_everything(server.url, seen, doors, new_gateway, monkeypatch)
     assert KEY_ID not in seen.everything()
 
@@ -273,7 +280,7 @@ def test_a_broken_answer_shows_nothing_of_the_call(
     monkeypatch: pytest.MonkeyPatch,
     answer: bytes,
 ) -> None:
-    server = raw_server(lambda _head: answer)
+    server = raw_server(lambda _call: answer)
     try_everything(server.url, seen, doors, new_gateway, monkeypatch)
     seen.assert_no_mark()
 
@@ -292,7 +299,7 @@ def test_a_refused_connection_shows_nothing_of_the_call(
 def test_a_proxy_that_fails_shows_nothing_of_its_own_password(
     seen: Seen, doors: Any, new_gateway: Any, raw_server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proxy = raw_server(lambda _head: b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+    proxy = raw_server(lambda _call: b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
     monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:MARK-proxy@"))
     try_everything("https://eci.{region}.example.invalid", seen, doors, new_gateway, monkeypatch)
     assert proxy.received[0].startswith(b"CONNECT eci.cn-hangzhou.example.invalid:443 ")
@@ -324,13 +331,70 @@ def test_a_success_shows_nothing_of_the_call(
         "Status": "Ready",
         "Images": ["acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/web:latest"],
     }
-    server = raw_server(lambda _head: respond({"RequestId": "R-1", "ImageCaches": [cache]}))
+    server = raw_server(lambda _call: respond({"RequestId": "R-1", "ImageCaches": [cache]}))
     monkeypatch.setenv("IMC_ECI_ENDPOINT", server.url)
     for request in ({"imageCacheId": "imc-1"}, {"imageCacheId": "imc-1", "dryRun": True}):
         seen.add(doors.manual(request).answer)
     seen.add(doors.push().answer)
     assert any(b"Action=UpdateImageCache" in head for head in server.received)
     seen.assert_no_mark()
+
+
+@pytest.fixture
+def logged(eci: Any) -> Iterator[tuple[str, list[str]]]:
+    """A proxy that passes calls on to the local ECI and logs the URL of each: its own, and the log."""
+    urls: list[str] = []
+
+    class Proxy(QuietHandler):
+        def respond(self) -> None:
+            urls.append(self.path)
+            parts = urlsplit(self.path)
+            form = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
+                connection.request(self.command, f"/?{parts.query}", form, dict(self.headers))
+                answer = connection.getresponse()
+                self.answer(answer.status, answer.read(), ("Content-Type", "application/json"))
+
+    with serve_http(Proxy) as host:
+        yield f"http://{host}", urls
+
+
+def test_a_proxy_on_the_way_sees_no_password_in_a_url(
+    eci: Any, new_gateway: Any, credentials: Any, logged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, urls = logged
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    # Another name of 127.0.0.1, which is not taken for loopback and so is called through the proxy.
+    gateway = new_gateway(eci.url.replace("127.0.0.1", "127.1"), credentials(eci.credential))
+    cache_id = eci.cache("nginx:1")
+    assert [cache.image_cache_id for cache in gateway.list_image_caches("cn-hangzhou")] == [cache_id]
+
+    gateway.update_image_cache({**UPDATE, "ImageCacheId": cache_id})
+
+    (call,) = eci.calls("UpdateImageCache")
+    assert call["ImageRegistryCredential.1.UserName"] == "u"
+    in_urls = {name for url in urls for name in parameters_of(url, b"")}
+    assert in_urls == {
+        *("AccessKeyId", "Action", "Format", "RegionId", "SecurityToken", "Signature", "SignatureMethod"),
+        *("SignatureNonce", "SignatureType", "SignatureVersion", "Timestamp", "Version"),
+    }
+    assert len(urls) == 2
+    assert MARK not in "".join(urls)
+
+
+def test_a_form_that_is_changed_on_the_way_is_refused(
+    eci: Any, new_gateway: Any, credentials: Any, raw_server: Any
+) -> None:
+    sent_once: list[bytes] = []
+    server = raw_server(lambda call: sent_once.append(call) or b"")
+    with pytest.raises(EciError):
+        new_gateway(server.url, credentials(eci.credential)).update_image_cache(UPDATE)
+    url, form = url_of(sent_once[0]), form_of(sent_once[0])
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    answer = httpx.post(eci.url + url, content=form.replace(b"nginx", b"other"), headers=headers)
+
+    assert (answer.status_code, answer.json()["Code"]) == (400, "SignatureDoesNotMatch")
 
 
 @pytest.mark.parametrize("given", ["MARK-another-token-0123456789", WEBHOOK_TOKEN[:-1], WEBHOOK_TOKEN + "0"])

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
@@ -23,6 +23,7 @@ from imagecache.base.credentials import Credentials
 from imagecache.base.errors import EciError
 from imagecache.clients.aliyun_sdk import EciConnections
 from imagecache.clients.eci_gateway import Accepted
+from tests.support.rpc_calls import form_of, parameters_of, url_of
 
 REGION = "cn-hangzhou"
 UNKNOWN_REGION = "xx-nowhere-9"
@@ -95,7 +96,7 @@ def test_an_https_endpoint_is_called_over_tls(
     monkeypatch.setenv("ALIBABA_CLOUD_CA_BUNDLE", str(chain))
     assert new_gateway(f"https://localhost:{server.port}").list_image_caches(REGION) == ()
     (head,) = server.received
-    assert head.startswith(b"GET /?")
+    assert head.startswith(b"POST /?")
     assert b"Action=DescribeImageCaches" in head
 
 
@@ -225,7 +226,7 @@ def test_another_host_is_called_through_the_proxy(
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
     assert new_gateway(f"http://{NOT_LOOPBACK}:9").list_image_caches(REGION) == ()
     (head,) = proxy.received
-    assert head.startswith(f"GET http://{NOT_LOOPBACK}:9/?".encode())
+    assert head.startswith(f"POST http://{NOT_LOOPBACK}:9/?".encode())
 
 
 @pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
@@ -329,13 +330,12 @@ def test_every_attempt_is_a_request_of_its_own(new_gateway: Any, raw_server: Any
     server = raw_server(lambda _head: next(answers))
     request = {"RegionId": REGION, "ImageCacheId": "imc-1", "ClientToken": "t-1", "Image": ["nginx:1"]}
     assert new_gateway(server.url).update_image_cache(request) == Accepted("R-1", 3)
-    queries = [parse_qs(urlsplit(head.split(b" ")[1].decode()).query) for head in server.received]
+    calls = [parameters_of(url_of(call), form_of(call)) for call in server.received]
     for name in ("SignatureNonce", "Signature"):
-        assert len({query[name][0] for query in queries}) == 3
-    for query in queries:
-        assert all(len(values) == 1 for values in query.values())
-        assert query["ClientToken"] == ["t-1"]
-        assert (query["Image.1"], query["SecurityToken"]) == (["nginx:1"], ["token"])
+        assert len({call[name] for call in calls}) == 3
+    for call in calls:
+        assert call["ClientToken"] == "t-1"
+        assert (call["Image.1"], call["SecurityToken"]) == ("nginx:1", "token")
 
 
 class Front:

@@ -6,13 +6,13 @@ import json
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from imagecache.model.change import PushEvent
 from tests.support.remembered import update_request
+from tests.support.rpc_calls import form_of, parameters_of
 
 REGION = "cn-hangzhou"
 NOW = datetime(2026, 3, 2, 2, 15, 30, tzinfo=timezone.utc)
@@ -180,9 +180,9 @@ def test_a_registry_password_arrives_as_it_is(
 
     new_gateway(server.url).update_image_cache(document("imc-1", ImageRegistryCredential=[login]))
 
-    (head,) = server.received
-    parameters = parse_qsl(urlsplit(head.split(b" ")[1].decode("ascii")).query)
-    assert [value for name, value in parameters if name.endswith("Password")] == [password]
+    (call,) = server.received
+    parameters = parameters_of("", form_of(call))
+    assert [value for name, value in parameters.items() if name.endswith("Password")] == [password]
 
 
 def test_what_has_no_value_is_not_sent(eci: Any, gateway: Any) -> None:

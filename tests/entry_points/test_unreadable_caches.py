@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.http_server import QuietHandler, serve_http
+from tests.support.rpc_calls import parameters_of
 
 REFRESHED = ("refreshed", "TAG_REPUSHED")
 UNREADABLE = ("ignored", "CACHE_UNREADABLE")
@@ -46,12 +47,13 @@ def listing(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 
     class Proxy(QuietHandler):
         def respond(self) -> None:
+            form = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             with closing(HTTPConnection(upstream, timeout=30)) as connection:
-                connection.request("GET", self.path, headers={"Host": upstream})
+                connection.request(self.command, self.path, form, dict(self.headers))
                 answer = connection.getresponse()
                 body = answer.read()
-            asked = parse_qs(urlsplit(self.path).query)
-            if asked["Action"] == ["DescribeImageCaches"] and "ImageCacheId" not in asked:
+            asked = parameters_of(self.path, form)
+            if asked["Action"] == "DescribeImageCaches" and "ImageCacheId" not in asked:
                 document = json.loads(body)
                 document["ImageCaches"] = [*items, *document["ImageCaches"]]
                 body = json.dumps(document).encode()

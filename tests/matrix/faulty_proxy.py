@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from local.eci.errors import ERRORS
+from tests.support.rpc_calls import parameters_of
 
 __all__ = ["Answer", "Fault", "FaultyProxy", "Order", "eci_error"]
 
@@ -57,7 +58,7 @@ class Fault:
         stop: the signal that the calling process gets before the call is passed on.
         passes: how often the call is passed on; the last answer is the one that counts.
         stop_after: the signal that the calling process gets when the call has acted.
-        answer: what is answered instead of the true answer; gets the call's target.
+        answer: what is answered instead of the true answer; gets what the call sent.
         ending: how the answer goes out: ``whole``, ``cut`` (half of it), ``drip`` (too slow to end in time),
             ``late`` (when the client has left), ``reset`` (not at all).
         hits: how many calls it befalls.
@@ -197,7 +198,7 @@ class FaultyProxy:
         if fault.stop_after is not None:
             self._signal(order, fault.stop_after, port)
         if fault.answer is not None:
-            answer = fault.answer(request.target)
+            answer = fault.answer(request.sent)
         if fault.ending == "reset" or fault.stop is signal.SIGKILL or fault.stop_after is signal.SIGKILL:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             return False
@@ -234,16 +235,15 @@ class FaultyProxy:
         os.kill(process, number)
 
     def _step(self, request: _Request) -> str:
-        parts = urlsplit(request.target)
-        if parts.path.endswith("/invocations"):
+        if urlsplit(request.target).path.endswith("/invocations"):
             return "hand_off"
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        if query["Action"] == "UpdateImageCache":
+        parameters = parameters_of(request.target, request.body)
+        if parameters["Action"] == "UpdateImageCache":
             return "update"
-        if "ImageCacheId" not in query:
+        if "ImageCacheId" not in parameters:
             return "list"
         with self._lock:
-            return "verify" if query["ImageCacheId"] in self._updated else "describe"
+            return "verify" if parameters["ImageCacheId"] in self._updated else "describe"
 
     def _forward(self, request: _Request) -> Answer:
         upstream = HTTPConnection(*self._upstream, timeout=30)
@@ -254,9 +254,9 @@ class FaultyProxy:
         finally:
             upstream.close()
         if answer.status == 200 and self._step(request) == "update":
-            query = parse_qs(urlsplit(request.target).query)
+            parameters = parameters_of(request.target, request.body)
             with self._lock:
-                self._updated.add(query["ImageCacheId"][0])
+                self._updated.add(parameters["ImageCacheId"])
         return answer
 
 
@@ -280,6 +280,12 @@ class _Request(NamedTuple):
     target: str
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def sent(self) -> str:
+        """What a server could repeat: the target and the form."""
+        form = self.body.decode() if self.headers.get("content-type", "").endswith("form-urlencoded") else ""
+        return f"{self.target}&{form}" if form else self.target
 
 
 def _requests(reader: IO[bytes]) -> Iterator[_Request]:

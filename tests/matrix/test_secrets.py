@@ -50,21 +50,21 @@ KEY_STORE = "credentials"
 def echo(code: str) -> Callable[[str], Answer]:
     """An error answer that repeats the whole signed request, as those about wrong signatures do."""
 
-    def answer(target: str) -> Answer:
-        told = eci_error(code, f"the string to sign is GET&%2F&{quote(target)}, the request was {target}")
-        return told(target)
+    def answer(sent: str) -> Answer:
+        told = eci_error(code, f"the string to sign is POST&%2F&{quote(sent)}, the request was {sent}")
+        return told(sent)
 
     return answer
 
 
-def page(target: str) -> Answer:
+def page(sent: str) -> Answer:
     """A gateway's page that repeats the request."""
-    return Answer(502, f"<html><body>cannot GET {target}</body></html>".encode(), "text/html")
+    return Answer(502, f"<html><body>cannot POST {sent}</body></html>".encode(), "text/html")
 
 
-def shout(target: str) -> Answer:
+def shout(sent: str) -> Answer:
     """An answer that should be JSON and is the request."""
-    return Answer(200, target.encode())
+    return Answer(200, sent.encode())
 
 
 LATE = Fault("late", passes=1, ending="late")
@@ -75,7 +75,7 @@ FAULTS = (
     Fault("echo capacity", answer=echo("QuotaExceeded")),
     Fault("page", answer=page, hits=3),
     Fault("no json", answer=shout, hits=3),
-    Fault("no http", answer=lambda target: Answer(0, target.encode() + b"\r\n\r\n"), hits=3),
+    Fault("no http", answer=lambda sent: Answer(0, sent.encode() + b"\r\n\r\n"), hits=3),
     Fault("cut", passes=1, ending="cut", hits=3),
     Fault("reset", ending="reset", hits=3),
     LATE,

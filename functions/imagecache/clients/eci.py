@@ -1,6 +1,8 @@
 """The gateway to ECI on the vendor's SDK (aliyun-python-sdk-eci 1.3.3); see ``aliyun_sdk``.
 
 For ECI the SDK has no retries and no ClientToken: here are bounded retries, with the request's own token.
+It would put all parameters into the URL, which proxies log: here they are a form, except the region,
+without which the SDK adds one of its own to the URL.
 
 Importing this module imports the SDK, which costs a cold start: do it when a call is about to be made.
 """
@@ -134,8 +136,10 @@ class SdkGateway:
         while True:
             calls += 1
             request = request_type()
+            request.set_method("POST")
             for name, value in parameters.items():
-                request.add_query_param(name, value)
+                add = request.add_query_param if name == "RegionId" else request.add_body_params
+                add(name, value)
             outcome = self._calls.send(request, parameters["RegionId"], read, secrets)
             if not isinstance(outcome, (Refusal, Fault)):
                 return outcome, calls
@@ -167,7 +171,7 @@ def _error(outcome: Refusal | Fault) -> EciError:
 
 
 def flatten(request: Mapping[str, Any]) -> dict[str, str]:
-    """The request as query parameters: ``Image.1``, ``AcrRegistryInfo.1.Domain.2`` and so on.
+    """The request as parameters: ``Image.1``, ``AcrRegistryInfo.1.Domain.2`` and so on.
 
     The SDK's own setters are not used for this: ``set_AcrRegistryInfos`` writes ``AcrRegistryInfo.1Domain.1``
     without the dot, and None would be sent as the text "None". Booleans go as ``true`` and ``false``.
