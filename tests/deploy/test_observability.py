@@ -17,6 +17,8 @@ SCHEMA = json.loads((ROOT / "schemas/outcome.schema.json").read_text(encoding="u
 NOT_INDEXED = {
     # An object whose keys are image lists and parameters: read in the record, not searched.
     "request",
+    # What a probe found: found by its event_id.
+    "probe",
 }
 INDEX_TYPES = {"integer": "long", "number": "double"}
 SEARCHED = re.compile(r"([A-Za-z_][\w.]*)\s*[:><=]")

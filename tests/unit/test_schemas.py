@@ -126,6 +126,7 @@ def test_all_documented_schemas_are_there() -> None:
         "nexus-component",
         "nexus-webhook",
         "outcome",
+        "probe-message",
         "quay-webhook",
         "rules",
         "timer-event",

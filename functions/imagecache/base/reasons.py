@@ -104,6 +104,7 @@ class Reason(str, Enum):
     SUPERSEDED = _ignored("SUPERSEDED", "The cache got another list after this one was requested.")
     NOTHING_SELECTED = _ignored("NOTHING_SELECTED", "The refresh's selector matches no image cache.")
     NOTHING_TO_REPAIR = _ignored("NOTHING_TO_REPAIR", "The sweep found no selected cache in UpdateFailed.")
+    PROBED = _ignored("PROBED", "An operator asked what the function can reach; no cache was touched.")
     NO_EVENTS = _ignored("NO_EVENTS", "The delivery has no event at all.")
     NOT_A_PUSH = _ignored("NOT_A_PUSH", "The event reports a pull, a deletion or the like: no new image.")
     NOT_AN_IMAGE = _ignored(

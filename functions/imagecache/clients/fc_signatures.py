@@ -44,6 +44,11 @@ class TakenScheme:
         self._taken: Scheme | None = None
 
     @property
+    def name(self) -> str:
+        """Of the scheme; empty before one was taken."""
+        return self._taken.value if self._taken else ""
+
+    @property
     def order(self) -> tuple[Scheme, Scheme]:
         """Which to try first, and which after it."""
         return (Scheme.ACS3, Scheme.FC2) if self._taken is Scheme.ACS3 else (Scheme.FC2, Scheme.ACS3)

@@ -72,6 +72,11 @@ class FcTaskStore:
         self._http = HttpCalls(connections.session, self._remaining)
         self._sleep = sleep
 
+    @property
+    def signature(self) -> str:
+        """See ``TaskStore``."""
+        return self._taken.name
+
     def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> Stored:
         """See ``TaskStore``."""
         if len(payload) > MOST_PAYLOAD_BYTES:

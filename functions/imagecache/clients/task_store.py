@@ -19,6 +19,10 @@ class Stored(Enum):
 class TaskStore(Protocol):
     """Where follow tasks are stored."""
 
+    @property
+    def signature(self) -> str:
+        """The scheme of the signature that was taken last; empty before the first one."""
+
     def store(self, payload: bytes, *, task_id: str, delay_seconds: int) -> Stored:
         """Store a task.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ..base.errors import CredentialsError, EciError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
-from ..model.change import CacheRequest, Change, Item, Notice, PushEvent
+from ..model.change import CacheRequest, Change, Item, Notice, Probe, PushEvent
 from ..model.image_cache import Listing
 from ..planning.deciding_rule import deciding_rule
 from ..planning.plan import Decision, plan
@@ -40,18 +40,25 @@ class Engine:
     recorder: Recorder
 
     def process(self, items: Iterable[Item]) -> None:
-        """Record the notices; plan and apply the changes."""
+        """Record the notices; answer the probes; plan and apply the changes."""
         changes: list[Change] = []
         for item in items:
             if isinstance(item, Notice):
                 self.recorder.notice(item)
+            elif isinstance(item, Probe):
+                from .probing import answer_probe  # noqa: PLC0415 - an operator alone sends one
+
+                self.recorder.record(Result.IGNORED, Reason.PROBED, *answer_probe(self.work, item))
             else:
                 changes.append(item)
         if changes:
             self._finish(changes, self._do(changes), None)
 
-    def follow(self, task: Task) -> None:
+    def follow(self, task: Task | Probe) -> None:
         """Do what a follow task is for."""
+        if isinstance(task, Probe):
+            self.process([task])
+            return
         self.recorder.task_id = task.task_id
         self._finish([task.change], self._go_on(task), task)
 

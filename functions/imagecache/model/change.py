@@ -159,5 +159,22 @@ class Notice:
         )
 
 
+@dataclass(frozen=True)
+class Probe:
+    """An operator asks what this function can reach. It touches no image cache.
+
+    Attributes:
+        probe_id: comes back in the record.
+        checks: of ``image_caches``, ``registries`` and ``hand_off``.
+        delay_seconds: of the task that the check ``hand_off`` stores.
+        due: when it is such a task, the time before which it should not run.
+    """
+
+    probe_id: str
+    checks: frozenset[str] = frozenset()
+    delay_seconds: int = 1
+    due: datetime | None = None
+
+
 Change: TypeAlias = PushEvent | CacheRequest
-Item: TypeAlias = PushEvent | CacheRequest | Notice
+Item: TypeAlias = PushEvent | CacheRequest | Notice | Probe

@@ -37,7 +37,7 @@ from ..engine.follow_task import Task
 from ..engine.records import RETRIED, Outcome, Recorder, answer_document
 from ..engine.warm import Warm, process_age
 from ..engine.work import Work
-from ..model.change import CacheRequest, Item, Notice
+from ..model.change import CacheRequest, Item, Notice, Probe
 from ..policy.rules import NO_RULES, Rules
 
 _MOST_NAMED = 10
@@ -149,11 +149,13 @@ def run(
     return _framed(door, context, read, Engine.process, in_time=in_time)
 
 
-def run_follow(door: str, context: Any, read: Callable[[Invocation], Task]) -> Recorder:
+def run_follow(door: str, context: Any, read: Callable[[Invocation], Task | Probe]) -> Recorder:
     """The same for a follow task, whose message says what it is for."""
 
-    def read_within(invocation: Invocation) -> Task:
+    def read_within(invocation: Invocation) -> Task | Probe:
         task = read(invocation)
+        if isinstance(task, Probe):
+            return task
         change = task.change
         invocation.check_regions([task.region_id or None], "/regionId")
         invocation.check_regions([change.region_id], "/change/regionId")

@@ -13,15 +13,18 @@ from ..model.reference import parse_reference
 from ..model.registry_identity import registry_identity
 from ..model.selector import CacheSelector, read_selector
 from .invocation import Invocation
+from .probe import is_probe, read_probe
 
 
 def read_manual(document: Any, invocation: Invocation) -> list[Item]:
-    """The change that a manual request asks for.
+    """The change that a manual request asks for, or an operator's probe.
 
     Raises:
         InputError: when it breaks its schema, names a region that is not looked after, or a reference is
             invalid.
     """
+    if is_probe(document):
+        return [read_probe(document)]
     validate(document, "manual-request")
     invocation.check_regions([document.get("regionId")], "/regionId")
     if "image" in document:
