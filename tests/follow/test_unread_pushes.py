@@ -4,65 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from tests.support.http_server import QuietHandler, serve_http
+from tests.support.tagged_registry import CHART, IMAGE, TaggedRegistry
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-IMAGE, CHART = "application/vnd.oci.image.config.v1+json", "application/vnd.cncf.helm.config.v1+json"
-DIGEST = "sha256:" + "0f1e2d3c4b5a6978" * 4
 WAITS = [("deferred", "REGISTRY_UNREADABLE")]
 
 
-@dataclass
-class Registry:
-    """What a registry answers: a status for the list of tags, and one for manifests; 200 is an answer."""
-
-    list_status: int = 200
-    manifest_status: int = 200
-    config: str = IMAGE
-    tags: list[str] = field(default_factory=lambda: ["v1.0.0", "v1.0.1"])
-    host: str = ""
-
-    def handler(self) -> type[QuietHandler]:
-        registry = self
-
-        class Handler(QuietHandler):
-            def respond(self) -> None:
-                listing = self.path.endswith("/tags/list")
-                status = registry.list_status if listing else registry.manifest_status
-                if status != 200:
-                    self.answer(status, b"{}", ("Retry-After", "0"))
-                elif listing:
-                    self.answer(200, json.dumps({"name": "prod/web", "tags": registry.tags}).encode())
-                else:
-                    document = {
-                        "schemaVersion": 2,
-                        "mediaType": MANIFEST,
-                        "config": {"mediaType": registry.config},
-                    }
-                    facts = (("Content-Type", MANIFEST), ("Docker-Content-Digest", DIGEST))
-                    self.answer(200, json.dumps(document).encode(), *facts)
-
-        return Handler
-
-
 @pytest.fixture
-def registry(world: Any) -> Iterator[Registry]:
+def registry(world: Any) -> Iterator[TaggedRegistry]:
     world.setenv(
         "IMC_RULES", json.dumps({"rules": [{"policy": {"type": "semver", "range": "1"}, "registry": "read"}]})
     )
     world.setenv("IMC_REGISTRY_SECONDS", "2")
-    one = Registry()
-    with serve_http(one.handler()) as host:
-        one.host = host
+    with TaggedRegistry().serve() as one:
         yield one
 
 
-def push(world: Any, registry: Registry, *tags: str) -> Any:
+def push(world: Any, registry: TaggedRegistry, *tags: str) -> Any:
     """One delivery of pushes, in the order of the tags."""
     events = [
         {
@@ -83,7 +44,7 @@ def images(world: Any, identifier: str) -> list[str]:
 
 @pytest.mark.parametrize("status", [429, 500, 503, 401])
 def test_where_neither_tags_nor_manifest_can_be_read_the_push_waits(
-    world: Any, registry: Registry, status: int
+    world: Any, registry: TaggedRegistry, status: int
 ) -> None:
     identifier = world.cache(f"{registry.host}/prod/web:v1.0.0")
     registry.list_status = registry.manifest_status = status
@@ -98,7 +59,7 @@ def test_where_neither_tags_nor_manifest_can_be_read_the_push_waits(
 
 @pytest.mark.parametrize(("config", "taken"), [(IMAGE, True), (CHART, False)])
 def test_where_the_tags_cannot_be_listed_the_manifest_decides(
-    world: Any, registry: Registry, config: str, taken: bool
+    world: Any, registry: TaggedRegistry, config: str, taken: bool
 ) -> None:
     identifier = world.cache(f"{registry.host}/prod/web:v1.0.0")
     registry.list_status, registry.config = 429, config
@@ -109,7 +70,7 @@ def test_where_the_tags_cannot_be_listed_the_manifest_decides(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_listed_tag_is_built_in_any_case(world: Any, registry: Registry, status: int) -> None:
+def test_a_listed_tag_is_built_in_any_case(world: Any, registry: TaggedRegistry, status: int) -> None:
     world.cache(f"{registry.host}/prod/web:v1.0.0")
     registry.list_status = registry.manifest_status = status
     told = push(world, registry, "v1.0.0")
@@ -118,7 +79,7 @@ def test_a_listed_tag_is_built_in_any_case(world: Any, registry: Registry, statu
 
 
 def test_of_two_pushes_the_one_that_is_known_is_built_and_the_other_waits(
-    world: Any, registry: Registry
+    world: Any, registry: TaggedRegistry
 ) -> None:
     identifier = world.cache(f"{registry.host}/prod/web:v1.0.0")
     registry.list_status = registry.manifest_status = 503
@@ -131,7 +92,7 @@ def test_of_two_pushes_the_one_that_is_known_is_built_and_the_other_waits(
     assert len(world.updates()) == 2
 
 
-def test_what_can_never_be_read_is_given_up_and_told(world: Any, registry: Registry) -> None:
+def test_what_can_never_be_read_is_given_up_and_told(world: Any, registry: TaggedRegistry) -> None:
     world.cache(f"{registry.host}/prod/web:v1.0.0")
     world.setenv("IMC_FOLLOW_GIVE_UP_SECONDS", "3600")
     registry.list_status = registry.manifest_status = 503
@@ -142,7 +103,7 @@ def test_what_can_never_be_read_is_given_up_and_told(world: Any, registry: Regis
     assert world.updates() == []
 
 
-def test_a_dry_run_says_what_was_not_read(world: Any, registry: Registry) -> None:
+def test_a_dry_run_says_what_was_not_read(world: Any, registry: TaggedRegistry) -> None:
     world.cache(f"{registry.host}/prod/web:v1.0.0")
     world.setenv("IMC_DRY_RUN", "true")
     registry.list_status = registry.manifest_status = 503
@@ -151,7 +112,7 @@ def test_a_dry_run_says_what_was_not_read(world: Any, registry: Registry) -> Non
     assert "503" in told.record["registry_error"]
 
 
-def test_without_a_follow_function_the_sender_tries_again(world: Any, registry: Registry) -> None:
+def test_without_a_follow_function_the_sender_tries_again(world: Any, registry: TaggedRegistry) -> None:
     world.cache(f"{registry.host}/prod/web:v1.0.0")
     world.delenv("IMC_FOLLOW_FUNCTION")
     registry.list_status = registry.manifest_status = 503

@@ -214,6 +214,7 @@ STATUS_OF_REJECTION = {
     Reason.UNKNOWN_SOURCE: 404,
     Reason.CACHE_NOT_FOUND: 404,
     Reason.METHOD_NOT_ALLOWED: 405,
+    Reason.LIST_DIFFERS: 409,
     Reason.TOO_LARGE: 413,
 }
 

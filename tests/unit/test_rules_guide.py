@@ -11,7 +11,7 @@ import pytest
 from imagecache.base.environment import Environment
 from imagecache.base.reasons import Reason
 from imagecache.config.rules_file import read_rules
-from imagecache.engine.dry_run_plan import plan_of
+from imagecache.engine.records import answer_document
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def test_the_table_of_parameters_has_every_parameter() -> None:
 
 def test_the_table_of_the_plan_has_every_member() -> None:
     planned = {"dry_run": True, "result": "planned", "reason": "TAG_REPUSHED", "cache_status": "Ready"}
-    assert sorted(first_cells("| member | caches |")) == sorted(plan_of([planned]))
+    assert sorted(first_cells("| member | caches |")) == sorted(answer_document([planned])["plan"])
 
 
 def test_every_reason_that_is_named_exists() -> None:

@@ -84,6 +84,13 @@ class Reason(str, Enum):
 
     NO_MATCH = _ignored("NO_MATCH", "No image cache lists the pushed repository.")
     POLICY_HOLDS = _ignored("POLICY_HOLDS", "Another tag of the repository is listed; its policy keeps it.")
+    HELD = _ignored(
+        "HELD", "A person holds the cache as it is: see the message, and `until` where that is known."
+    )
+    APPROVAL_NEEDED = _ignored(
+        "APPROVAL_NEEDED",
+        "The rule lets the tag in only when a person approves the new list, `images_after`.",
+    )
     PINNED_BY_DIGEST = _ignored(
         "PINNED_BY_DIGEST", "The cache lists the repository by digest only; a push never moves a pin."
     )
@@ -137,6 +144,9 @@ class Reason(str, Enum):
     UNKNOWN_SOURCE = _rejected("UNKNOWN_SOURCE", "The path names no webhook source; the message lists them.")
     METHOD_NOT_ALLOWED = _rejected("METHOD_NOT_ALLOWED", "The HTTP method is not POST.")
     CACHE_NOT_FOUND = _rejected("CACHE_NOT_FOUND", "A manual request names a cache that does not exist.")
+    LIST_DIFFERS = _rejected(
+        "LIST_DIFFERS", "The cache's list is not, or no more, the one that the request has as ifImages."
+    )
     AMBIGUOUS_NAME = _rejected("AMBIGUOUS_NAME", "Several image caches have the requested name; use the id.")
 
     UPDATE_RUNNING = _passing("UPDATE_RUNNING", "The update that has the change is still running.")

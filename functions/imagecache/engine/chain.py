@@ -6,6 +6,7 @@
     creation failed                                -> ends, failed
     again: an update began since it was due        -> ends, covered
     again: another list has the place of its own   -> ends, superseded
+    held, and nothing may be rebuilt               -> ends, held
     again: busy                                    -> look again
     again: can be updated                          -> update, whatever became of the image that stored it
     watch: Ready                                   -> landed
@@ -24,6 +25,7 @@ from ..base.timestamps import Moment
 from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
+from ..planning.barriers import hold_barrier, hold_on
 from ..planning.plan import Decision, decide
 from ..planning.update_memory import last_update, undone_within_a_day
 from ..policy.rules import Rules
@@ -102,6 +104,10 @@ def expired(task: Task, now: datetime, settings: FollowSettings) -> bool:
 
 
 def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> Done | Wait | Make:
+    own_list = task.slot is not None and isinstance(task.change, CacheRequest)
+    kept = _kept_by_hold(task, cache, at, always=own_list)
+    if kept is not None:
+        return kept
     memory = last_update(cache, at)
     if task.slot is not None:
         ended = _slot_ended(task, task.slot, cache, at, rules)
@@ -137,7 +143,10 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
     forced = False
     if isinstance(change, CacheRequest):
         asked = memory.asked if memory is not None else None
-        taken = other if asked is None else change.asked_at is not None and asked > change.asked_at
+        if asked is None or change.if_images is not None:
+            taken = other
+        else:
+            taken = change.asked_at is not None and asked > change.asked_at
         # The cache had this list before, and is to be rebuilt anyway.
         done = wanted is not None and wanted.reason is Reason.COVERED
         forced = change.force and slot.before == slot.after and not done
@@ -179,7 +188,13 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
 
 
 def _failed_update(task: Task, cache: ImageCache, at: Moment, rebuilds: int) -> Done | Wait | Make:
+    kept = _kept_by_hold(task, cache, at)
+    if kept is not None:
+        return kept
     memory, began, slot = last_update(cache, at), task.update_began or task.due, task.slot
+    if slot is not None and hold_on(cache, at.now) and not task.change.force:
+        # The list stays as it is, whichever of the two that is.
+        slot = Slot(cache.images, cache.images)
     why = cache.last_warning or "no reason is given"
     later = memory is not None and memory.began > began + at.skew
     restorable = slot is not None and slot.restorable and cache.images == slot.after
@@ -203,6 +218,18 @@ def _failed_update(task: Task, cache: ImageCache, at: Moment, rebuilds: int) -> 
     message = f"the update failed and is made again: {why}"[:1000]
     again = _decision(task, cache, Result.REFRESHED, _reason(task), message)
     return Make(replace(again, images_after=slot.after if slot is not None else cache.images), repeats=True)
+
+
+def _kept_by_hold(task: Task, cache: ImageCache, at: Moment, *, always: bool = False) -> Done | None:
+    """A hold that ends the task, since it freezes the cache or where it does so always.
+
+    Else the list that the cache has may be rebuilt: other changes may have been merged into the task.
+    """
+    hold, barrier = hold_on(cache, at.now), hold_barrier(cache, task.change, at.now, new_list=True)
+    if hold is None or barrier is None or not (hold.freeze or always):
+        return None
+    ended = _done(task, cache, Result.IGNORED, barrier.reason, barrier.message)
+    return Done(replace(ended.decision, until=barrier.until))
 
 
 def _lost(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> bool:

@@ -11,23 +11,25 @@ from ..model.image_cache import UPDATABLE
 _GROUPS = {
     Reason.POLICY_HOLDS.value: "held_by_policy",
     Reason.PINNED_BY_DIGEST.value: "held_by_policy",
+    Reason.HELD.value: "held",
+    Reason.APPROVAL_NEEDED.value: "held",
     Reason.NO_MATCH.value: "no_match",
     Reason.NOTHING_SELECTED.value: "no_match",
     Reason.NOTHING_TO_REPAIR.value: "no_match",
     Reason.CACHE_NOT_FOUND.value: "no_match",
 }
 _CACHE_KEYS = ("image", "region_id", "image_cache_id", "image_cache_name", "cache_status", "reason", "rule")
-_PLAN_KEYS = ("held_because", "message", "caches_seen", "images_before", "images_after", "request")
+_PLAN_KEYS = ("held_because", "until", "message", "caches_seen", "images_before", "images_after", "request")
 
 
 def plan_of(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """The member ``plan`` of a dry run's answer.
 
     ``would_refresh`` and ``busy`` (would be deferred, as the cache takes no update now) have the exact
-    request, passwords masked; ``up_to_date``, ``held_by_policy`` and ``no_match`` say why nothing would be
-    done. What was refused or failed is among the records only.
+    request, passwords masked; ``up_to_date``, ``held``, ``held_by_policy`` and ``no_match`` say why nothing
+    would be done. What was refused or failed is among the records only.
     """
-    names = ("would_refresh", "up_to_date", "busy", "no_match", "held_by_policy")
+    names = ("would_refresh", "up_to_date", "busy", "no_match", "held", "held_by_policy")
     plan: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for outcome in outcomes:
         group = _group(outcome)

@@ -119,6 +119,7 @@ def _change_document(change: Change) -> dict[str, Any]:
             pushedAt=change.pushed_at and _text(change.pushed_at),
             dated=change.dated or None,
             stated=change.stated or None,
+            force=change.force or None,
         )
     return common | _known(
         kind="request",
@@ -127,6 +128,7 @@ def _change_document(change: Change) -> dict[str, Any]:
         force=change.force,
         single=change.single,
         images=None if change.images is None else list(change.images),
+        ifImages=None if change.if_images is None else list(change.if_images),
         statuses=None if change.statuses is None else sorted(change.statuses),
         askedAt=change.asked_at and _text(change.asked_at),
         readsRegistries=change.reads_registries or None,
@@ -146,6 +148,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
             region_id=document.get("regionId"),
             dated=document.get("dated", False),
             stated=document.get("stated", ""),
+            force=document.get("force", False),
         )
     selector = document["selector"]
     return CacheRequest(
@@ -154,6 +157,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         reason=Reason(document["reason"]),
         selector=replace(read_selector(selector), exact_name=selector.get("exactName")),
         images=tuple(document["images"]) if "images" in document else None,
+        if_images=tuple(document["ifImages"]) if "ifImages" in document else None,
         statuses=frozenset(document["statuses"]) if "statuses" in document else None,
         region_id=document.get("regionId"),
         force=document["force"],

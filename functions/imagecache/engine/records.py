@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import Any, TextIO
 
 from .. import __version__
-from ..base.errors import EciError, ErrorClass
+from ..base.errors import EciError, ErrorClass, HeldBackError
 from ..base.reasons import Reason, Result
 from ..base.scrubber import NO_SECRETS, scrubber
 from ..model.change import Change, Notice, PushEvent
@@ -152,6 +152,7 @@ class Recorder:
         kind = error.error_class
         more = {
             "eci_request_id": error.request_id or facts.get("eci_request_id"),
+            "until": _text(error.until) if isinstance(error, HeldBackError) else None,
             "error": _present(**{"class": kind.value}, code=error.code, http_status=error.http_status),
             "fate": None if deferred else _fate(kind),
         }
@@ -202,6 +203,7 @@ def describe(
             "rule": decision.rule.name if decision.rule else None,
             "held_because": decision.hold.value if decision.hold else None,
             "covered_by": _text(decision.covered_by.began) if decision.covered_by else None,
+            "until": _text(decision.until),
             "images_after": list(decision.images_after) or None,
             "error": {"class": ErrorClass.INPUT.value} if decision.result is Result.REJECTED else None,
         }

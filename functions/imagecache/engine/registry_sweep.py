@@ -14,10 +14,12 @@ from ..base.timestamps import Moment
 from ..model.change import CacheRequest
 from ..model.image_cache import READY, ImageCache, Listing
 from ..model.selector import CacheSelector
-from ..planning.plan import Decision
+from ..planning.barriers import hold_barrier
+from ..planning.plan import Decision, kept_back
 from ..planning.wanted_list import what_is_newer
 from .applied import Applied
 from .registry_view import RegistryView
+from .tags_kept_back import tags_kept_back
 
 _SHARE = 0.5
 
@@ -57,8 +59,9 @@ def sweep_registries(
             message = f"there was time to ask registries about {number} of {len(caches)} image caches"
             found.append(Applied(Decision(sweep, None, Result.IGNORED, Reason.SWEEP_UNFINISHED, message)))
             break
+        found += tags_kept_back(cache, sweep, survey, at)
         if why:
-            found.append(Applied(_repair(sweep, cache, why, current.images)))
+            found.append(Applied(_repair(sweep, cache, why, current.images, at)))
         elif current.unread:
             error = TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems))
             unread = Decision(sweep, cache, Result.FAILED, error.reason, error.message)
@@ -67,7 +70,9 @@ def sweep_registries(
     return found or [Applied(decision) for decision in decisions]
 
 
-def _repair(sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str, ...]) -> Decision:
+def _repair(
+    sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str, ...], at: Moment
+) -> Decision:
     """A change of its own, so that a deferred repair is done whatever the cache's status is later."""
     change = replace(
         sweep,
@@ -79,7 +84,9 @@ def _repair(sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str,
         reads_registries=False,
         why=why,
     )
-    return Decision(change, cache, Result.REFRESHED, change.reason, why, images)
+    repair = Decision(change, cache, Result.REFRESHED, change.reason, why, images)
+    barrier = hold_barrier(cache, change, at.now, new_list=images != cache.images)
+    return kept_back(repair, barrier) if barrier else repair
 
 
 def _ready(listings: Sequence[Listing], sweep: CacheRequest, seen: Collection[str]) -> list[ImageCache]:

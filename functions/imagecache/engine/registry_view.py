@@ -15,6 +15,7 @@ from ..clients.registry_reader import RegistryReader, RememberingReader
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..model.media_types import is_image
+from ..planning.barriers import hold_on
 from ..planning.update_memory import tag_id, taken_back
 from ..planning.wanted_list import Current
 from ..policy.list_entries import Entry, entries_of
@@ -46,6 +47,11 @@ class RegistryView:
         self._now = now
         self._reader = reader
 
+    @property
+    def rules(self) -> Rules:
+        """The rules."""
+        return self._rules
+
     def survey(self) -> RegistryView:
         """A view that asks each thing once, for comparing many caches; later, what it knows may be old."""
         return RegistryView(self._rules, self._clients, self._now, RememberingReader(self._open()))
@@ -71,15 +77,23 @@ class RegistryView:
         return self._clients.reading.remaining()
 
     def current(
-        self, cache: ImageCache, images: tuple[str, ...], pushes: Iterable[PushEvent] = ()
+        self,
+        cache: ImageCache,
+        images: tuple[str, ...],
+        pushes: Iterable[PushEvent] = (),
+        *,
+        free: bool = False,
     ) -> Current:
         """Ask for what concerns a cache; nothing is asked where no rule says so.
+
+        A list that is held stays, and so do the places of a rule that needs approval.
 
         Args:
             cache: the cache.
             images: its list, or the one that it is to get.
             pushes: those that the list is to be built for. Their tags are there, whatever a registry that is
                 behind says: a push must not be undone by the update that it asked for.
+            free: what the list would be without a hold, and with every approval.
         """
         if not self._rules.read_registries:
             return Current(images)
@@ -90,8 +104,10 @@ class RegistryView:
         problems: dict[str, bool] = {}
         available: dict[tuple[str, str], set[str]] = {}
         listed: dict[tuple[str, str], set[str]] = {}
+        held = not free and hold_on(cache, self._now().now) is not None
         for slots in governed(cache, images, self._rules):
-            if slots.rule.reads_registry and slots.rule.policy.ordered:
+            fixed = held or (slots.rule.approval and not free)
+            if slots.rule.reads_registry and slots.rule.policy.ordered and not fixed:
                 found = self._tags(slots.entries, problems)
                 if found is not None:
                     listed.setdefault(slots.repository, set()).update(found)

@@ -32,6 +32,7 @@ class PushEvent:
         pushed_at: the latest possible moment of the push, with a zone; None if not known.
         region_id: the only region to look in; None for all configured ones.
         dry_run: only plan.
+        force: a person wants it in a cache that is held, and without an approval too.
         dated: whether the source stated ``pushed_at`` with its zone.
         stated: the time as the source wrote it; empty if it wrote none that can be read.
         payload_host: another host than the registry's that the payload names, for the record alone.
@@ -46,6 +47,7 @@ class PushEvent:
     pushed_at: datetime | None = None
     region_id: str | None = None
     dry_run: bool = False
+    force: bool = False
     dated: bool = False
     stated: str = ""
     payload_host: str = ""
@@ -79,10 +81,11 @@ class CacheRequest:
         event_id: the request's or the timer tick's id.
         reason: the reason code of the records.
         images: the image list to give them, or None to rebuild the list that they have.
+        if_images: the list that the cache must have for that, or the new one already; None for any.
         statuses: only caches in one of these, or None for any.
         quiet_since: skip a cache whose last update began after this: its follow task handles it.
         region_id: the only region to look in; None for all configured ones.
-        force: rebuild even if the wanted list is the present one.
+        force: rebuild even if the wanted list is the present one, or the cache is held.
         dry_run: only plan.
         single: the request means exactly one cache, which must exist.
         reads_registries: also rebuild what registries have newer images for, where rules ask them.
@@ -95,6 +98,7 @@ class CacheRequest:
     reason: Reason
     selector: CacheSelector
     images: tuple[str, ...] | None = None
+    if_images: tuple[str, ...] | None = None
     statuses: frozenset[str] | None = None
     quiet_since: datetime | None = None
     region_id: str | None = None

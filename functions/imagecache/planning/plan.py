@@ -17,6 +17,7 @@ from ..model.change import MANUAL, CacheRequest, Change, PushEvent
 from ..model.image_cache import READY, ImageCache, Listing
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import NO_RULES, Rule, Rules
+from .barriers import Barrier, approval_barrier, hold_barrier
 from .entry_memory import had_digest, promoted_at
 from .update_memory import covering_update, last_update
 from .update_memory_layout import UpdateMemory
@@ -32,11 +33,12 @@ class Decision:
         result: the final result, or ``refreshed`` where an update is to be sent and ECI has to accept it.
         reason: why.
         message: one sentence for a person.
-        images_after: the list that the update sends.
+        images_after: the list that the update sends, or would send.
         caches_seen: how many caches were looked through.
         covered_by: the update that already has the change.
         rule: the rule for the pushed tag in this cache, if there is one.
         hold: why the pushed tag is not let in.
+        until: until when the cache is held, if that is known.
     """
 
     change: Change
@@ -49,6 +51,7 @@ class Decision:
     covered_by: UpdateMemory | None = None
     rule: Rule | None = None
     hold: Hold | None = None
+    until: datetime | None = None
 
 
 def plan(listings: Sequence[Listing], change: Change, at: Moment, rules: Rules = NO_RULES) -> list[Decision]:
@@ -100,7 +103,8 @@ def decide(cache: ImageCache, change: Change, at: Moment, rules: Rules = NO_RULE
     if isinstance(change, PushEvent) and _has_digest(cache, change, at, rules):
         message = f"{change.tag} was built with this digest by the last update"
         return Decision(change, cache, Result.UNCHANGED, Reason.SAME_DIGEST, message, rule=wanted.rule)
-    return wanted
+    barrier = hold_barrier(cache, change, at.now, new_list=wanted.images_after != cache.images)
+    return kept_back(wanted, barrier) if barrier else wanted
 
 
 def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -> Decision | None:
@@ -129,15 +133,19 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
     undone = bool(taken) and _taken_back(cache, push, at, rules)
     if rule is not None and later is None and taken and not undone:
         promoted = f"policy {rule.policy.type} of rule {rule.name} takes {push.tag} beside {', '.join(tags)}"
-        return replace(_update(cache, push, Reason.TAG_PROMOTED, promoted, images), rule=rule)
+        decision = replace(_update(cache, push, Reason.TAG_PROMOTED, promoted, images), rule=rule)
+        barrier = hold_barrier(cache, push, at.now, new_list=True) or approval_barrier(push, push.tag, rule)
+        if barrier is None:
+            return decision
+        if push.tag not in tags:
+            return kept_back(decision, barrier)
     if push.tag in tags:
         listed_tag = f"{push.image} is in the list"
         return replace(_update(cache, push, Reason.TAG_REPUSHED, listed_tag, cache.images), rule=rule)
-    if later or undone:
-        hold = Hold.OLDER if later else Hold.TAKEN_BACK
-    else:
-        hold = _why_held(cache, (registry, push.repository), push.tag, rule, rules)
-    held = f"the cache lists {', '.join(tags)}; {_held_sentence(push.tag, rule, later, hold)}"
+    from .policy_hold import policy_hold  # noqa: PLC0415 - most pushes are of listed tags
+
+    hold, why = policy_hold(cache, push, rules, later=later, undone=undone)
+    held = f"the cache lists {', '.join(tags)}; {why}"
     return Decision(push, cache, Result.IGNORED, Reason.POLICY_HOLDS, held, rule=rule, hold=hold)
 
 
@@ -170,24 +178,6 @@ def _promoted_later(cache: ImageCache, push: PushEvent, rule: Rule | None, regis
     return latest if latest is not None and push.pushed_at < latest else None
 
 
-def _why_held(
-    cache: ImageCache, repository: tuple[str, str], tag: str, rule: Rule | None, rules: Rules
-) -> Hold:
-    if rule is None:
-        return Hold.EXACT_POLICY
-    from ..policy.tag_slots import why_held  # noqa: PLC0415 - see _promoted
-
-    return why_held(cache, repository, tag, rule, rules)
-
-
-def _held_sentence(tag: str, rule: Rule | None, later: datetime | None, hold: Hold) -> str:
-    if rule is None:
-        return f"{tag} does not replace it"
-    if later is not None:
-        return f"by rule {rule.name}, a tag that was pushed later, at {later.isoformat()}, has its place"
-    return f"by rule {rule.name}, policy {rule.policy.type} does not let {tag} in: {hold.meaning}"
-
-
 def _has_digest(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -> bool:
     """Whether the cache certainly has the pushed digest. Who asks by hand gets the rebuild in any case."""
     last = last_update(cache, at)
@@ -207,6 +197,9 @@ def _decide_request(cache: ImageCache, request: CacheRequest, at: Moment) -> Dec
         quiet = f"its last update began at {last.began.isoformat()} and is being followed"
         return Decision(request, cache, Result.IGNORED, Reason.FOLLOW_RUNNING, quiet)
     images = request.images or cache.images
+    if request.if_images is not None and cache.images not in {request.if_images, request.images}:
+        differs = f"the cache's list is not ifImages, but {', '.join(cache.images)}"
+        return Decision(request, cache, Result.REJECTED, Reason.LIST_DIFFERS, differs)
     if request.images == cache.images and not request.force and cache.status == READY:
         same = "the cache has this list already; force rebuilds it"
         return Decision(request, cache, Result.UNCHANGED, Reason.LIST_UNCHANGED, same)
@@ -217,6 +210,12 @@ def _update(
     cache: ImageCache, change: Change, reason: Reason, message: str, images: tuple[str, ...]
 ) -> Decision:
     return Decision(change, cache, Result.REFRESHED, reason, message, images)
+
+
+def kept_back(decision: Decision, barrier: Barrier) -> Decision:
+    """The decision that is made in the place of one that a barrier keeps back."""
+    reason, message, until = barrier
+    return replace(decision, result=Result.IGNORED, reason=reason, message=message, until=until)
 
 
 def _candidates(listing: Listing, change: Change, rules: Rules) -> Iterable[ImageCache]:

@@ -36,6 +36,9 @@ MEMORY_TAG = "imc-refresh"
 OWN_TAGS = frozenset({MEMORY_TAG, DIGESTS_TAG, PUSHED_TAG})
 """The keys of the ECI tags that this application writes."""
 
+HOLD_TAG = "imc-refresh-hold"
+"""The key of the ECI tag by which a person holds a cache: not ours, so sent along like any other."""
+
 MOST_TAGS = 20
 """The most ECI tags that a cache has (API documentation of UpdateImageCache)."""
 

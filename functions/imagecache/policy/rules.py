@@ -54,6 +54,7 @@ class Rule:
         cooldown_seconds: between the start of an update of a cache and the next update that a push asks for.
         reads_registry: whether the registry is read for what is there now.
         restores_failed: whether a promoted tag that cannot be built is taken back.
+        approval: whether a person has to approve a promotion.
         update: parameters of UpdateImageCache by the API's names; may hold passwords.
     """
 
@@ -65,6 +66,7 @@ class Rule:
     cooldown_seconds: int = 0
     reads_registry: bool = False
     restores_failed: bool = True
+    approval: bool = False
     update: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     def matches(self, cache: ImageCache, registry: str, repository: str, tag: str) -> bool:

@@ -40,6 +40,7 @@ def read_manual(document: Any, invocation: Invocation) -> list[Item]:
         reason=Reason.LIST_CHANGED if images else Reason.REBUILD_REQUESTED,
         selector=selector,
         images=images,
+        if_images=tuple(document["ifImages"]) if "ifImages" in document else None,
         region_id=document.get("regionId"),
         force=document.get("force", False),
         dry_run=document.get("dryRun", False),
@@ -69,6 +70,7 @@ def _push(document: Mapping[str, Any], invocation: Invocation) -> PushEvent:
         pushed_at=invocation.arrived,
         region_id=document.get("regionId"),
         dry_run=document.get("dryRun", False),
+        force=document.get("force", False),
     )
 
 
