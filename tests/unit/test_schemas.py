@@ -797,6 +797,7 @@ REFUSED_SAMPLES = {
     "manual/bad_dry_run_is_text": ("/dryRun", "type"),
     "manual/bad_empty_images": ("/images", "minItems"),
     "manual/bad_empty_selector": ("/caches", "minProperties"),
+    "manual/bad_if_images_alone": ("", "required"),
     "manual/bad_images_with_image": ("", "anyOf"),
     "manual/bad_images_with_selector": ("", "anyOf"),
     "manual/bad_not_an_object": ("", "type"),
