@@ -12,7 +12,6 @@ from ..base.errors import CredentialsError, EciError, PermanentError, TransientE
 from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, Item, Notice, Probe, PushEvent
 from ..model.image_cache import Listing
-from ..planning.deciding_rule import deciding_rule
 from ..planning.plan import Decision, plan
 from .applied import Applied
 from .apply import Applier
@@ -82,6 +81,8 @@ class Engine:
         decision = applied.decision
         facts = describe(decision, applied.facts, started=applied.started)
         if self.work.settings.rules.rules:
+            from ..planning.deciding_rule import deciding_rule  # noqa: PLC0415 - few have rules at a cold start
+
             facts |= {"rule": deciding_rule(decision, self.work.settings.rules)}
         if task is not None:
             facts["attempt"] = task.chain.looks + 1
