@@ -131,6 +131,7 @@ def test_there_are_the_charts_and_alerts_that_the_guide_names(resources: dict[st
         "alert RejectedAlert",
         "alert FailingCacheAlert",
         "alert FunctionErrorsAlert",
+        "alert FailingEventsAlert",
         "alert QuietSourceAlert",
         "alert QuietSourceAlert 1",
     }
@@ -181,9 +182,26 @@ def test_an_alert_is_raised_by_a_column_of_its_own_queries(resources: dict[str, 
         configuration = alert.properties["Detail"]["Configuration"]
         (severity,) = configuration["SeverityConfigurations"]
         column = severity["EvalCondition"]["Condition"].split()[0].removeprefix("$0.")
-        columns = set(re.findall(r"\bAS (\w+)", alert_queries(alert)[0]))
+        # Its page "Specify evaluate expressions": a name may have letters and digits.
+        assert column.isalnum(), name
+        query = alert_queries(alert)[0]
+        columns = {*re.findall(r"\bAS (\w+)", query), *used_keys(query)}
         assert column in columns, name
         assert set(configuration["GroupConfiguration"]["Fields"]) <= columns, name
+
+
+def test_an_event_is_reported_by_its_tries_before_it_is_given_up_or_when_it_is(
+    resources: dict[str, Resource],
+) -> None:
+    (query,) = alert_queries(resources["FailingEventsAlert"])
+    (tries,) = map(int, re.findall(r"HAVING count\(\*\) >= (\d+)", query))
+    retries = {
+        one.logical_id: one.properties["MaxAsyncRetryAttempts"]
+        for one in resources.values()
+        if one.type == "ALIYUN::FC3::AsyncInvokeConfig"
+    }
+    assert len(retries) == 4
+    assert tries == 1 + min(retries.values())
 
 
 def seconds(text: str) -> int:
