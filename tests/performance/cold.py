@@ -30,7 +30,7 @@ from local.permissions.credentials import CredentialStore
 from .cold_process import MARK
 from .warm import REGION, push_event
 
-__all__ = ["Row", "measure"]
+__all__ = ["Row", "issued_key", "measure", "unpack"]
 
 ROUNDS = 12
 UPDATE_ROUNDS = 6
@@ -84,15 +84,15 @@ def measure() -> list[Row] | None:
         package = work / "package.zip"
         build_package(ROOT, runtime, package, interpreter=interpreter, allow_uncommitted=True)
         with_pyc, without_pyc, naive = (work / name for name in ("with-pyc", "without-pyc", "naive"))
-        _unpack(package, with_pyc, pyc=True)
-        _unpack(package, without_pyc, pyc=False)
+        unpack(package, with_pyc, pyc=True)
+        unpack(package, without_pyc, pyc=False)
         _install(runtime, naive, work / "wheels")
         shutil.copy(Path(__file__).with_name("naive_function.py"), naive / "naive_function.py")
         shutil.copy(ROOT / "schemas/acr-cloudevent.schema.json", naive / "naive-schema.json")
         # A slow start counts as what it takes, and not as reason to answer before all is done.
         parameters = {"WebhookTokens": TOKEN, "AnswerSeconds": "0"}
         cloud = stack.enter_context(Cloud(CloudConfig(work / "state", parameters=parameters)))
-        with _key(work / "state/cloud.db") as key:
+        with issued_key(work / "state/cloud.db") as key:
             environment = {
                 **key,
                 "FC_REGION": REGION,
@@ -152,7 +152,8 @@ class _Starter:
         return seconds, told
 
 
-def _unpack(package: Path, folder: Path, *, pyc: bool) -> None:
+def unpack(package: Path, folder: Path, *, pyc: bool) -> None:
+    """Unpack a package, with or without its bytecode."""
     with zipfile.ZipFile(package) as archive:
         archive.extractall(folder, [name for name in archive.namelist() if pyc or not name.endswith(".pyc")])
 
@@ -169,7 +170,8 @@ def _install(runtime: Runtime, folder: Path, work: Path) -> None:
 
 
 @contextmanager
-def _key(database: Path) -> Iterator[dict[str, str]]:
+def issued_key(database: Path) -> Iterator[dict[str, str]]:
+    """The variables of an access key of a local cloud, for the length of the block."""
     store = CredentialStore(database)
     credential = store.issue()
     try:
