@@ -63,8 +63,8 @@ NO_NAMES = {
     (FUNCTION, "EnvironmentVariables.IMC_FOLLOW_FUNCTION"),
     ("ALIYUN::RAM::Role", "Policies.PolicyDocument.Statement.Resource"),
 }
-MOST_POLICY_CHARACTERS = 6144
-"""RAM's page "Limits": the length of a custom policy."""
+MOST_POLICY_CHARACTERS = 2048
+"""RAM's page "Limits" of earlier years: the length of a custom policy; today's has 6,144."""
 
 
 def loaded(parameters: Mapping[str, str] | None = None, region: str = "cn-hangzhou") -> list[Resource]:
@@ -257,11 +257,11 @@ def test_a_role_may_invoke_the_follow_function_alone() -> None:
 
 
 def test_the_policy_of_the_most_regions_is_not_too_long() -> None:
-    regions = ",".join(f"ap-southeast-{number:02}" for number in range(12))
-    assert 185 < len(regions) <= 200
+    regions = ",".join(f"us-west-{number}" for number in range(1, 10)) + ",us-east-1" * 11
+    assert 195 < len(regions) <= 200
     for role in (one for one in loaded({"Regions": regions}) if one.type == "ALIYUN::RAM::Role"):
         for policy in role.properties["Policies"]:
-            assert len(json.dumps(policy["PolicyDocument"])) <= MOST_POLICY_CHARACTERS
+            assert len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) <= MOST_POLICY_CHARACTERS
 
 
 # Task mode

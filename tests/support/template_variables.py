@@ -121,7 +121,7 @@ def _longest_reference(name: str, parameters: Mapping[str, Any]) -> float:
         return NUMBER_BYTES
     if "AllowedValues" in declaration:
         return max(len(one.encode()) for one in declaration["AllowedValues"])
-    return declaration.get("MaxLength", float("inf"))
+    return float(declaration.get("MaxLength", "inf"))
 
 
 def _parameters(node: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
