@@ -86,8 +86,8 @@ package: env ## Build the zip that is deployed (RUNTIME=python3.10: for the othe
 		$(if $(CA_FILE),--ca-file '$(CA_FILE)')
 
 .PHONY: deploy-help
-deploy-help: env ## Print the vendor's commands that create a stack (REGION=... BUCKET=...)
-	@$(BIN)/python -m deploy commands create --region $(REGION) --bucket $(BUCKET) \
+deploy-help: env ## Print the script that creates a stack (REGION=... BUCKET=...)
+	@$(BIN)/python -m deploy create --region $(REGION) --bucket $(BUCKET) \
 		--package dist/imc-refresh-$(RUNTIME).zip
 
 .PHONY: demo
@@ -110,6 +110,10 @@ fuzz: env ## Play mutated payloads of every source (SEED=... COUNT=... SOURCE=..
 .PHONY: bench
 bench: env ## Measure the functions
 	$(BIN)/python -m tests.performance
+
+.PHONY: resource-types
+resource-types: env ## Make the property lists of template.yml's resource types anew from the vendor's
+	PYTHONPATH=. $(BIN)/python -m tests.support.resource_types
 
 .PHONY: lock
 lock: .venv-lock/bin/uv ## Make the locks anew from requirements*.in (UPGRADE=1: the newest versions)

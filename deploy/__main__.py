@@ -1,15 +1,22 @@
-"""``python -m deploy``: build the package, check the template, print the commands that deploy it."""
+"""``python -m deploy``: build the package, check the template, create, update and remove a stack."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
 
 USAGE = """usage: python -m deploy COMMAND [OPTION ...]
 
-  package   build the zip that Function Compute runs
-  lint      check template.yml against the official property lists, the code and the rights it needs
-  commands  print the vendor's commands that create, update or remove a stack
+  package  build the zip that Function Compute runs
+  lint     check template.yml against the official property lists, the code and the rights it needs
+
+Each prints a script of the vendor's commands, and runs it with --run:
+  create   create a stack; one that was begun is completed
+  diff     show what an update would change, and change nothing
+  update   show what changes, and change it
+  remove   remove a stack, with the logs and the on-failure queue in it
 
 python -m deploy COMMAND --help tells the options."""
 
@@ -29,18 +36,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def _command(name: str) -> Callable[[Sequence[str]], int] | None:
     """The command's function; only the modules of that one are imported."""
-    if name == "package":
-        from .package.command import run as package  # noqa: PLC0415
-
-        return package
-    if name == "lint":
-        from .lint.command import run as lint  # noqa: PLC0415
-
-        return lint
-    if name == "commands":
-        from .commands import run as commands  # noqa: PLC0415
-
-        return commands
+    if name in {"package", "lint"}:
+        run: Callable[..., int] = import_module(f".{name}.command", __package__).run
+        return run
+    if name in {"create", "diff", "update", "remove"}:
+        return partial(import_module(".stack.command", __package__).run, name)
     return None
 
 

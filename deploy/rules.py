@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ca_problem", "rules_problems"]
+__all__ = ["ca_problem", "find_functions", "rules_problems"]
 
 _FUNCTIONS = Path(__file__).parents[1] / "functions"
 _SETTING = "IMC_RULES"
@@ -26,7 +26,7 @@ def rules_problems(content: bytes) -> list[str]:
     Args:
         content: the rules, JSON; of any size.
     """
-    _find_functions()
+    find_functions()
     from imagecache.base.environment import Environment  # noqa: PLC0415
     from imagecache.base.errors import InputError  # noqa: PLC0415
     from imagecache.base.json_input import MAX_BODY_BYTES, read_json  # noqa: PLC0415 - its folder is found only now
@@ -44,7 +44,7 @@ def rules_problems(content: bytes) -> list[str]:
 
 def ca_problem(path: Path) -> str:
     """What is wrong with a file of certificate authorities; empty if nothing is."""
-    _find_functions()
+    find_functions()
     from imagecache.config.ca_file import ca_path  # noqa: PLC0415 - its folder is found only now
 
     try:
@@ -54,7 +54,8 @@ def ca_problem(path: Path) -> str:
     return ""
 
 
-def _find_functions() -> None:
+def find_functions() -> None:
+    """Let the library of the functions be imported."""
     if str(_FUNCTIONS) not in sys.path:
         sys.path.append(str(_FUNCTIONS))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from deploy.lint import lint_template
 from local.template.document import parse_template
+from tests.support.aliyun_tool import Tool
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,3 +42,11 @@ def check(tmp_path: Path) -> Check:
         return {problem.path: problem.message for problem in lint_template(path, root)}
 
     return run
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Iterator[Tool]:
+    """The vendor's command line tool, with a cloud behind it."""
+    made = Tool(tmp_path)
+    yield made
+    made.close()
