@@ -6,19 +6,22 @@ from pathlib import Path
 
 from local.template.functions import TemplateError
 
-from .catalog import read_types
 from .conditions import check_conditions
-from .document import Document, read_document
+from .document import form_problems, read_document
 from .functions import check_functions
 from .parameters import check_parameters
 from .problems import Problem, in_document_order
 from .properties import check_properties
 from .references import check_references
 from .roles import check_roles
+from .schemas import read_schema
 from .triggers import check_triggers, with_destination
 from .values import View
 
-__all__ = ["lint_document", "lint_template"]
+__all__ = ["lint_template"]
+
+RESOURCE_TYPES = Path(__file__).with_name("resource-types.schema.json")
+"""The vendor's property lists, as far as the template needs them: ``make resource-types`` makes it."""
 
 
 def lint_template(template: Path, root: Path) -> list[Problem]:
@@ -29,26 +32,22 @@ def lint_template(template: Path, root: Path) -> list[Problem]:
         root: the project's top folder, which has the functions and the schemas.
 
     Returns:
-        All problems, in the order of the document.
+        All problems, in the order of the document; those of its form alone if there are any.
 
     Raises:
-        CatalogError: the vendor's property lists are not installed.
         OSError: a file cannot be read.
     """
     try:
-        document = read_document(template)
+        raw, wrong = form_problems(template)
     except TemplateError as error:
         return [Problem(template.name, error.problem)]
-    return lint_document(document, root)
-
-
-def lint_document(document: Document, root: Path) -> list[Problem]:
-    """The same for a document that is read already."""
-    types = read_types({resource.type for resource in document.resources.values()})
+    if wrong:
+        return in_document_order(wrong, raw)
+    document = read_document(raw)
+    types = read_schema(RESOURCE_TYPES)["$defs"]
     view = View(document, first=True)
     conditions = list(check_conditions(document))
     problems = [
-        *document.problems,
         *conditions,
         *check_parameters(document),
         *check_properties(document, view, types),

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .check import lint_template
-from .document import read_document
-from .wheels import CatalogError
+from .document import form_problems, read_document
 
 __all__ = ["run"]
 
@@ -28,14 +27,14 @@ def run(arguments: Sequence[str]) -> int:
     template: Path = parser.parse_args(arguments).template
     try:
         problems = lint_template(template, ROOT)
-    except (CatalogError, OSError) as error:
+    except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for problem in problems:
         print(f"{template.name}: {problem.path}: {problem.message}")
     if problems:
         return 1
-    document = read_document(template)
+    document = read_document(form_problems(template)[0])
     counted = f"{len(document.resources)} resources, {len(document.parameters)} parameters"
     print(f"{template.name}: {counted}, no problem")
     return 0

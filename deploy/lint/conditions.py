@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from local.template.functions import CONDITION_FUNCTIONS, TemplateError, operands
+from local.template.functions import operands
 
 from .document import Document
 from .problems import Problem
@@ -34,41 +34,14 @@ def check_conditions(document: Document) -> Iterator[Problem]:
             yield Problem(f"Conditions.{name}", f"depends on itself: {' -> '.join([*cycle, cycle[0]])}")
 
 
-def check_condition(  # noqa: C901 - one branch for each form that a condition has
-    path: str, condition: Any, document: Document
-) -> Iterator[Problem]:
-    """Check one condition, at whatever place it is."""
-    if isinstance(condition, str):
-        if condition not in document.conditions:
-            yield Problem(path, f"there is no condition {condition!r}")
-        return
-    if not isinstance(condition, dict) or len(condition) != 1:
-        yield Problem(path, f"the name of a condition, or a condition, is expected, {condition!r} found")
-        return
-    ((name, argument),) = condition.items()
-    place = f"{path}.{name}"
-    if name == "Condition":
-        yield from check_condition(place, str(argument), document)
-        return
-    if name not in CONDITION_FUNCTIONS:
-        yield Problem(place, f"one of {', '.join(CONDITION_FUNCTIONS)} is expected")
-        return
-    try:
-        parts = operands(place, name, argument)
-    except TemplateError as error:
-        yield Problem(place, error.problem)
-        return
-    if name == "Fn::Equals":
-        for where, target, _ in references(parts, place):
-            if target not in document.parameters and not target.startswith("ALIYUN::"):
-                yield Problem(
-                    where, f"there is no parameter {target!r}; a condition can depend on nothing else"
-                )
-        return
-    for number, part in enumerate(parts):
-        yield from check_condition(
-            f"{place}[{number}]" if isinstance(argument, list) else place, part, document
-        )
+def check_condition(path: str, condition: Any, document: Document) -> Iterator[Problem]:
+    """Check one condition, at whatever place it is: that there is what it names."""
+    for name in _named(condition):
+        if name not in document.conditions:
+            yield Problem(path, f"there is no condition {name!r}")
+    for where, target, _ in references(condition, path):
+        if target not in document.parameters and not target.startswith("ALIYUN::"):
+            yield Problem(where, f"there is no parameter {target!r}; a condition can depend on nothing else")
 
 
 def implied(given: Sequence[Guard], wanted: Any, conditions: Mapping[str, Any]) -> bool:
@@ -131,7 +104,7 @@ def _cycle(name: str, passed: tuple[str, ...], conditions: Mapping[str, Any]) ->
 def _named(condition: Any) -> Iterator[str]:
     if isinstance(condition, str):
         yield condition
-    elif isinstance(condition, dict) and len(condition) == 1:
+    elif isinstance(condition, dict):
         ((name, argument),) = condition.items()
         if name != "Fn::Equals":
             for part in argument if isinstance(argument, list) else [argument]:

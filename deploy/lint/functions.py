@@ -6,11 +6,12 @@ Must not know roles or triggers.
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeGuard
+
+from deploy.rules import find_functions
 
 from .document import Document, Resource
 from .problems import Problem
@@ -41,7 +42,7 @@ def check_functions(document: Document, view: View, root: Path) -> Iterator[Prob
         root: the project's top folder, whose folder ``functions`` has the handlers.
     """
     functions = document.of_type(_FUNCTION)
-    settings = _settings(root)
+    settings = _settings()
     given: set[str] = set()
     for function in functions:
         path = f"{function.path}.Properties"
@@ -57,11 +58,9 @@ def check_functions(document: Document, view: View, root: Path) -> Iterator[Prob
         yield Problem("Resources", f"no function is given the setting {name}")
 
 
-def _settings(root: Path) -> frozenset[str]:
+def _settings() -> frozenset[str]:
     """The names of the settings, from the one module that reads them."""
-    folder = str(root / "functions")
-    if folder not in sys.path:
-        sys.path.append(folder)
+    find_functions()
     from imagecache.config.setting_table import SETTINGS  # noqa: PLC0415 - its folder is found only now
 
     return frozenset(setting.name for setting in SETTINGS)

@@ -1,4 +1,4 @@
-"""Checks the section Parameters, and how its members are grouped, used and kept secret.
+"""Checks what the parameters say together: limits and defaults, groups, that each is used, and secrets.
 
 Must not know resource types, but for the one place where a secret may be: the environment of a function.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local.template.functions import TemplateError
-from local.template.parameters import PARAMETER_TYPES, parameter_value
+from local.template.parameters import parameter_value
 
 from .document import Document
 from .problems import Problem
@@ -19,69 +19,22 @@ from .walk import references
 
 __all__ = ["check_parameters"]
 
-_KEYS: dict[str, tuple[type, ...]] = {
-    "Type": (str,),
-    "Description": (str,),
-    "Default": (object,),
-    "AllowedValues": (list,),
-    "AllowedPattern": (str,),
-    "MinLength": (int,),
-    "MaxLength": (int,),
-    "MinValue": (int, float),
-    "MaxValue": (int, float),
-    "NoEcho": (bool,),
-    "Confirm": (bool,),
-    "Label": (str, dict),
-    "ConstraintDescription": (str, dict),
-    "AssociationProperty": (str,),
-    "AssociationPropertyMetadata": (dict,),
-    "Placeholder": (str, dict),
-}
 _INTERFACE = "ALIYUN::ROS::Interface"
 _SECRET = re.compile(r"token|secret|password", re.IGNORECASE)
 
 
 def check_parameters(document: Document) -> Iterator[Problem]:
     """Check all parameters of a template."""
-    for name, declaration in document.parameters.items():
-        yield from _declaration(f"Parameters.{name}", declaration)
-        if _SECRET.search(name) and declaration.get("NoEcho") is not True:
-            yield Problem(f"Parameters.{name}.NoEcho", "true is expected, as the name says that it is secret")
     used = {name for _, name, _ in references(document.raw)}
-    for name in document.parameters:
+    for name, declaration in document.parameters.items():
+        path = f"Parameters.{name}"
+        yield from _values(path, declaration)
+        if _SECRET.search(name) and declaration.get("NoEcho") is not True:
+            yield Problem(f"{path}.NoEcho", "true is expected, as the name says that it is secret")
         if name not in used:
-            yield Problem(f"Parameters.{name}", "is never used")
+            yield Problem(path, "is never used")
     yield from _groups(document)
     yield from _shown(document)
-
-
-def _declaration(path: str, declaration: Mapping[str, Any]) -> Iterator[Problem]:
-    whole = True
-    for key, value in declaration.items():
-        if key not in _KEYS:
-            yield Problem(f"{path}.{key}", f"no key of a parameter; known are {', '.join(_KEYS)}")
-        elif object not in _KEYS[key] and not _is_of(value, _KEYS[key]):
-            whole = False
-            expected = " or ".join(kind.__name__ for kind in _KEYS[key])
-            yield Problem(f"{path}.{key}", f"{expected} is expected, {type(value).__name__} found")
-    if not str(declaration.get("Description") or "").strip():
-        yield Problem(f"{path}.Description", "is missing")
-    if declaration.get("Type") not in PARAMETER_TYPES:
-        whole = False
-        found = declaration.get("Type")
-        yield Problem(f"{path}.Type", f"one of {', '.join(PARAMETER_TYPES)} is expected, {found!r} found")
-    try:
-        re.compile(str(declaration.get("AllowedPattern", "")))
-    except re.error as error:
-        whole = False
-        yield Problem(f"{path}.AllowedPattern", f"no regular expression: {error}")
-    if whole:
-        yield from _values(path, declaration)
-
-
-def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
-    # True is an int to Python, and none to a template.
-    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
 
 
 def _values(path: str, declaration: Mapping[str, Any]) -> Iterator[Problem]:
@@ -100,38 +53,20 @@ def _values(path: str, declaration: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(place, error.problem)
 
 
-def _groups(document: Document) -> Iterator[Problem]:  # noqa: C901 - one branch for each kind of mistake
-    path = f"Metadata.{_INTERFACE}.ParameterGroups"
-    metadata = document.raw.get("Metadata")
-    interface = metadata.get(_INTERFACE) if isinstance(metadata, dict) else None
-    groups = interface.get("ParameterGroups") if isinstance(interface, dict) else None
-    if not isinstance(groups, list):
-        if document.parameters:
-            yield Problem(path, "a list of groups of all parameters is expected")
-        return
+def _groups(document: Document) -> Iterator[Problem]:
+    groups = document.raw.get("Metadata", {}).get(_INTERFACE, {}).get("ParameterGroups", [])
     times: Counter[str] = Counter()
     for number, group in enumerate(groups):
-        place = f"{path}[{number}]"
-        names = group.get("Parameters") if isinstance(group, dict) else None
-        if not isinstance(names, list):
-            yield Problem(f"{place}.Parameters", "a list of parameters is expected")
-            continue
-        if not _is_label(group.get("Label")):
-            yield Problem(f"{place}.Label", "a text, or a mapping with the key default, is expected")
-        for position, name in enumerate(names):
-            times[str(name)] += 1
+        for position, name in enumerate(group["Parameters"]):
+            place = f"Metadata.{_INTERFACE}.ParameterGroups[{number}].Parameters[{position}]"
+            times[name] += 1
             if name not in document.parameters:
-                yield Problem(f"{place}.Parameters[{position}]", f"there is no parameter {name!r}")
+                yield Problem(place, f"there is no parameter {name!r}")
             elif times[name] > 1:
-                yield Problem(f"{place}.Parameters[{position}]", f"{name} is in a group already")
+                yield Problem(place, f"{name} is in a group already")
     for name in document.parameters:
         if not times[name]:
             yield Problem(f"Parameters.{name}", "is in no group of Metadata")
-
-
-def _is_label(label: Any) -> bool:
-    text = label.get("default") if isinstance(label, dict) else label
-    return isinstance(text, str) and bool(text.strip())
 
 
 def _shown(document: Document) -> Iterator[Problem]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from local.template.parameters import pseudo_parameters
 
-from .catalog import ResourceType
 from .conditions import Guard, check_condition, implied
 from .document import Document
 from .problems import Problem
@@ -21,18 +20,16 @@ from .walk import functions, references
 __all__ = ["check_references"]
 
 _PSEUDO = frozenset(pseudo_parameters(region="", account_id=""))
-_KNOWN = ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::Join", "Fn::Split", "Fn::Replace", "Fn::If")
-_PARTS_OF_IF = 3
 
 
 def check_references(
-    document: Document, types: Mapping[str, ResourceType], *, conditions_are_right: bool
+    document: Document, types: Mapping[str, Any], *, conditions_are_right: bool
 ) -> Iterator[Problem]:
     """Check all references of a template.
 
     Args:
         document: the template.
-        types: the resource types that are known.
+        types: the schema of each resource type that is known, with its attributes.
         conditions_are_right: whether the section Conditions has no problem; else what follows from it is not
             checked.
     """
@@ -41,7 +38,7 @@ def check_references(
     ]
     sections += [(f"Outputs.{name}", one.get("Condition"), one) for name, one in document.outputs.items()]
     for path, condition, node in sections:
-        yield from _functions(path, node, document)
+        yield from _branches(path, node, document)
         yield from _targets(path, node, document, types)
         guards: list[Guard] = []
         sound = conditions_are_right
@@ -55,50 +52,13 @@ def check_references(
     yield from _dependencies(document)
 
 
-def _functions(path: str, node: Any, document: Document) -> Iterator[Problem]:
+def _branches(path: str, node: Any, document: Document) -> Iterator[Problem]:
     for place, name, argument in functions(node, path):
-        if name not in _KNOWN:
-            yield Problem(place, f"a function that is not supported here; known are {', '.join(_KNOWN)}")
-        elif name == "Fn::If":
-            if not isinstance(argument, list) or len(argument) != _PARTS_OF_IF:
-                yield Problem(place, f"a condition and two values are expected, {argument!r} found")
-            else:
-                yield from check_condition(f"{place}[0]", argument[0], document)
-        elif name == "Fn::Join" and not (
-            isinstance(argument, list)
-            and len(argument) == 2  # noqa: PLR2004 - a separator and the items
-            and isinstance(argument[0], str)
-            and isinstance(argument[1], (list, dict))
-        ):
-            yield Problem(place, f"a separator and a list are expected, {argument!r} found")
-        elif name in _FORMS and not _is_well_formed(name, argument):
-            yield Problem(place, f"{_FORMS[name]}, {argument!r} found")
+        if name == "Fn::If":
+            yield from check_condition(f"{place}[0]", argument[0], document)
 
 
-_FORMS = {
-    "Ref": "a name is expected",
-    "Fn::GetAtt": "the name of a resource and an attribute are expected",
-    "Fn::Sub": "a text, or a text and a mapping of values, is expected",
-    "Fn::Split": "a separator and a text are expected",
-    "Fn::Replace": "a mapping of texts and a text are expected",
-}
-
-
-def _is_well_formed(name: str, argument: Any) -> bool:
-    if name == "Fn::GetAtt":
-        return isinstance(argument, list) and list(map(type, argument)) == [str, str]
-    if name in {"Fn::Split", "Fn::Replace"}:
-        first = str if name == "Fn::Split" else dict
-        pair = isinstance(argument, list) and len(argument) == 2  # noqa: PLR2004 - a pair
-        return pair and isinstance(argument[0], first) and isinstance(argument[1], (str, dict))
-    if name == "Fn::Sub" and isinstance(argument, list):
-        return list(map(type, argument)) == [str, dict]
-    return isinstance(argument, str)
-
-
-def _targets(
-    path: str, node: Any, document: Document, types: Mapping[str, ResourceType]
-) -> Iterator[Problem]:
+def _targets(path: str, node: Any, document: Document, types: Mapping[str, Any]) -> Iterator[Problem]:
     for place, target, attribute in references(node, path):
         resource = document.resources.get(target)
         if attribute is None:
@@ -106,20 +66,15 @@ def _targets(
                 yield Problem(place, f"there is no parameter or resource {target!r}")
         elif resource is None:
             yield Problem(place, f"there is no resource {target!r}")
-        elif resource.type in types and attribute not in types[resource.type].attributes:
-            known = ", ".join(sorted(types[resource.type].attributes)) or "none"
+        elif resource.type in types and attribute not in types[resource.type]["attributes"]:
+            known = ", ".join(types[resource.type]["attributes"]) or "none"
             yield Problem(place, f"{resource.type} has no attribute {attribute!r}; known are {known}")
 
 
 def _presence(path: str, node: Any, guards: tuple[Guard, ...], document: Document) -> Iterator[Problem]:
     """References to a resource that may be left out where what refers to it is not."""
     call = function_call(node)
-    if (
-        call is not None
-        and call[0] == "Fn::If"
-        and isinstance(call[1], list)
-        and len(call[1]) == _PARTS_OF_IF
-    ):
+    if call is not None and call[0] == "Fn::If":
         condition, *branches = call[1]
         if not list(check_condition("", condition, document)):
             for number, branch in enumerate(branches, start=1):
@@ -147,13 +102,10 @@ def _presence(path: str, node: Any, guards: tuple[Guard, ...], document: Documen
 def _dependencies(document: Document) -> Iterator[Problem]:
     edges: dict[str, list[str]] = {}
     for name, resource in document.resources.items():
-        named = resource.depends_on if isinstance(resource.depends_on, list) else [resource.depends_on]
-        for number, target in enumerate(named):
-            place = f"{resource.path}.DependsOn"
+        for target in resource.depends_on:
             if target not in document.resources:
-                where = f"{place}[{number}]" if isinstance(resource.depends_on, list) else place
-                yield Problem(where, f"there is no resource {target!r}")
-        targets = [*named, *(target for _, target, _ in references(resource.properties))]
+                yield Problem(f"{resource.path}.DependsOn", f"there is no resource {target!r}")
+        targets = [*resource.depends_on, *(target for _, target, _ in references(resource.properties))]
         edges[name] = [one for one in dict.fromkeys(map(str, targets)) if one in document.resources]
     told: set[str] = set()
     for name in edges:

@@ -63,11 +63,9 @@ def check_roles(document: Document, with_destination: frozenset[str]) -> Iterato
 
 def _role(document: Document, function: Resource) -> Resource | None:
     node = function.properties.get("Role")
-    target = node.get("Fn::GetAtt") if isinstance(node, dict) else None
-    if not isinstance(target, list) or len(target) != 2 or target[1] != "Arn":  # noqa: PLR2004 - a pair
-        return None
-    role = document.resources.get(str(target[0]))
-    return role if role is not None and role.type == _ROLE else None
+    name, attribute = node.get("Fn::GetAtt", ("", "")) if isinstance(node, dict) else ("", "")
+    role = document.resources.get(name)
+    return role if attribute == "Arn" and role is not None and role.type == _ROLE else None
 
 
 def _needs(view: View, function: Resource, *, has_destination: bool, reads_registries: bool) -> _Needs | None:

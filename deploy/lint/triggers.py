@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from jsonschema import Draft202012Validator
 
 from local.eventbridge.pattern import PatternError, parse_pattern
 from local.fc.async_config import queue_of
@@ -21,6 +18,7 @@ from local.fc.schedule import ScheduleError, parse_schedule
 
 from .document import Document, Resource
 from .problems import Problem
+from .schemas import breaches, read_schema
 from .values import View, is_known
 
 __all__ = ["check_triggers", "with_destination"]
@@ -71,11 +69,10 @@ def with_destination(document: Document) -> frozenset[str]:
 def _function(document: Document, resource: Resource) -> str | None:
     """The logical id of the function that a resource is about."""
     node = resource.properties.get("FunctionName")
-    target = node.get("Fn::GetAtt") if isinstance(node, dict) else None
-    if not isinstance(target, list) or target[-1] != "FunctionName":
-        return None
-    function = document.resources.get(str(target[0]))
-    return function.logical_id if function is not None and function.type == _FUNCTION else None
+    name, attribute = node.get("Fn::GetAtt", ("", "")) if isinstance(node, dict) else ("", "")
+    function = document.resources.get(name)
+    is_one = function is not None and function.type == _FUNCTION and attribute == "FunctionName"
+    return name if is_one else None
 
 
 def _config(path: str, properties: dict[str, Any], root: Path) -> Iterator[Problem]:
@@ -84,7 +81,7 @@ def _config(path: str, properties: dict[str, Any], root: Path) -> Iterator[Probl
         yield Problem(f"{path}.TriggerType", f"one of {', '.join(_KINDS)} is expected, {kind!r} found")
         return
     path = f"{path}.TriggerConfig"
-    wrong = list(_breaches(path, config, Path(__file__).with_name(f"trigger-{kind}.schema.json")))
+    wrong = list(breaches(path, config, read_schema(Path(__file__).with_name(f"trigger-{kind}.schema.json"))))
     yield from wrong
     if wrong or not isinstance(config, dict):
         return
@@ -112,26 +109,9 @@ def _timer(path: str, config: dict[str, Any], root: Path) -> Iterator[Problem]:
         except json.JSONDecodeError as error:
             yield Problem(f"{path}.payload", f"JSON is expected: {error}")
             return
-        schema = root / "schemas/timer-payload.schema.json"
-        for problem in _breaches(f"{path}.payload", document, schema):
+        schema = read_schema(root / "schemas/timer-payload.schema.json")
+        for problem in breaches(f"{path}.payload", document, schema):
             yield Problem(f"{path}.payload", f"{problem.path.removeprefix(path)}: {problem.message}")
-
-
-def _breaches(path: str, document: Any, schema: Path) -> Iterator[Problem]:
-    for error in _validator(schema).iter_errors(document):
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
-        if error.validator == "additionalProperties":
-            known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
-            for name in error.instance:
-                if name not in known:
-                    yield Problem(f"{path}{place}.{name}", f"no such key; known are {', '.join(known)}")
-        else:
-            yield Problem(f"{path}{place}", error.message)
-
-
-@cache
-def _validator(schema: Path) -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
 
 
 def _asynchronous(document: Document, view: View, triggered: set[str]) -> Iterator[Problem]:

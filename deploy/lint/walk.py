@@ -37,19 +37,13 @@ def references(node: Any, path: str = "") -> Iterator[tuple[str, str, str | None
         The path of the function, the name that it refers to, and the attribute if one is asked for.
     """
     for place, name, argument in functions(node, path):
-        if name == "Ref" and isinstance(argument, str):
+        if name == "Ref":
             yield place, argument, None
-        elif name == "Fn::GetAtt" and _is_pair(argument):
+        elif name == "Fn::GetAtt":
             yield place, argument[0], argument[1]
         elif name == "Fn::Sub":
-            text, own = argument if _is_pair(argument, dict) else (argument, {})
-            for placeholder in _PLACEHOLDER.findall(text if isinstance(text, str) else ""):
+            text, own = argument if isinstance(argument, list) else (argument, {})
+            for placeholder in _PLACEHOLDER.findall(text):
                 target, dot, attribute = placeholder.partition(".")
                 if placeholder not in own:
                     yield place, target, attribute if dot else None
-
-
-def _is_pair(argument: Any, second: type = str) -> bool:
-    if not isinstance(argument, list) or len(argument) != 2:  # noqa: PLR2004 - a pair
-        return False
-    return isinstance(argument[0], str) and isinstance(argument[1], second)
