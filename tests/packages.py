@@ -31,7 +31,7 @@ def package(runtime: str, rules: Path | None = None) -> Path:
         while not (kept := KEPT / key(runtime, rules)).is_dir():
             with tempfile.TemporaryDirectory(dir=KEPT, prefix=".building-") as folder:
                 output = Path(folder) / "package" / f"imc-refresh-{runtime}.zip"
-                build_package(ROOT, RUNTIMES[runtime], output, allow_uncommitted=True, rules=rules)
+                build_package(ROOT, RUNTIMES[runtime], output, rules=rules)
                 # Somebody may have written a file meanwhile; the package is then of no known content.
                 if key(runtime, rules) == kept.name:
                     output.parent.rename(kept)

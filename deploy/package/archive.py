@@ -10,18 +10,16 @@ import io
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from collections.abc import Sequence
 from pathlib import Path
 
 from .content import Entry
 from .errors import PackageError
 
-__all__ = ["ArchiveError", "check_paths", "entry_time", "make_archive", "replace_file"]
+__all__ = ["check_paths", "make_archive", "replace_file"]
 
-_FIRST = datetime(1980, 1, 1, tzinfo=timezone.utc)
-_LAST = datetime(2107, 12, 31, 23, 59, 58, tzinfo=timezone.utc)
-"""The moments that a zip file can name."""
+_TIME = (1980, 1, 1, 0, 0, 0)
+"""Of all entries: the first moment that a zip file can name."""
 
 _UNIX = 3
 _LEVEL = 9
@@ -30,37 +28,12 @@ _REGULAR_FILE_SHIFT = 16
 """In the attributes of an entry the Unix mode stands above the 16 bits of the old ones."""
 
 
-class ArchiveError(PackageError):
-    """Raised when what is to be archived depends on this machine, or a setting for it is wrong."""
-
-
-def entry_time(environment: Mapping[str, str]) -> datetime:
-    """The time of all entries: 1980-01-01, or SOURCE_DATE_EPOCH (seconds since 1970, UTC).
-
-    Raises:
-        ArchiveError: SOURCE_DATE_EPOCH is no number of seconds.
-    """
-    text = environment.get("SOURCE_DATE_EPOCH", "")
-    if not text:
-        return _FIRST
-    try:
-        moment = datetime.fromtimestamp(int(text), tz=timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        raise ArchiveError(f"SOURCE_DATE_EPOCH: seconds since 1970 are expected, {text!r} found") from None
-    return min(max(moment, _FIRST), _LAST)
-
-
-def make_archive(entries: Sequence[Entry], moment: datetime) -> bytes:
-    """The zip file: sorted, with one time and fixed permissions for all entries.
-
-    Args:
-        entries: what is in it.
-        moment: the time of each entry; a zip file knows no zone and even seconds only.
-    """
+def make_archive(entries: Sequence[Entry]) -> bytes:
+    """The zip file: sorted, with one time and fixed permissions for all entries."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            info = zipfile.ZipInfo(entry.name, moment.timetuple()[:6])
+            info = zipfile.ZipInfo(entry.name, _TIME)
             info.create_system = _UNIX
             mode = _LIBRARY if entry.name.endswith(".so") else _FILE
             info.external_attr = mode << _REGULAR_FILE_SHIFT
@@ -77,11 +50,11 @@ def check_paths(entries: Sequence[Entry], folder: Path) -> None:
         folder: where everything was made; its name is unlike any other.
 
     Raises:
-        ArchiveError: a file has its path in it.
+        PackageError: a file has its path in it.
     """
     paths = {os.fsencode(folder), os.fsencode(folder.resolve())}
     if found := [entry.name for entry in entries if any(path in entry.content for path in paths)]:
-        raise ArchiveError(f"{', '.join(found)}: the path of the folder it was made in is in it")
+        raise PackageError(f"{', '.join(found)}: the path of the folder it was made in is in it")
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -18,7 +18,7 @@ from .content import Entry
 from .errors import PackageError
 from .runtimes import CODE_FOLDER, Runtime
 
-__all__ = ["BytecodeError", "compile_entries", "find_interpreter", "interpreter_version"]
+__all__ = ["compile_entries", "find_interpreter", "interpreter_version"]
 
 _SECONDS = 300.0
 _DESCRIBE = (
@@ -26,10 +26,6 @@ _DESCRIBE = (
     "print(json.dumps([platform.python_version(), platform.python_implementation(),"
     " int.from_bytes(importlib.util.MAGIC_NUMBER[:2], 'little')]))"
 )
-
-
-class BytecodeError(PackageError):
-    """Raised when an interpreter is not that of the runtime, or does not compile the modules."""
 
 
 def find_interpreter(root: Path, runtime: Runtime) -> Path | None:
@@ -46,17 +42,17 @@ def interpreter_version(interpreter: Path, runtime: Runtime) -> str:
     """The full version of an interpreter, such as 3.12.1, if what it compiles is good for a runtime.
 
     Raises:
-        BytecodeError: it cannot be run, or is another Python.
+        PackageError: it cannot be run, or is another Python.
     """
     try:
         done = _run([str(interpreter), "-I", "-S", "-c", _DESCRIBE], cwd=Path("/"))
     except OSError as error:
-        raise BytecodeError(f"{interpreter}: cannot be run: {error.strerror}") from None
+        raise PackageError(f"{interpreter}: cannot be run: {error.strerror}") from None
     if done.returncode:
-        raise BytecodeError(f"{interpreter}: an interpreter is expected, it ends with {done.returncode}")
+        raise PackageError(f"{interpreter}: an interpreter is expected, it ends with {done.returncode}")
     version, implementation, magic = json.loads(done.stdout)
     if implementation != "CPython" or magic != runtime.magic:
-        raise BytecodeError(
+        raise PackageError(
             f"{interpreter}: CPython {runtime.python} (magic number {runtime.magic}) is expected,"
             f" {implementation} {version} ({magic}) found"
         )
@@ -78,7 +74,7 @@ def compile_entries(
         work: a folder for temporary files.
 
     Raises:
-        BytecodeError: a module does not compile.
+        PackageError: a module does not compile.
     """
     modules = [entry for entry in entries if entry.name.endswith(".py")]
     with tempfile.TemporaryDirectory(dir=work) as folder:
@@ -95,7 +91,7 @@ def compile_entries(
         ]
         done = _run(arguments, cwd=Path(folder))
         if done.returncode:
-            raise BytecodeError(f"the modules do not compile: {(done.stdout + done.stderr).strip()[-1000:]}")
+            raise PackageError(f"the modules do not compile: {(done.stdout + done.stderr).strip()[-1000:]}")
         return tuple(_compiled(code, module, runtime) for module in modules)
 
 
@@ -120,4 +116,4 @@ def _run(arguments: Sequence[str], *, cwd: Path) -> subprocess.CompletedProcess[
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise BytecodeError(f"{arguments[0]}: did not end within {_SECONDS:.0f} seconds") from None
+        raise PackageError(f"{arguments[0]}: did not end within {_SECONDS:.0f} seconds") from None

@@ -8,10 +8,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
@@ -33,18 +31,18 @@ def run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     output: Path = options.output or ROOT / "dist" / f"imc-refresh-{options.runtime}{_SUFFIX}"
     errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    # A termination unwinds the stack, so that temporary folders and child processes go too.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(_SIGNAL_BASE + number))
     try:
-        with _ended_by_sigterm():
-            report = build_package(
-                ROOT,
-                RUNTIMES[options.runtime],
-                output,
-                interpreter=options.python,
-                bytecode=options.pyc,
-                allow_uncommitted=options.allow_uncommitted,
-                rules=options.rules,
-                ca_file=options.ca_file,
-            )
+        report = build_package(
+            ROOT,
+            RUNTIMES[options.runtime],
+            output,
+            interpreter=options.python,
+            bytecode=options.pyc,
+            rules=options.rules,
+            ca_file=options.ca_file,
+        )
     except (PackageError, OSError) as error:
         errors.print(f"error: {error}")
         return 1
@@ -52,20 +50,6 @@ def run(arguments: Sequence[str]) -> int:
     for warning in report.warnings:
         errors.print(f"warning: {warning}")
     return 0
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Lets a termination unwind the stack, so that temporary folders and child processes go too."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        sys.exit(_SIGNAL_BASE + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,11 +83,6 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="certificate authorities (PEM) of registries of your own, put into the package as ca.pem (none)",
-    )
-    parser.add_argument(
-        "--allow-uncommitted",
-        action="store_true",
-        help="take a requirements.in or requirements.txt with changes that are not committed",
     )
     return parser
 

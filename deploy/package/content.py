@@ -1,22 +1,21 @@
-"""What goes into a package and what stays out: our own files, and of each wheel what is needed at run time.
+"""What goes into a package and what stays out: our own files, and of dependencies what is needed at run time.
 
-Must not know where wheels come from, nor how an archive is written.
+Must not know where dependencies come from, nor how an archive is written.
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from .dependencies import Dependency
 from .errors import PackageError
-from .wheels import Wheel
 
-__all__ = ["CA_FILE", "OWN", "RULES", "ContentError", "Entry", "collect", "own_entries", "wheel_entries"]
+__all__ = ["CA_FILE", "OWN", "RULES", "Entry", "collect", "dependency_entries", "own_entries"]
 
 OWN = "imc-refresh"
-"""Whose the files are that come from no wheel."""
+"""Whose the files are that come from no dependency."""
 
 LEFT_OUT_FOLDERS = {
     "__pycache__": "the compiled files are made for the runtime, by its own interpreter",
@@ -84,10 +83,6 @@ _LICENCES = ("authors", "copying", "copyright", "licence", "license", "notice")
 """How the names of files begin that the terms of a package ask to be passed on."""
 
 
-class ContentError(PackageError):
-    """Raised when the files do not fit together, or a wheel is not what a wheel has to be."""
-
-
 @dataclass(frozen=True)
 class Entry:
     """A file of the package.
@@ -95,7 +90,7 @@ class Entry:
     Attributes:
         name: its path in the package.
         content: its bytes.
-        owner: the name of the wheel that it is from, or ``OWN``.
+        owner: the name of the dependency that it is from, or ``OWN``.
     """
 
     name: str
@@ -104,25 +99,26 @@ class Entry:
 
 
 def collect(
-    root: Path, wheels: Sequence[Wheel], given: Mapping[str, bytes] | None = None
+    root: Path, dependencies: Sequence[Dependency], folder: Path, given: Mapping[str, bytes] | None = None
 ) -> tuple[Entry, ...]:
     """Everything that goes into the package, by name; without compiled files.
 
     Args:
         root: the top folder of the source tree.
-        wheels: the dependencies.
+        dependencies: what is installed.
+        folder: where it is.
         given: files of the deployment's own that go along, by name.
 
     Raises:
-        ContentError: two files have the same name, or a wheel is malformed.
+        PackageError: two files have the same name.
         OSError: a file cannot be read.
     """
     found: dict[str, Entry] = {}
     along = (Entry(name, content, OWN) for name, content in (given or {}).items())
-    from_wheels = (entry for wheel in wheels for entry in wheel_entries(wheel))
-    for entry in (*own_entries(root), *along, *from_wheels):
+    from_others = (entry for one in dependencies for entry in dependency_entries(one, folder))
+    for entry in (*own_entries(root), *along, *from_others):
         if other := found.get(entry.name):
-            raise ContentError(f"{entry.name}: is in {other.owner} and in {entry.owner}")
+            raise PackageError(f"{entry.name}: is in {other.owner} and in {entry.owner}")
         found[entry.name] = entry
     return tuple(found[name] for name in sorted(found))
 
@@ -132,7 +128,7 @@ def own_entries(root: Path) -> Iterator[Entry]:
     functions = root / "functions"
     modules = [path for path in functions.rglob("*.py") if path.is_file()]
     if not modules:
-        raise ContentError(f"{functions}: modules are expected, none found")
+        raise PackageError(f"{functions}: modules are expected, none found")
     for path in modules:
         yield Entry(path.relative_to(functions).as_posix(), path.read_bytes(), OWN)
     for path in (root / "schemas").glob("*.schema.json"):
@@ -140,51 +136,37 @@ def own_entries(root: Path) -> Iterator[Entry]:
     yield Entry(f"licenses/{OWN}/LICENSE", (root / "LICENSE").read_bytes(), OWN)
 
 
-def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
-    """What of a wheel is deployed: its modules and their data, and its licence.
+def dependency_entries(dependency: Dependency, folder: Path) -> Iterator[Entry]:
+    """What of a dependency is deployed: its modules and their data, and its licence.
 
-    Raises:
-        ContentError: a path leads out of the package.
+    Args:
+        dependency: an installed package.
+        folder: where it is installed.
     """
-    with zipfile.ZipFile(wheel.path) as archive:
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
-        placed = {name: _place(wheel, _checked(wheel, name)) for name in names}
-        # A package without a licence text still says in its metadata what its terms are.
-        if not any(place and place.parts[0] == "licenses" for place in placed.values()):
-            placed |= {
-                name: _licence_folder(wheel) / "METADATA"
-                for name in names
-                if name.endswith(".dist-info/METADATA")
-            }
-        for name, place in placed.items():
-            if place is not None:
-                yield Entry(place.as_posix(), archive.read(name), wheel.name)
+    # Commands, headers and data for other places of a machine lie beside the folder, as its record says.
+    names = [path for path in map(PurePosixPath, dependency.found.files or ()) if ".." not in path.parts]
+    placed = {path: _place(dependency, path) for path in names}
+    # A package without a licence text still says in its metadata what its terms are.
+    if not any(place and place.parts[0] == "licenses" for place in placed.values()):
+        own = [path for path in names if path.match("*.dist-info/METADATA")]
+        placed |= dict.fromkeys(own, _licence_folder(dependency) / "METADATA")
+    for path, place in placed.items():
+        if place is not None:
+            yield Entry(place.as_posix(), (folder / path).read_bytes(), dependency.name)
 
 
-def _checked(wheel: Wheel, name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
-        raise ContentError(f"{wheel.path.name}: the path {name!r} leads out of the package")
-    return path
-
-
-def _place(wheel: Wheel, path: PurePosixPath) -> PurePosixPath | None:
-    """Where a file of a wheel lies in the package; None when it is left out."""
-    top = path.parts[0]
-    if top.endswith(".dist-info"):
+def _place(dependency: Dependency, path: PurePosixPath) -> PurePosixPath | None:
+    """Where a file of a dependency lies in the package; None when it is left out."""
+    if path.parts[0].endswith(".dist-info"):
         inside = PurePosixPath(*path.parts[1:])
         if inside.parts[0] == "licenses":
-            return _licence_folder(wheel) / inside.relative_to("licenses")
-        return _licence_folder(wheel) / inside if _is_licence(inside) else None
-    if top.endswith(".data"):
-        # Beside modules these folders hold commands, headers and data for other places of a machine.
-        kind, *inside_kind = path.parts[1:]
-        return _place(wheel, PurePosixPath(*inside_kind)) if kind in {"purelib", "platlib"} else None
+            return _licence_folder(dependency) / inside.relative_to("licenses")
+        return _licence_folder(dependency) / inside if _is_licence(inside) else None
     return None if _is_left_out(path) else path
 
 
-def _licence_folder(wheel: Wheel) -> PurePosixPath:
-    return PurePosixPath("licenses", f"{wheel.name}-{wheel.version}")
+def _licence_folder(dependency: Dependency) -> PurePosixPath:
+    return PurePosixPath("licenses", f"{dependency.name}-{dependency.version}")
 
 
 def _is_licence(path: PurePosixPath) -> bool:

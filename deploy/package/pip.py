@@ -10,16 +10,12 @@ from pathlib import Path
 
 from .errors import PackageError
 
-__all__ = ["PipError", "run_pip"]
+__all__ = ["run_pip"]
 
 _SECONDS = 900.0
 _ZIP_EPOCH = "315532800"
 """1980-01-01, the first moment that a zip file can name, in seconds since 1970."""
 _MOST_LINES = 6
-
-
-class PipError(PackageError):
-    """Raised when pip fails."""
 
 
 def run_pip(purpose: str, arguments: Sequence[str], *, work: Path, modules: Path | None = None) -> None:
@@ -32,7 +28,7 @@ def run_pip(purpose: str, arguments: Sequence[str], *, work: Path, modules: Path
         modules: a folder whose modules are found before all others, by pip and by what it starts.
 
     Raises:
-        PipError: it ends with an error, or not within 15 minutes.
+        PackageError: it ends with an error, or not within 15 minutes.
     """
     environment = {
         **os.environ,
@@ -57,9 +53,9 @@ def run_pip(purpose: str, arguments: Sequence[str], *, work: Path, modules: Path
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise PipError(f"{purpose}: pip did not end within {_SECONDS:.0f} seconds") from None
+        raise PackageError(f"{purpose}: pip did not end within {_SECONDS:.0f} seconds") from None
     if done.returncode:
-        raise PipError(f"{purpose}: {_reason(done.stderr)}")
+        raise PackageError(f"{purpose}: {_reason(done.stderr)}")
 
 
 def _reason(text: str) -> str:

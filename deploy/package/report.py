@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 import zlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
-from .content import CA_FILE, RULES
-from .wheels import Wheel
+from .content import CA_FILE, RULES, Entry
 
-__all__ = ["Part", "Report", "manifest", "show"]
+__all__ = ["Report", "manifest", "parts_of", "show"]
 
 
-@dataclass(frozen=True)
-class Part:
-    """What one package weighs in the zip file.
-
-    Attributes:
-        owner: the name of its wheel, or ours.
-        files: their number.
-        unpacked: bytes.
-        zipped: bytes.
-    """
+class Part(NamedTuple):
+    """What one dependency, or ours, weighs in the zip file; sizes in bytes."""
 
     owner: str
     files: int
     unpacked: int
     zipped: int
+
+
+def parts_of(entries: Sequence[Entry], archive: bytes) -> list[Part]:
+    """What a package consists of, the heaviest first."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        zipped = {info.filename: info.compress_size for info in opened.infolist()}
+    by_owner: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_owner[entry.owner].append(entry)
+    parts = [
+        Part(owner, len(its), sum(len(one.content) for one in its), sum(zipped[one.name] for one in its))
+        for owner, its in by_owner.items()
+    ]
+    return sorted(parts, key=lambda part: (-part.zipped, part.owner))
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Report:
     size: int
     sha256: str
     pyc: str | None
-    wheels: Sequence[Wheel]
+    packages: Mapping[str, str]
     parts: Sequence[Part]
     rules: Path | None
     ca_file: Path | None
@@ -69,7 +78,7 @@ def manifest(report: Report) -> bytes:
         "runtime": report.runtime,
         "sha256": report.sha256,
         "size": report.size,
-        "packages": {wheel.name: wheel.version for wheel in report.wheels},
+        "packages": dict(report.packages),
         "pyc": report.pyc,
         "rules": None if report.rules is None else RULES,
         "caFile": None if report.ca_file is None else CA_FILE,
@@ -79,26 +88,16 @@ def manifest(report: Report) -> bytes:
 
 def show(report: Report, console: Console) -> None:
     """Print a report."""
-    wheels = {wheel.name: wheel for wheel in report.wheels}
-    table = Table(box=None, header_style="bold")
-    for column in ("package", "version", "files", "unpacked", "zipped"):
-        table.add_column(column, justify="right" if column in {"files", "unpacked", "zipped"} else "left")
-    for part in report.parts:
-        table.add_row(
-            part.owner,
-            wheels[part.owner].version if part.owner in wheels else "",
-            *(f"{number:,}" for number in (part.files, part.unpacked, part.zipped)),
-        )
+    table = Table("package", "version", box=None, header_style="bold")
+    for column in ("files", "unpacked", "zipped"):
+        table.add_column(column, justify="right")
+    for owner, *numbers in report.parts:
+        table.add_row(owner, report.packages.get(owner, ""), *(f"{number:,}" for number in numbers))
     console.print(table)
     unpacked = sum(part.unpacked for part in report.parts)
     files = sum(part.files for part in report.parts)
     compiled = f"compiled by CPython {report.pyc}" if report.pyc else "not compiled"
     lines = (
-        "",
-        *(
-            f"{wheel.sha256}  {wheel.path.name}{' (built here)' if wheel.built else ''}"
-            for wheel in report.wheels
-        ),
         "",
         f"{report.output}",
         f"runtime   {report.runtime}, modules {compiled}",

@@ -328,7 +328,6 @@ def test_a_second_build_elsewhere_and_later_has_the_same_bytes(
     )
     assert done.returncode == 0, done.stderr
     assert manifest["sha256"] in done.stdout
-    assert "was not checked: this is no git work tree" in done.stderr
     output = elsewhere / "dist" / f"imc-refresh-{runtime}.zip"
     assert output.read_bytes() == built.read_bytes()
     assert {path.name for path in output.parent.iterdir()} == {output.name, f"{output.stem}.json"}

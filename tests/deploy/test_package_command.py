@@ -36,7 +36,7 @@ def command(tmp_path: Path, *arguments: str) -> list[str]:
     output = tmp_path / "output" / "package.zip"
     return [
         *(sys.executable, "-m", "deploy", "package"),
-        *("--allow-uncommitted", "--output", str(output), *arguments),
+        *("--output", str(output), *arguments),
     ]
 
 
@@ -69,7 +69,7 @@ def test_an_index_that_is_not_reached_is_told_in_a_sentence(tmp_path: Path) -> N
         port = server.getsockname()[1]
     done = run(tmp_path, "--no-pyc", port=port)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: fetching wheels: ")
+    assert done.stderr.startswith("error: fetching what builds wheels: ")
     assert "The package index was not reached" in done.stderr
     assert "Traceback" not in done.stderr
     assert left(tmp_path) == []

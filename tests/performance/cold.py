@@ -21,9 +21,8 @@ from typing import Any
 
 from deploy.package.build import build_package
 from deploy.package.bytecode import find_interpreter
-from deploy.package.lock import pins_for, read_lock, read_requirements
+from deploy.package.dependencies import install, locked
 from deploy.package.runtimes import RUNTIMES, Runtime
-from deploy.package.wheels import fetch_wheels
 from local.cloud.cloud import ROOT, Cloud, CloudConfig
 from local.permissions.credentials import CredentialStore
 
@@ -82,7 +81,7 @@ def measure() -> list[Row] | None:
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imc-refresh-bench-")))
         package = work / "package.zip"
-        build_package(ROOT, runtime, package, interpreter=interpreter, allow_uncommitted=True)
+        build_package(ROOT, runtime, package, interpreter=interpreter)
         with_pyc, without_pyc, naive = (work / name for name in ("with-pyc", "without-pyc", "naive"))
         unpack(package, with_pyc, pyc=True)
         unpack(package, without_pyc, pyc=False)
@@ -160,13 +159,7 @@ def unpack(package: Path, folder: Path, *, pyc: bool) -> None:
 
 def _install(runtime: Runtime, folder: Path, work: Path) -> None:
     """Put the same dependencies into a folder whole, as ``pip install --target`` does."""
-    work.mkdir()
-    pins = pins_for(
-        read_lock(ROOT / "requirements.txt"), read_requirements(ROOT / "requirements.in"), runtime
-    )
-    for wheel in fetch_wheels(pins, runtime, work):
-        with zipfile.ZipFile(wheel.path) as archive:
-            archive.extractall(folder)
+    install(locked(ROOT / "requirements.txt", runtime), runtime, folder, work)
 
 
 @contextmanager
