@@ -103,7 +103,7 @@ def main() -> int:
         return 1
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imc-refresh-sizes-")))
-        build_package(ROOT, runtime, work / "package.zip", interpreter=interpreter, allow_uncommitted=True)
+        build_package(ROOT, runtime, work / "package.zip", interpreter=interpreter)
         unpack(work / "package.zip", work / "code", pyc=True)
         cloud = stack.enter_context(Cloud(CloudConfig(work / "state", parameters={"WebhookTokens": TOKEN})))
         key = stack.enter_context(issued_key(work / "state/cloud.db"))
