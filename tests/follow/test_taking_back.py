@@ -171,14 +171,23 @@ def test_it_is_taken_back_whatever_the_cloud_keeps(world: Any, switches: dict[st
     assert (images(world, identifier), status(world, identifier)) == ([f"{WEB}:v1.0.0"], "Ready")
 
 
-def test_where_the_list_before_fails_too_it_ends(world: Any) -> None:
+@pytest.mark.parametrize("rebuilds", [0, 1, 3, 5])
+def test_where_the_list_before_fails_too_it_is_made_again_as_often_as_any_other(
+    world: Any, rebuilds: int
+) -> None:
+    world.setenv("IMC_FOLLOW_REBUILDS", str(rebuilds))
     identifier = world.cache(f"{WEB}:v1.0.0")
     world.eci.settings(failing_images="*")
     world.push(world.event(tag="v1.0.1"))
     said = settled(world)
-    assert said.count(UNDONE) == 1
-    assert said[-1] == FAILED
+    places = min(rebuilds, 3)
+    assert said == [("refreshed", "TAG_REPUSHED")] * places + [UNDONE] * (1 + rebuilds) + [FAILED]
     assert images(world, identifier) == [f"{WEB}:v1.0.0"]
+    # One that goes first, and then the places of a failing cache.
+    starts = [update["started_at"] for update in world.updates()]
+    pauses = [later - earlier for earlier, later in pairwise(starts)][places + 1 :]
+    assert [pause >= 300 for pause in pauses] == [True] * rebuilds
+    assert [pause >= 4 * 3600 for pause in pauses][4 - places - 1 :] == [True] * (rebuilds - 3 + places)
 
 
 @pytest.mark.parametrize(

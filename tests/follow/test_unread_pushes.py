@@ -23,14 +23,14 @@ def registry(world: Any) -> Iterator[TaggedRegistry]:
         yield one
 
 
-def push(world: Any, registry: TaggedRegistry, *tags: str) -> Any:
+def push(world: Any, registry: TaggedRegistry, *tags: str, repository: str = "prod/web") -> Any:
     """One delivery of pushes, in the order of the tags."""
     events = [
         {
             "id": f"event-{next(world.counter)}",
             "timestamp": world.event()["time"],
             "action": "push",
-            "target": {"repository": "prod/web", "tag": tag},
+            "target": {"repository": repository, "tag": tag},
         }
         for tag in tags
     ]
@@ -118,3 +118,87 @@ def test_without_a_follow_function_the_sender_tries_again(world: Any, registry: 
     registry.list_status = registry.manifest_status = 503
     told = push(world, registry, "v1.0.1")
     assert (told.said, told.answer["statusCode"]) == ([("failed", "REGISTRY_UNREADABLE")], 503)
+
+
+def test_a_tag_that_an_update_left_out_is_not_covered_by_it(world: Any, registry: TaggedRegistry) -> None:
+    identifier = world.cache(f"{registry.host}/prod/web:v1.0.0")
+    registry.tags = ["v1.0.0"]
+    push(world, registry, "v1.0.0")
+    registry.tags.append("v1.0.1")
+    assert push(world, registry, "v1.0.1").said == [("deferred", "CACHE_BUSY")]
+    again = next(task for task in world.tasks.waiting if task.document["job"] == "again")
+    world.clock.now = again.due + 2
+    world.eci.force(identifier, "Ready")
+    registry.list_status = registry.manifest_status = 503
+    assert push(world, registry, "v1.0.0").said == [("refreshed", "TAG_REPUSHED")]
+    registry.list_status = registry.manifest_status = 200
+    assert ("unchanged", "COVERED") not in world.follow(again.document).said
+    world.tasks.waiting.remove(again)
+    world.settle()
+    assert images(world, identifier) == ["v1.0.1"]
+
+
+@pytest.mark.parametrize("down", [0, 1])
+def test_of_two_registries_the_one_that_answers_is_not_waited_for(
+    world: Any, registry: TaggedRegistry, down: int
+) -> None:
+    """And what is pushed to the other one is not lost."""
+    with TaggedRegistry().serve() as other:
+        identifier = world.cache(f"{registry.host}/prod/web:v1.0.0", f"{other.host}/prod/web:v1.0.0")
+        both = [registry, other]
+        for one in both:
+            one.list_status = one.manifest_status = 503
+            assert push(world, one, "v1.0.1").said == WAITS
+        both[1 - down].list_status = both[1 - down].manifest_status = 200
+        world.run_until(world.clock() + 600)
+        assert images(world, identifier)[1 - down] == "v1.0.1"
+        assert images(world, identifier)[down] == "v1.0.0"
+        both[down].list_status = both[down].manifest_status = 200
+        world.settle()
+        assert images(world, identifier) == ["v1.0.1", "v1.0.1"]
+
+
+def test_a_promotion_that_cannot_be_read_holds_nothing_that_was_merged_with_it(
+    world: Any, registry: TaggedRegistry
+) -> None:
+    identifier = world.cache(f"{registry.host}/prod/web:v1.0.0", f"{registry.host}/prod/api:v1.0.0")
+    registry.tags = ["v1.0.0"]
+    push(world, registry, "v1.0.0")
+    registry.tags.append("v1.0.1")
+    assert push(world, registry, "v1.0.1").said == [("deferred", "CACHE_BUSY")]
+    pushed = world.clock()
+    registry.tags = ["v1.0.0"]
+    assert push(world, registry, "v1.0.0", repository="prod/api").said == [("deferred", "CACHE_BUSY")]
+    registry.tags.append("v1.0.1")
+    registry.list_status = registry.manifest_status = 503
+    world.run_until(world.clock() + 900)
+    assert world.updates()[-1]["started_at"] >= pushed
+    assert len(world.updates()) == 2
+    registry.list_status = registry.manifest_status = 200
+    world.settle()
+    assert images(world, identifier)[0] == "v1.0.1"
+
+
+def test_after_three_bad_tags_the_list_is_refreshed_and_new_tags_wait(
+    world: Any, registry: TaggedRegistry
+) -> None:
+    world.eci.settings(failing_images="*:v1.0.[1-3]", rebuild_seconds=60)
+    identifier = world.cache(f"{registry.host}/prod/web:v1.0.0", f"{registry.host}/prod/api:v1.0.0")
+    registry.tags = ["v1.0.0"]
+    for tag in ("v1.0.1", "v1.0.2", "v1.0.3"):
+        world.clock.advance(600)
+        registry.tags.append(tag)
+        push(world, registry, tag)
+        world.settle()
+        assert images(world, identifier) == ["v1.0.0", "v1.0.0"]
+    registry.tags.append("v1.0.4")
+    # The registry has v1.0.4, which nobody told of; and one of the four may not be built.
+    assert push(world, registry, "v1.0.0").said == [("refreshed", "TAG_REPUSHED")]
+    world.run_until(world.clock() + 600)
+    assert images(world, identifier) == ["v1.0.0", "v1.0.0"]
+    assert world.timer().said == [("ignored", "NOTHING_TO_REPAIR")]
+    told = push(world, registry, "v1.0.4")
+    assert told.said == [("deferred", "BACKING_OFF")]
+    assert push(world, registry, "v1.0.0", repository="prod/api").said == [("refreshed", "TAG_REPUSHED")]
+    world.settle()
+    assert images(world, identifier) == ["v1.0.4", "v1.0.0"]

@@ -15,7 +15,7 @@ from imagecache.engine.follow_task import Chain, Job, Slot, Task
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
-from imagecache.planning.update_memory import MEMORY_TAG
+from imagecache.planning.update_memory import MEMORY_TAG, tag_id
 from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
@@ -342,10 +342,52 @@ TAKEN_BACK: dict[str, Row] = {
             ends("ignored", "SUPERSEDED"),
         ),
         (
+            "was built, and a later update of the list failed",
+            task(WATCH, PROMOTION, FRAGILE, repeats=3),
+            cache("UpdateFailed", NEW, memory=remembers(AFTER)),
+            ends("ignored", "SUPERSEDED"),
+        ),
+        (
+            "failed, and a person asked for the list",
+            task(WATCH, PROMOTION, FRAGILE, repeats=3),
+            cache("UpdateFailed", NEW, memory=remembers(BEFORE, asked=BEFORE)),
+            ends("failed", "UPDATE_FAILED"),
+        ),
+        (
+            "failed, and a person had asked for the list before",
+            task(WATCH, PROMOTION, FRAGILE, repeats=3),
+            cache("UpdateFailed", NEW, memory=remembers(BEFORE, asked=BEFORE - timedelta(seconds=1))),
+            repeats("PROMOTION_UNDONE", OLD),
+        ),
+        (
+            "failed, and a person asked for the list later",
+            task(WATCH, PROMOTION, FRAGILE, repeats=3),
+            cache("UpdateFailed", NEW, memory=remembers(AFTER, asked=AFTER, failures=3)),
+            ends("ignored", "SUPERSEDED"),
+        ),
+        (
+            "failed in another list, of which nothing is remembered",
+            task(WATCH, PROMOTION, FRAGILE, repeats=2),
+            cache("UpdateFailed", NEW, STRANGER),
+            repeats("TAG_REPUSHED", NEW, STRANGER),
+        ),
+        (
+            "failed, and the platform shows the list before",
+            task(WATCH, PROMOTION, FRAGILE, repeats=3),
+            cache("UpdateFailed"),
+            repeats("PROMOTION_UNDONE", OLD),
+        ),
+        (
             "put back",
             replace(task(WATCH, PROMOTION, Slot((NEW,), (OLD,)), repeats=4), undoes=True),
             cache("Ready"),
             ends("landed", "PROMOTION_UNDONE"),
+        ),
+        (
+            "put back, and failed once",
+            replace(task(WATCH, PROMOTION, Slot((NEW,), (OLD,))), undoes=True),
+            cache("UpdateFailed"),
+            repeats("PROMOTION_UNDONE", OLD),
         ),
         (
             "put back, and failed",
@@ -356,7 +398,49 @@ TAKEN_BACK: dict[str, Row] = {
     )
 }
 
-TABLE = EITHER_JOB | SHARED | PROMOTED | LISTED | WATCHED | TAKEN_BACK
+ALONE = task(AGAIN, push("v1.1.0", pushed_at=AFTER)).wait_alone("v1.1.0")
+BACK_AGAIN = remembers(NOW, undone=((tag_id(HOST, "prod/web", "v1.1.0"), AFTER),))
+LEFT_OUT: dict[str, Row] = {
+    f"again of a push, {name}": (one, found, SEMVER, step)
+    for name, one, found, step in (
+        (
+            "left out by an update",
+            task(AGAIN, PROMOTION),
+            cache("Ready", memory=remembers(AFTER)),
+            makes("TAG_PROMOTED", NEW),
+        ),
+        (
+            "left out by one that runs",
+            task(AGAIN, PROMOTION),
+            cache("Updating", memory=remembers(AFTER)),
+            waits("CACHE_BUSY"),
+        ),
+        ("in an update", task(AGAIN, PROMOTION), cache("Ready", NEW, memory=remembers(AFTER)), COVERED),
+        (
+            "taken back, and others wait",
+            task(AGAIN, ALONE.change),
+            cache("Ready", memory=BACK_AGAIN),
+            COVERED,
+        ),
+        ("taken back, alone", ALONE, cache("Ready", memory=BACK_AGAIN), ends("ignored", "POLICY_HOLDS")),
+        ("no longer listed, alone", ALONE, cache("Ready", STRANGER), ends("ignored", "NO_LONGER_LISTED")),
+        (
+            "pushed after the last try, alone",
+            replace(ALONE, change=push("v1.1.0", pushed_at=NOW)),
+            cache("Ready", memory=BACK_AGAIN),
+            makes("TAG_PROMOTED", NEW),
+        ),
+        ("failing, alone", ALONE, cache("UpdateFailed", NEW), makes("TAG_REPUSHED", NEW)),
+    )
+}
+
+TABLE = EITHER_JOB | SHARED | PROMOTED | LISTED | WATCHED | TAKEN_BACK | LEFT_OUT
+
+
+def test_where_the_rules_do_not_want_it_any_more_nothing_is_put_back() -> None:
+    rules = Rules((Rule("versions", policy=Policy("semver"), restores_failed=False),))
+    step = look(task(WATCH, PROMOTION, FRAGILE, repeats=3), cache("UpdateFailed", NEW), AT, rules, REBUILDS)
+    assert said(step) == ends("failed", "UPDATE_FAILED")
 
 
 @pytest.mark.parametrize(("one", "found", "rules", "step"), TABLE.values(), ids=TABLE)

@@ -175,6 +175,13 @@ DIFFERENT: dict[str, dict[str, Any]] = {
     "another list of its own": {"slot": Slot(("a",), ("c",))},
     "the same list of another change": {"slot": Slot(("a",), ("b",)), "change": push("e-2")},
     "a window": {"job": Job.WATCH, "key": "failing-1"},
+    "a push that waits alone": {"key": task().wait_alone("web:v1").key},
+    "another push that waits alone": {"key": task().wait_alone("web:v2").key},
+    "a push that waits alone for another time": {
+        "key": task().wait_alone("web:v1").key,
+        "due": NOW + timedelta(seconds=90),
+    },
+    "a watch of its own": {"key": task(job=Job.WATCH).of_its_own().key, "job": Job.WATCH},
 }
 
 
@@ -265,6 +272,36 @@ def test_the_next_look_counts_and_is_held_only_with_reason() -> None:
     plain = task(hop=3).next(Job.AGAIN, due, now, held=False)
     assert (plain.due, plain.hop, plain.chain.looks, plain.chain.held) == (due, 0, 1, timedelta(0))
     assert plain.next(Job.AGAIN, due, now, held=True).chain.held == timedelta(minutes=6)
+
+
+def test_a_push_that_waits_alone_does_so_until_its_update() -> None:
+    due, one = NOW + timedelta(minutes=10), task().wait_alone("web:v1")
+    again = one.next(Job.AGAIN, due, NOW, held=False)
+    assert [each.alone for each in (one, again, task())] == [True, True, False]
+    assert [each.shared for each in (one, again, task())] == [False, False, True]
+    assert again.task_id == task(due=due).wait_alone("web:v1").task_id
+    assert not again.next(Job.WATCH, due, NOW, held=False).alone
+
+
+LISTS = Slot(("a",), ("b",), restorable=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "own"),
+    [
+        ({"slot": LISTS}, True),
+        ({"slot": replace(LISTS, restorable=False)}, False),
+        ({"slot": replace(LISTS, restorable=False), "undoes": True}, True),
+        ({}, False),
+    ],
+)
+def test_a_watch_that_no_other_stands_for_keeps_its_own_id(changes: dict[str, Any], own: bool) -> None:
+    due = NOW + timedelta(minutes=10)
+    first, other = (
+        task(job=Job.WATCH, update_began=began, **changes).next(Job.WATCH, due, NOW, held=False)
+        for began in (NOW, NOW - timedelta(minutes=1))
+    )
+    assert (first.task_id != other.task_id) is own
 
 
 OLD_PUSH = {

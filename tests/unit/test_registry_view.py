@@ -519,8 +519,34 @@ def test_a_tag_that_was_taken_back_is_not_taken_again(listed: str, tried: dateti
     described = cache(f"{WEB}:{listed}", tags=((MEMORY_TAG, memory_value(memory)),))
     seen = view(reader("1", "2", "3"))
     assert seen.current(described, described.images).images == (f"{WEB}:{expected}",)
-    push = PushEvent("acs.cr", "e-1", HOST, "shop/web", "3", pushed_at=NOW)
+    push = PushEvent("acs.cr", "e-1", HOST, "shop/web", "3", pushed_at=NOW + timedelta(seconds=1))
     assert seen.current(described, described.images, [push]).images == (f"{WEB}:3",)
+
+
+@pytest.mark.parametrize(
+    ("source", "seconds", "expected"),
+    [("acs.cr", 0.0, "2"), ("acs.cr", 0.1, "3"), ("manual", 0.0, "3")],
+)
+def test_a_push_before_the_last_try_is_no_reason_to_take_its_tag_again(
+    source: str, seconds: float, expected: str
+) -> None:
+    memory = UpdateMemory(NOW, undone=((tag_id(HOST, "shop/web", "3"), NOW),))
+    described = cache(f"{WEB}:1", tags=((MEMORY_TAG, memory_value(memory)),))
+    push = PushEvent(source, "e-1", HOST, "shop/web", "3", pushed_at=NOW + timedelta(seconds=seconds))
+    seen = view(reader("1", "2", "3"))
+    assert seen.current(described, described.images, [push]).images == (f"{WEB}:{expected}",)
+
+
+@pytest.mark.parametrize(("remembered", "expected"), [(2, "3"), (3, "1")])
+def test_where_some_may_be_forgotten_nothing_comes_in_that_was_not_pushed(
+    remembered: int, expected: str
+) -> None:
+    memory = UpdateMemory(NOW, undone=tuple((f"tag{number}", NOW) for number in range(remembered)))
+    described = cache(f"{WEB}:1", tags=((MEMORY_TAG, memory_value(memory)),))
+    seen = view(reader("1", "2", "3"))
+    assert seen.current(described, described.images).images == (f"{WEB}:{expected}",)
+    push = PushEvent("acs.cr", "e-1", HOST, "shop/web", "2", pushed_at=NOW)
+    assert seen.current(described, (f"{WEB}:2",), [push]).images == (f"{WEB}:{max(expected, '2')}",)
 
 
 def test_a_memory_from_the_future_keeps_no_tag_out() -> None:

@@ -155,7 +155,7 @@ def test_the_longest_memory_leaves_room_for_the_ids_of_six_changes() -> None:
     assert (last.failures, last.extra, len(last.failed), len(last.starts)) == (1295, 9, 4, 10)
 
 
-def test_with_tags_that_were_taken_back_there_is_room_for_three_changes() -> None:
+def test_with_tags_that_were_taken_back_there_is_room_for_two_changes() -> None:
     memory = UpdateMemory(
         BEGAN,
         timedelta(hours=2),
@@ -171,7 +171,20 @@ def test_with_tags_that_were_taken_back_there_is_room_for_three_changes() -> Non
     value = memory_value(memory)
     last = memory_of(cache(tags=[(MEMORY_TAG, value)]))
     assert len(value) <= 128
-    assert (len(last.change_ids), [tag for tag, _ in last.undone]) == (3, ["tag0", "tag1", "tag2"])
+    assert (len(last.change_ids), [tag for tag, _ in last.undone]) == (2, ["tag0", "tag1", "tag2"])
+
+
+@pytest.mark.parametrize(
+    ("tried", "read"),
+    [
+        pytest.param(BEGAN - timedelta(seconds=40.25), BEGAN - timedelta(seconds=40.25), id="a tenth"),
+        pytest.param(BEGAN - timedelta(seconds=40.21), BEGAN - timedelta(seconds=40.25), id="the one before"),
+        pytest.param(BEGAN + timedelta(days=900), BEGAN, id="never after the update that took it back"),
+    ],
+)
+def test_when_a_tag_was_tried_is_remembered_to_a_tenth_of_a_second(tried: datetime, read: datetime) -> None:
+    value = memory_value(UpdateMemory(BEGAN, undone=(("abcd", tried),)))
+    assert memory_of(cache(tags=[(MEMORY_TAG, value)])).undone == (("abcd", read),)
 
 
 def test_the_memory_of_the_version_before_is_read() -> None:

@@ -28,6 +28,7 @@ from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED
 from ..planning.barriers import hold_barrier, hold_on
 from ..planning.plan import Decision, decide
 from ..planning.update_memory import last_update, undone_within_a_day
+from ..planning.update_memory_layout import UpdateMemory
 from ..policy.rules import Rules
 from .follow_task import Job, Slot, Task
 from .update_limits import creation_failed
@@ -96,6 +97,14 @@ def last_begun(task: Task, cache: ImageCache, at: Moment) -> datetime:
     return began if memory is None else max(began, memory.began)
 
 
+def places(memory: UpdateMemory | None, now: datetime, rebuilds: int) -> int:
+    """How often in a row a promotion may fail again before it is taken back.
+
+    Where a tag was taken back not long ago, another one gets no places of its own.
+    """
+    return 0 if undone_within_a_day(memory, now) else min(_FAILED_PLACES, rebuilds)
+
+
 def expired(task: Task, now: datetime, settings: FollowSettings) -> bool:
     """Whether the chain is to be given up: its time is over, less the time for which it was held."""
     return now - task.chain.since - min(task.chain.held, _MOST_HELD) >= timedelta(
@@ -108,22 +117,15 @@ def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> D
     kept = _kept_by_hold(task, cache, at, always=own_list)
     if kept is not None:
         return kept
-    memory = last_update(cache, at)
-    if task.slot is not None:
-        ended = _slot_ended(task, task.slot, cache, at, rules)
-        if ended is not None:
-            return ended
-    elif memory is not None and memory.began >= task.due - at.skew and cache.status != UPDATE_FAILED:
-        message = f"an update that began at {memory.began.isoformat()} has it"
-        return Done(
-            replace(_decision(task, cache, Result.UNCHANGED, Reason.COVERED, message), covered_by=memory)
-        )
+    wanted = decide(cache, task.change, at, rules)
+    ended = _again_ended(task, cache, at, rules, wanted)
+    if ended is not None:
+        return ended
     if cache.status not in UPDATABLE:
         return Wait(
             Reason.CACHE_BUSY,
             f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated",
         )
-    wanted = decide(cache, task.change, at, rules)
     if wanted is not None and wanted.result is Result.REFRESHED:
         return Make(wanted)
     # Changes that came later may have been merged into this task: what they ask for is in the list.
@@ -133,6 +135,23 @@ def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> D
     return Make(
         replace(_decision(task, cache, Result.REFRESHED, _reason(task), message), images_after=images)
     )
+
+
+def _again_ended(
+    task: Task, cache: ImageCache, at: Moment, rules: Rules, wanted: Decision | None
+) -> Done | None:
+    """What is done already, or not to be done any more."""
+    if task.slot is not None:
+        return _slot_ended(task, task.slot, cache, at, rules)
+    if task.alone and (wanted is None or wanted.result is Result.IGNORED):
+        return Done(wanted or _decision(task, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, _GONE))
+    memory = last_update(cache, at)
+    updated = memory is not None and memory.began >= task.due - at.skew and cache.status != UPDATE_FAILED
+    left_out = wanted is not None and wanted.reason is Reason.TAG_PROMOTED
+    if memory is None or not updated or left_out:
+        return None
+    message = f"an update that began at {memory.began.isoformat()} has it"
+    return Done(replace(_decision(task, cache, Result.UNCHANGED, Reason.COVERED, message), covered_by=memory))
 
 
 def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Rules) -> Done | None:
@@ -184,10 +203,12 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
             message = f"{message}: the list before the promotion is back"
         reason = Reason.PROMOTION_UNDONE if task.undoes else Reason.LANDED
         return _done(task, cache, Result.LANDED, reason, message)
-    return _failed_update(task, cache, at, rebuilds)
+    return _failed_update(task, cache, at, rules, rebuilds)
 
 
-def _failed_update(task: Task, cache: ImageCache, at: Moment, rebuilds: int) -> Done | Wait | Make:
+def _failed_update(
+    task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: int
+) -> Done | Wait | Make:
     kept = _kept_by_hold(task, cache, at)
     if kept is not None:
         return kept
@@ -197,14 +218,12 @@ def _failed_update(task: Task, cache: ImageCache, at: Moment, rebuilds: int) -> 
         slot = Slot(cache.images, cache.images)
     why = cache.last_warning or "no reason is given"
     later = memory is not None and memory.began > began + at.skew
-    restorable = slot is not None and slot.restorable and cache.images == slot.after
+    restorable = slot is not None and _is_restorable(slot, cache, began, at, rules)
     if later and not restorable:
         message = "a later update failed, which has a task of its own"
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
-    # Where a tag was taken back not long ago, another one gets no places of its own.
-    places = 0 if undone_within_a_day(memory, at.now) else min(_FAILED_PLACES, rebuilds)
     failures = memory.failures if memory is not None and later else task.chain.repeats
-    if slot is not None and slot.restorable and failures >= places:
+    if slot is not None and restorable and failures >= places(memory, at.now, rebuilds):
         new = ", ".join(image for image in slot.after if image not in slot.before)
         message = f"{new} could not be built, so the list before is put back: {why}"[:1000]
         undone = _decision(task, cache, Result.REFRESHED, Reason.PROMOTION_UNDONE, message)
@@ -216,8 +235,30 @@ def _failed_update(task: Task, cache: ImageCache, at: Moment, rebuilds: int) -> 
         message = f"UpdateFailed after {task.chain.repeats} repetitions: {why}"[:1000]
         return _done(task, cache, Result.FAILED, Reason.UPDATE_FAILED, message)
     message = f"the update failed and is made again: {why}"[:1000]
-    again = _decision(task, cache, Result.REFRESHED, _reason(task), message)
-    return Make(replace(again, images_after=slot.after if slot is not None else cache.images), repeats=True)
+    reason = Reason.PROMOTION_UNDONE if task.undoes else _reason(task)
+    again = _decision(task, cache, Result.REFRESHED, reason, message)
+    # Another list is somebody else's, and stays.
+    known = slot is not None and cache.images in {slot.before, slot.after}
+    images = slot.after if slot is not None and known else cache.images
+    return Make(replace(again, images_after=images), repeats=True)
+
+
+def _is_restorable(slot: Slot, cache: ImageCache, began: datetime, at: Moment, rules: Rules) -> bool:
+    """Whether the list before may be put back: no person's list is in its place, and the rules want it still.
+
+    A later update that failed may have been made from a Ready cache, and then the promotion was built. It was
+    not where the later one began from a failed cache.
+    """
+    memory = last_update(cache, at)
+    later = memory is not None and memory.began > began + at.skew
+    person = memory is not None and memory.asked is not None and memory.asked >= began
+    built = later and memory is not None and memory.failures == 0
+    lists = {slot.after} if later else {slot.before, slot.after}
+    if not slot.restorable or person or built or cache.images not in lists:
+        return False
+    from ..planning.taking_back import is_wanted_back  # noqa: PLC0415 - few watches may put a list back
+
+    return is_wanted_back(cache, slot.before, slot.after, rules)
 
 
 def _kept_by_hold(task: Task, cache: ImageCache, at: Moment, *, always: bool = False) -> Done | None:

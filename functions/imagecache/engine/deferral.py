@@ -9,13 +9,14 @@ from typing import Any
 
 from ..base.errors import CapacityError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
+from ..base.timestamps import Moment
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision, decide
-from ..planning.update_memory import last_update
+from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
-from .chain import expired
+from .chain import expired, places
 from .follow_task import Chain, Job, Slot, Task
 from .work import Work
 
@@ -140,7 +141,9 @@ class Deferral:
         slot = self._watched(cache, wanted, after, undoes=undoes)
         key = ""
         if cache.status == UPDATE_FAILED and last_update(cache, at) is None:
-            key = f"failing-{int(at.now.timestamp() // _FAILING_WINDOW)}"
+            # What a person asks for goes at once.
+            person = next((each.change.change_id for each in wanted if each.change.by_person), None)
+            key = f"failing-{person or int(at.now.timestamp() // _FAILING_WINDOW)}"
         oldest = min((decision.change for decision in wanted), key=pushed_at)
         chain = chain or Chain(self.work.arrived, changes=len(wanted))
         place = (cache.region_id, cache.image_cache_id)
@@ -197,7 +200,11 @@ class Deferral:
         if isinstance(error, CapacityError):
             until = times.later(at.now)
         running = self.task if self.task is not None and self.task.image_cache_id else None
-        slot, change = running.slot if running else self._slot(cache, decision), decision.change
+        change = decision.change
+        # Registries are asked again, and bring all promotions that wait together. But not where one did not
+        # answer, or where promotions wait for longer than other changes, as a tag was taken back.
+        own = error.reason is Reason.REGISTRY_UNREADABLE or bool(undone_within_a_day(memory, at.now))
+        slot = running.slot if running else self._slot(cache, decision, own=own)
         job = running.job if running else Job.AGAIN
         due = times.again(memory, at, until)
         if slot is not None and job is Job.AGAIN:
@@ -205,24 +212,36 @@ class Deferral:
             due += times.order(moment or at.now, times.before(due, memory), due)
         if running is not None:
             task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
-            if job is Job.WATCH and slot is not None and slot.restorable:
-                # Another watch of the cache has another list before, or none: it must not stand for this.
-                began = task.update_began or due
-                task = replace(task, key=f"{began.isoformat()} {due.isoformat()}")
             if running.single and not sent:
                 # The platform may run a task twice, and the cache may not say that the other run has made the
                 # update. Its watch does, which was stored before it: the two runs get one successor.
                 task = replace(task, key=running.task_id)
             return task
         place = (cache.region_id, cache.image_cache_id)
-        return Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
+        task = Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
+        if not isinstance(change, PushEvent) or not self._may_be_taken_back(cache, decision, at):
+            return task
+        began = memory.began if memory is not None else _BEFORE_ALL
+        after = change.pushed_at is None or change.pushed_at > began
+        return task.wait_alone(change.image, began.isoformat(), str(after))
+
+    def _may_be_taken_back(self, cache: ImageCache, decision: Decision, at: Moment) -> bool:
+        """Whether a pushed tag that is listed may be taken back before its turn, and has to come again."""
+        rule = decision.rule
+        if decision.reason is not Reason.TAG_REPUSHED or rule is None or not rule.restores_failed:
+            return False
+        memory = last_update(cache, at)
+        last_try = memory is not None and memory.failures >= places(
+            memory, at.now, self.work.settings.follow.rebuilds
+        )
+        return rule.policy.type != "exact" and (cache.status == UPDATE_FAILED or last_try)
 
     def _watched(
         self, cache: ImageCache, wanted: Sequence[Decision], after: tuple[str, ...], *, undoes: bool
     ) -> Slot | None:
         """The list that an update sets, and the one before it."""
         running = self.task.slot if self.task is not None and self.task.job is Job.WATCH else None
-        if running is not None and undoes:
+        if self.task is not None and running is not None and undoes and not self.task.undoes:
             return Slot(running.after, running.before)
         if running is not None and running.after == after:
             return running
@@ -236,13 +255,13 @@ class Deferral:
             restorable = can_be_taken_back(cache, after, changes, rules)
         return Slot(cache.images, after, restorable)
 
-    def _slot(self, cache: ImageCache, decision: Decision) -> Slot | None:
-        """The list that a change sets which no other change shares; what registries say is asked again."""
+    def _slot(self, cache: ImageCache, decision: Decision, *, own: bool) -> Slot | None:
+        """The list that a change sets which no other change shares; where a registry is read, only if own."""
         change, after = decision.change, decision.images_after
         if isinstance(change, CacheRequest):
             return Slot(cache.images, change.images) if change.images else None
         rule = decision.rule
-        asked = rule is not None and rule.reads_registry and rule.policy.ordered
+        asked = rule is not None and rule.reads_registry and rule.policy.ordered and not own
         return Slot(cache.images, after) if after and after != cache.images and not asked else None
 
     def _given_up(self, error: EciError) -> PermanentError:

@@ -13,7 +13,7 @@ from ..base.reasons import Reason, Result
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision
-from ..planning.update_memory import MEMORY_TAG, last_update, learnt
+from ..planning.update_memory import MEMORY_TAG, has_wanted_list, last_update, learnt
 from ..planning.update_memory_layout import memory_value
 from .applied import Applied
 from .chain import Done, Wait, last_begun, look
@@ -85,7 +85,9 @@ class Follow:
         else:
             chain = replace(task.chain, looks=task.chain.looks + 1)
             if step.repeats:
-                chain = replace(chain, repeats=chain.repeats + 1)
+                # A list that is put back is another one: how often it fails is counted anew.
+                anew = step.decision.reason is Reason.PROMOTION_UNDONE and not task.undoes
+                chain = replace(chain, repeats=0 if anew else chain.repeats + 1)
             yield from Updater(work, deferral).update(cache, [step.decision], started, chain)
 
     def _waits(self, cache: ImageCache, step: Wait) -> BusyError | HeldBackError:
@@ -117,8 +119,9 @@ class Follow:
         if better is not None:
             self._remember(cache, memory_value(better))
         facts: dict[str, object] = {"covered_by": began.isoformat(), "changes_known": self.task.chain.changes}
-        # Where its tag was taken back the push has not landed.
-        if not self.task.undoes and isinstance(change, PushEvent) and change.pushed_at is not None:
+        # Where its tag was taken back, or had to make room for another one, the push has not landed.
+        listed = not self.task.undoes and has_wanted_list(cache, change, self.work.settings.rules)
+        if listed and isinstance(change, PushEvent) and change.pushed_at is not None:
             facts["staleness_seconds"] = round(max(0.0, (ended - change.pushed_at).total_seconds()), 3)
         return facts
 

@@ -17,6 +17,7 @@ from typing import Any
 from ..model.change import Change
 
 _SHARED_LOOKS = 6
+_ALONE = "push-"
 
 
 class Job(str, Enum):
@@ -76,7 +77,8 @@ class Task:
         slot: the list that a change sets, which no other change shares.
         caches: of a change, the ids that are left; empty for all.
         hop: how often it was stored again before its time.
-        key: what makes the id of a task of a cache instead of job, due time and list: the first is stored.
+        key: what makes the id of a task of a cache instead of job, due time and list: the first is stored. Of
+            a push that waits alone it is a part of the id.
         undoes: whether the update that a watch follows puts the list before back.
     """
 
@@ -94,12 +96,22 @@ class Task:
     undoes: bool = False
 
     @property
+    def alone(self) -> bool:
+        """Whether its push waits apart from what else waits for the cache, see ``wait_alone``."""
+        return self.job is Job.AGAIN and self.key.startswith(_ALONE)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other changes may have been merged into it."""
+        return self.job is Job.AGAIN and bool(self.image_cache_id) and self.slot is None and not self.alone
+
+    @property
     def single(self) -> bool:
         """Whether it has one successor, the watch of its update or its next look, however often it runs.
 
         The first looks share their tasks with all that waits for the cache, which costs less.
         """
-        return self.job is Job.AGAIN and self.slot is None and self.chain.looks >= _SHARED_LOOKS
+        return self.shared and self.chain.looks >= _SHARED_LOOKS
 
     @property
     def task_id(self) -> str:
@@ -108,7 +120,9 @@ class Task:
         It is made of region, cache, job and due time, and of the list that is set if there is one.
         """
         when, job = self.key or self.due.isoformat(), self.job.value
-        if self.key and self.image_cache_id:
+        if self.alone:
+            when += self.due.isoformat()
+        elif self.key and self.image_cache_id:
             job = Job.WATCH.value
         facts: list[Any] = [self.region_id, self.image_cache_id, job, when, self.hop]
         if self.job is Job.CHANGE:
@@ -117,6 +131,19 @@ class Task:
             facts += [list(self.slot.after), self.change.change_id]
         digest = hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:40]
         return f"imc-{job}-{digest}"
+
+    def wait_alone(self, *facts: str) -> Task:
+        """The same task for one push, and those with the same facts.
+
+        Args:
+            facts: what tells it from other pushes that wait for the cache.
+        """
+        return replace(self, key=_ALONE + hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:32])
+
+    def of_its_own(self) -> Task:
+        """The same watch, and no other update's; else watches with the same due time are one."""
+        began = self.update_began or self.due
+        return replace(self, key=f"{began.isoformat()} {self.due.isoformat()}")
 
     def next(self, job: Job, due: datetime, now: datetime, *, held: bool) -> Task:
         """The task of the next look.
@@ -130,4 +157,7 @@ class Task:
         chain = replace(self.chain, looks=self.chain.looks + 1)
         if held:
             chain = replace(chain, held=chain.held + max(timedelta(0), due - now))
-        return replace(self, job=job, due=due, chain=chain, hop=0, key="")
+        task = replace(self, job=job, due=due, chain=chain, hop=0, key=self.key if self.alone else "")
+        # Another watch of the cache has another list before, or none: it must not stand for this one.
+        apart = job is Job.WATCH and (self.undoes or (self.slot is not None and self.slot.restorable))
+        return task.of_its_own() if apart else task

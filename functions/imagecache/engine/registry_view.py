@@ -16,11 +16,13 @@ from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..model.media_types import is_image
 from ..planning.barriers import hold_on
-from ..planning.update_memory import tag_id, taken_back
+from ..planning.taking_back import is_taken_back
+from ..planning.update_memory import last_update, tag_id
+from ..planning.update_memory_layout import MOST_UNDONE, UpdateMemory
 from ..planning.wanted_list import Current
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import Rules
-from ..policy.tag_slots import Slots, bring_up_to_date, governed
+from ..policy.tag_slots import bring_up_to_date, governed
 from .candidates import Candidates
 
 _MOST_CANDIDATES = 20
@@ -97,10 +99,7 @@ class RegistryView:
         """
         if not self._rules.read_registries:
             return Current(images)
-        pushed: dict[tuple[str, str], dict[str, None]] = {}
-        for push in pushes:
-            repository = (self._rules.identity(push.registry), push.repository)
-            pushed.setdefault(repository, {})[push.tag] = None
+        pushed, memory = self._pushed(cache, pushes), last_update(cache, self._now())
         problems: dict[str, bool] = {}
         available: dict[tuple[str, str], set[str]] = {}
         listed: dict[tuple[str, str], set[str]] = {}
@@ -111,7 +110,7 @@ class RegistryView:
                 found = self._tags(slots.entries, problems)
                 if found is not None:
                     listed.setdefault(slots.repository, set()).update(found)
-                    kept = {tag for tag in found if not self._is_out(cache, slots, tag)}
+                    kept = found - (_taken_back(memory, slots.repository, found) - set(slots.tags))
                     available.setdefault(slots.repository, set(pushed.get(slots.repository, ()))).update(kept)
         candidates = Candidates(cache, pushed, available, listed)
         wanted, refused, undecided = self._proven(candidates, images, problems)
@@ -124,6 +123,17 @@ class RegistryView:
         if problems:
             _logger.warning("%s: %s", cache.image_cache_id, "; ".join(problems))
         return Current(wanted, digests, tuple(problems), any(problems.values()), refused, undecided)
+
+    def _pushed(
+        self, cache: ImageCache, pushes: Iterable[PushEvent]
+    ) -> dict[tuple[str, str], dict[str, None]]:
+        """The pushed tags by repository, but those that were tried after their push and taken back."""
+        pushed: dict[tuple[str, str], dict[str, None]] = {}
+        for push in pushes:
+            if not is_taken_back(cache, push, self._rules, self._now()):
+                repository = (self._rules.identity(push.registry), push.repository)
+                pushed.setdefault(repository, {})[push.tag] = None
+        return pushed
 
     def _proven(
         self, candidates: Candidates, images: tuple[str, ...], problems: dict[str, bool]
@@ -180,12 +190,6 @@ class RegistryView:
             return "" if behind else f"{name} is gone"
         return "" if is_image(kind) else f"{name} is no image, but {kind}"
 
-    def _is_out(self, cache: ImageCache, slots: Slots, tag: str) -> bool:
-        """Whether a tag was taken back, and may come again by a push alone."""
-        if tag in slots.tags:
-            return False
-        return taken_back(cache, tag_id(*slots.repository, tag), self._now()) is not None
-
     def _reads(self, cache: ImageCache, entry: Entry) -> bool:
         rule = self._rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
         return rule is not None and rule.reads_registry and not entry.pinned
@@ -220,3 +224,14 @@ class RegistryView:
 
     def _open(self) -> RegistryReader:
         return self._reader or self._clients.registries
+
+
+def _taken_back(memory: UpdateMemory | None, repository: tuple[str, str], tags: set[str]) -> set[str]:
+    """Those of a repository's tags that may have been taken back, and come again by a push alone."""
+    if memory is None or not memory.undone:
+        return set()
+    if len(memory.undone) >= MOST_UNDONE:
+        # More are not remembered.
+        return tags
+    undone = {tag for tag, _ in memory.undone}
+    return {tag for tag in tags if tag_id(*repository, tag) in undone}

@@ -92,8 +92,7 @@ class Sender:
         }
         if work.hand_off.enabled and not first:
             try:
-                work.hand_off.store(sending.watch)
-                facts["follow_task_id"] = sending.watch.task_id
+                facts["follow_task_id"] = self._follow(sending.watch)
             except HandOffError as problem:
                 facts["hand_off"] = str(problem)
                 return [
@@ -101,6 +100,14 @@ class Sender:
                     for decision in wanted
                 ]
         return [Applied(decision, facts=facts, started=started) for decision in wanted]
+
+    def _follow(self, watch: Task) -> str:
+        """Store the watch of an update that was made; its id."""
+        if self.work.hand_off.store(watch) is Stored.BEFORE:
+            # That is the watch of an update before, which would see this one fail and leave it alone.
+            watch = watch.of_its_own()
+            self.work.hand_off.store(watch)
+        return watch.task_id
 
     def _benign(
         self, cache: ImageCache, wanted: Sequence[Decision], error: BenignError, sending: Sending

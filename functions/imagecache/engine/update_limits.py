@@ -50,20 +50,22 @@ def cooldown_end(cache: ImageCache, decision: Decision, at: Moment) -> datetime 
 
 
 def pause_end(
-    cache: ImageCache, wanted: Sequence[Decision], at: Moment, times: FollowTimes
+    cache: ImageCache, wanted: Sequence[Decision], at: Moment, times: FollowTimes, *, repeats: bool = False
 ) -> datetime | None:
     """Until when a cache in UpdateFailed has to wait for its next update; None if it need not.
 
     A person's request goes at once. A push of an image that none of the failed updates was for may be what
     mends the cache: it goes one pause after the last update, a bounded number of times a day. So does a list
-    that is put back, whose number is bounded by that of the promotions.
+    that is put back, whose number is bounded by that of the promotions; where it fails too, it waits for
+    its place like any other.
     """
     last = last_update(cache, at) if cache.status == UPDATE_FAILED else None
     if last is None or any(decision.change.by_person for decision in wanted):
         return None
     end = times.place(last)
     soon = last.began + timedelta(seconds=times.backoff)
-    if _puts_back(wanted) or (_is_new(last, wanted) and _extra_left(last, at.now)):
+    puts_back = _puts_back(wanted) and not repeats
+    if puts_back or (_is_new(last, wanted) and not _puts_back(wanted) and _extra_left(last, at.now)):
         end = min(end, soon)
     elif undone_within_a_day(last, at.now):
         # The list before is to be put back first.
@@ -72,7 +74,7 @@ def pause_end(
 
 
 def promotion_pause_end(
-    cache: ImageCache, wanted: Sequence[Decision], at: Moment, times: FollowTimes
+    cache: ImageCache, images: Sequence[str], wanted: Sequence[Decision], at: Moment, times: FollowTimes
 ) -> datetime | None:
     """Until when a cache of which tags were taken back has to wait for its next promotion; None if not.
 
@@ -82,7 +84,7 @@ def promotion_pause_end(
     last = last_update(cache, at)
     undone = undone_within_a_day(last, at.now)
     by_person = any(decision.change.by_person for decision in wanted)
-    promotes = any(image not in cache.images for decision in wanted for image in decision.images_after)
+    promotes = any(image not in cache.images for image in images)
     if not undone or by_person or not promotes or _puts_back(wanted):
         return None
     pause = times.longest_pause if len(undone) >= _MOST_EXTRA else times.backoff
@@ -131,7 +133,9 @@ class UpdateLimits:
     _said: bool = field(default=False, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def held_back(self, cache: ImageCache, wanted: Sequence[Decision], at: Moment) -> EciError | None:
+    def held_back(
+        self, cache: ImageCache, wanted: Sequence[Decision], at: Moment, *, repeats: bool = False
+    ) -> EciError | None:
         """Why the cache takes no update: its creation failed, or it is busy, cooling down, or backing off."""
         if cache.status == CREATION_FAILED:
             return PermanentError(Reason.CREATION_FAILED, creation_failed(cache), calls=0)
@@ -144,15 +148,21 @@ class UpdateLimits:
         if len(waiting) == len(ends):
             message = f"the cooldown since the cache's last update ends at {min(waiting).isoformat()}"
             return HeldBackError(Reason.COOLING_DOWN, message, until=min(waiting))
-        pause = pause_end(cache, wanted, at, self.times)
+        pause = pause_end(cache, wanted, at, self.times, repeats=repeats)
         if pause is not None:
             message = f"the last updates failed; the next one may be made at {pause.isoformat()}"
             return HeldBackError(Reason.BACKING_OFF, message, until=pause)
-        pause = promotion_pause_end(cache, wanted, at, self.times)
-        if pause is not None:
-            message = f"a promotion was taken back; the next one may be made at {pause.isoformat()}"
-            return HeldBackError(Reason.BACKING_OFF, message, until=pause)
         return None
+
+    def promotion_held(
+        self, cache: ImageCache, images: Sequence[str], wanted: Sequence[Decision], at: Moment
+    ) -> HeldBackError | None:
+        """Why the cache takes no list with new tags: some were taken back not long ago."""
+        pause = promotion_pause_end(cache, images, wanted, at, self.times)
+        if pause is None:
+            return None
+        message = f"a promotion was taken back; the next one may be made at {pause.isoformat()}"
+        return HeldBackError(Reason.BACKING_OFF, message, until=pause)
 
     def spend(self, at: Moment, *, dry_run: bool = False) -> HeldBackError | None:
         """Count an update that is about to be made, or say that a cap does not let it be made.

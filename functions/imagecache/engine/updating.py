@@ -7,7 +7,7 @@ remembers the digests that it is built with.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -19,17 +19,18 @@ from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.entry_memory_of_update import notes_of
 from ..planning.plan import Decision
-from ..planning.update_memory import memory_of_update
+from ..planning.update_memory import last_update, memory_of_update
 from ..planning.update_memory_layout import UpdateMemory
 from ..planning.update_request import Update, build_update, masked
 from ..planning.wanted_list import Current, parameters_of, wanted_now, what_is_newer
 from .applied import Applied
 from .deferral import Deferral
-from .follow_task import Chain
+from .follow_task import Chain, Job
 from .sending import Sender, Sending
 from .update_limits import needs_extra
 from .work import Work
 
+_PROMOTIONS = frozenset({Reason.TAG_PROMOTED, Reason.REGISTRY_NEWER})
 _NOTHING_NEWER = "registries have nothing newer than what the cache was built with"
 
 
@@ -61,16 +62,26 @@ class Updater:
         dry_run = work.is_dry(wanted)
         later: list[Applied] = []
         try:
-            held = work.limits.held_back(cache, wanted, at) or work.limits.spend(at, dry_run=dry_run)
+            repeats = chain is not None and chain.repeats > 0
+            held = work.limits.held_back(cache, wanted, at, repeats=repeats)
+            held = held or work.limits.spend(at, dry_run=dry_run)
             if held is not None and not dry_run:
                 return self.deferral.defer(cache, wanted, held, {}, started)
             with self._reading:
                 current = wanted_now(cache, wanted, work.view)
-            undecided = [] if dry_run else self._undecided(wanted, current)
-            if undecided:
-                unread = TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
-                later = self.deferral.defer(cache, undecided, unread, {}, started)
-                wanted = [decision for decision in wanted if decision not in undecided]
+            paused = work.limits.promotion_held(cache, current.images, wanted, at)
+            if dry_run:
+                held = held or paused
+            else:
+                # What waits is not what was merged with it.
+                apart = replace(self.deferral, task=None) if self._shared else self.deferral
+                goes_on: Sequence[Decision] = wanted
+                for error, waiting in self._waiting(wanted, current, paused):
+                    later += apart.defer(cache, waiting, error, {}, started)
+                    goes_on = [decision for decision in goes_on if decision not in waiting]
+                if paused is not None:
+                    current = _without_new(cache, current)
+                wanted = goes_on or ([_for_others(cache, wanted[0])] if self._shared else [])
             not_made = self._not_needed(cache, wanted, current, started) if wanted else []
             if not_made or not wanted:
                 return later + not_made
@@ -129,7 +140,7 @@ class Updater:
             [decision.change for decision in wanted],
             at,
             extra=needs_extra(cache, wanted, at, self.work.hand_off.times),
-            undone=self._taken_back(wanted),
+            undone=self._undone(cache, wanted, at),
         )
         update = Update(
             current.images,
@@ -139,6 +150,31 @@ class Updater:
             notes_of(wanted, current.digests, at, rules),
         )
         return memory, build_update(cache, update, parameters_of(cache, current.images, rules))
+
+    @property
+    def _shared(self) -> bool:
+        """Whether the update is also for changes that were merged into the task that runs."""
+        return self.deferral.task is not None and self.deferral.task.shared
+
+    def _waiting(
+        self, wanted: Sequence[Decision], current: Current, paused: EciError | None
+    ) -> Iterator[tuple[EciError, list[Decision]]]:
+        """The promotions that have to wait, and why: their tags could not be read, or there is a pause.
+
+        Args:
+            wanted: the decisions that ask for an update.
+            current: what registries have.
+            paused: why new tags have to wait; None if they need not.
+        """
+        undecided = self._undecided(wanted, current)
+        if undecided:
+            message = "; ".join(current.problems)
+            yield TransientError(Reason.REGISTRY_UNREADABLE, message, calls=0), undecided
+        if paused is not None:
+            # A failed update that is made again waits as it is.
+            repeats = self.deferral.task is not None and self.deferral.task.job is Job.WATCH
+            promoting = [each for each in wanted if repeats or each.reason in _PROMOTIONS]
+            yield paused, [decision for decision in promoting if decision not in undecided]
 
     def _undecided(self, wanted: Sequence[Decision], current: Current) -> list[Decision]:
         """The promotions of tags that could not be read."""
@@ -150,22 +186,42 @@ class Updater:
             and (identity(push.registry), push.repository, push.tag) in current.undecided
         ]
 
-    def _taken_back(self, wanted: Sequence[Decision]) -> list[tuple[str, datetime]]:
-        """Short ids of the tags that an update takes back, and when they were tried last."""
-        task = self.deferral.task
-        if task is None or task.slot is None or wanted[-1].reason is not Reason.PROMOTION_UNDONE:
-            return []
-        tried = task.update_began or task.due
-        from ..planning.taking_back import id_of, new_entries  # noqa: PLC0415 - few updates take anything back
+    def _undone(
+        self, cache: ImageCache, wanted: Sequence[Decision], at: Moment
+    ) -> list[tuple[str, datetime]]:
+        """Short ids of tags that were taken back, by this update or before it, and when each was tried."""
+        task, memory, rules = self.deferral.task, last_update(cache, at), self.work.settings.rules
+        undoes = wanted[-1].reason is Reason.PROMOTION_UNDONE
+        undone: list[tuple[str, datetime]] = []
+        if not undoes and (memory is None or not memory.undone):
+            return undone
+        from ..planning.taking_back import id_of, new_entries, still_undone  # noqa: PLC0415 - few updates need it
 
-        new = new_entries(task.slot.before, task.slot.after, self.work.settings.rules)
-        return [(id_of(entry), tried) for entry in new]
+        if undoes and task is not None and task.slot is not None and not task.undoes:
+            tried = task.update_began or task.due
+            tried = tried if memory is None else max(tried, memory.began)
+            undone += [
+                (id_of(entry), tried) for entry in new_entries(task.slot.before, task.slot.after, rules)
+            ]
+        return undone + (still_undone(cache, memory, rules) if memory is not None else [])
+
+
+def _without_new(cache: ImageCache, current: Current) -> Current:
+    """What is wanted of a cache that is to get no new tags."""
+    digests = {entry: digest for entry, digest in current.digests.items() if entry in cache.images}
+    return current._replace(images=cache.images, digests=digests, refused=())
+
+
+def _for_others(cache: ImageCache, decision: Decision) -> Decision:
+    """The decision of a task that waits on, for the changes that were merged into it."""
+    reason = Reason.TAG_REPUSHED if isinstance(decision.change, PushEvent) else decision.change.reason
+    message = "rebuilt for all other changes that waited for the cache"
+    return replace(decision, reason=reason, message=message, images_after=cache.images)
 
 
 def _changes_nothing(cache: ImageCache, wanted: Sequence[Decision], current: Current) -> bool:
     """Whether the cache's list stays as it is, and nobody asked to have that rebuilt."""
-    new = {Reason.TAG_PROMOTED, Reason.REGISTRY_NEWER}
-    return current.images == cache.images and all(decision.reason in new for decision in wanted)
+    return current.images == cache.images and all(decision.reason in _PROMOTIONS for decision in wanted)
 
 
 def _not_made(

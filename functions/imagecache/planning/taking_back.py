@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from ..base.timestamps import Moment
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import READY, ImageCache
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import Rules
-from .update_memory import tag_id, taken_back
+from .update_memory import carries, last_update, tag_id
+from .update_memory_layout import UpdateMemory
+
+_SECOND = timedelta(seconds=1)
 
 
 def can_be_taken_back(
@@ -26,8 +30,15 @@ def can_be_taken_back(
         rules: the rules.
     """
     by_person = any(isinstance(change, CacheRequest) and change.images for change in changes)
-    new = [] if cache.status != READY or by_person else new_entries(cache.images, images, rules)
-    found = [rules.rule_for(cache, entry.registry, entry.repository, entry.tag) for entry in new]
+    return cache.status == READY and not by_person and is_wanted_back(cache, cache.images, images, rules)
+
+
+def is_wanted_back(cache: ImageCache, before: Sequence[str], after: Sequence[str], rules: Rules) -> bool:
+    """Whether a list has new tags, and the rules of all of them want the one before back if it fails."""
+    found = [
+        rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
+        for entry in new_entries(before, after, rules)
+    ]
     return bool(found) and all(rule is not None and rule.restores_failed for rule in found)
 
 
@@ -41,9 +52,23 @@ def id_of(entry: Entry) -> str:
     return tag_id(entry.registry, entry.repository, entry.tag)
 
 
+def still_undone(cache: ImageCache, memory: UpdateMemory, rules: Rules) -> list[tuple[str, datetime]]:
+    """What a cache remembers of tags that were taken back, but those that it was built with after all."""
+    listed = entries_of(cache.images, rules) if cache.status == READY else []
+    built = {id_of(entry) for entry in listed}
+    return [(tag, tried) for tag, tried in memory.undone if tag not in built]
+
+
 def is_taken_back(cache: ImageCache, push: PushEvent, rules: Rules, now: Moment) -> bool:
     """Whether a pushed tag was tried after its push, and taken back; a person may have it in any case."""
     if push.by_person or push.pushed_at is None:
         return False
-    at = taken_back(cache, tag_id(rules.identity(push.registry), push.repository, push.tag), now)
-    return at is not None and push.pushed_at <= at
+    memory = last_update(cache, now)
+    tag = tag_id(rules.identity(push.registry), push.repository, push.tag)
+    at = dict(reversed(memory.undone)).get(tag) if memory is not None else None
+    if memory is None or at is None:
+        return False
+    # Its time may be read as a little later than it was: at the end of its second, by another clock. Where an
+    # update was for this very push, it was there.
+    later = now.skew + _SECOND if carries(memory, push) else timedelta(0)
+    return push.pushed_at <= at + later

@@ -64,18 +64,6 @@ def last_update(cache: ImageCache, at: Moment) -> UpdateMemory | None:
     return memory if memory is not None and memory.began <= at.now + at.skew else None
 
 
-def taken_back(cache: ImageCache, tag: str, at: Moment) -> datetime | None:
-    """When the last update began that failed to build a tag, to the minute, if it was taken back, else None.
-
-    Args:
-        cache: as described.
-        tag: its short id, see ``tag_id``.
-        at: now.
-    """
-    memory = last_update(cache, at)
-    return dict(reversed(memory.undone)).get(tag) if memory is not None else None
-
-
 def undone_within_a_day(memory: UpdateMemory | None, now: datetime) -> list[datetime]:
     """When updates began of which tags were taken back, of the last 24 hours, as remembered; newest first."""
     return [] if memory is None else [at for _, at in memory.undone if now - at < EXTRA_WINDOW]
@@ -96,7 +84,8 @@ def memory_of_update(
         changes: what the update is for; the last one's list is sent.
         at: now.
         extra: the update does not wait for its place after a failure.
-        undone: short ids of the tags that the update takes back, and when they were tried last.
+        undone: short ids of tags that were taken back, by the update or before it, and when they were tried
+            last; the newest first.
     """
     changes = list(changes)
     before = last_update(cache, at)
@@ -117,19 +106,18 @@ def memory_of_update(
             failed=before.failed if kept else (),
             starts=tuple(start for start in (before.began, *before.starts) if began - start < HOUR),
             asked=before.asked,
-            undone=before.undone,
             change_ids=tuple(dict.fromkeys((*memory.change_ids, *before.change_ids))),
         )
     failures = memory.failures + 1 if failing and not person else 0
     if extra:
         memory = replace(memory, extra=memory.extra + 1, extra_since=memory.extra_since or began)
-    memory = replace(memory, undone=(*undone, *memory.undone))
     set_by = [change.asked_at for change in changes if isinstance(change, CacheRequest) and change.images]
     return replace(
         memory,
         failures=failures,
         failed=tuple(dict.fromkeys((*images, *memory.failed)))[:MOST_FAILED],
         asked=set_by[-1] if set_by else memory.asked,
+        undone=tuple(undone),
     )
 
 

@@ -11,8 +11,8 @@ failed: four characters for each image that the failed updates in a row were for
 each earlier start of the last hour, in steps of three seconds before the start. asked: when the person asked
 whose list the cache has, milliseconds. changes: eight characters for each change that the updates were for,
 the newest first, as many as there is room for. undone: four characters for each tag that was taken back, as
-it could not be built, and five for the minute of the last try. Numbers are written in base 36. The form of
-the version before, ``<start>.<rebuilds>.<change>...``, is read as well.
+it could not be built, and seven for the time of the last try, in tenths of a second. Numbers are written in
+base 36. The form of the version before, ``<start>.<rebuilds>.<change>...``, is read as well.
 """
 
 from __future__ import annotations
@@ -25,21 +25,22 @@ LONGEST_VALUE = 128
 HOUR = timedelta(hours=1)
 CHANGE_LENGTH, IMAGE_LENGTH = 8, 4
 """Characters of the short id of a change, and of an image or a tag."""
-_MINUTE_LENGTH = 5
+_TRY_LENGTH = 7
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 MILLISECOND, _MINUTE, _STEP = timedelta(milliseconds=1), timedelta(minutes=1), timedelta(seconds=3)
+_TENTH = 100 * MILLISECOND
 _MOST_FAILURES, _MOST_EXTRA = 36**2 - 1, 9
 _LONGEST_REBUILD = timedelta(hours=2)
 """A longer one is not believed: somebody else's update ended then, and pushes would wait for days."""
-MOST_FAILED, _MOST_STARTS, _MOST_UNDONE = 4, 10, 3
+MOST_FAILED, _MOST_STARTS, MOST_UNDONE = 4, 10, 3
 _NUMBER = "[0-9a-z]"
 _VALUE = re.compile(
     rf"2\.(?P<start>{_NUMBER}{{1,9}})\.(?P<duration>{_NUMBER}{{0,4}})\.(?P<failures>{_NUMBER}{{1,2}})"
     rf"\.(?P<extra>(?:[0-9]{_NUMBER}{{1,6}})?)\.(?P<failed>(?:[\w-]{{{IMAGE_LENGTH}}})*)"
     rf"\.(?P<hour>(?:{_NUMBER}{{2}})*)\.(?P<asked>{_NUMBER}{{0,9}})\.(?P<changes>(?:[\w-]{{{CHANGE_LENGTH}}})*)"
-    rf"(?:\.(?P<undone>(?:[\w-]{{{IMAGE_LENGTH}}}{_NUMBER}{{{_MINUTE_LENGTH}}})+))?",
+    rf"(?:\.(?P<undone>(?:[\w-]{{{IMAGE_LENGTH}}}{_NUMBER}{{{_TRY_LENGTH}}})+))?",
     re.ASCII,
 )
 _BEFORE = re.compile(r"(\d{8}T\d{12}Z)\.(\d{1,4})((?:\.[0-9a-f]{12})*)", re.ASCII)
@@ -61,7 +62,8 @@ class UpdateMemory:
         starts: earlier updates of the hour before ``began``, the newest first.
         asked: when the person asked whose list the cache has; None if no person's.
         change_ids: short ids of the changes that it and the ones before it were for, the newest first.
-        undone: short ids of tags that were taken back, and when they were tried last; the newest first.
+        undone: short ids of tags that were taken back, and when they were tried last, to a tenth of a second
+            before that, and never after ``began``; the newest first.
     """
 
     began: datetime
@@ -104,8 +106,7 @@ def memory_value(memory: UpdateMemory) -> str:
     ]
     value = ".".join(parts)
     undone = "".join(
-        tag + _base36(_since(at, _MINUTE)).rjust(_MINUTE_LENGTH, "0")
-        for tag, at in memory.undone[:_MOST_UNDONE]
+        tag + _base36(_since(at, _TENTH)).rjust(_TRY_LENGTH, "0") for tag, at in memory.undone[:MOST_UNDONE]
     )
     end = f".{undone}" if undone else ""
     room = (LONGEST_VALUE - len(value) - len(end)) // CHANGE_LENGTH
@@ -137,8 +138,8 @@ def read_value(value: str) -> UpdateMemory | None:
         asked=_EPOCH + int(found["asked"], 36) * MILLISECOND if found["asked"] else None,
         change_ids=_pieces(found["changes"], CHANGE_LENGTH),
         undone=tuple(
-            (piece[:IMAGE_LENGTH], _EPOCH + int(piece[IMAGE_LENGTH:], 36) * _MINUTE)
-            for piece in _pieces(found["undone"] or "", IMAGE_LENGTH + _MINUTE_LENGTH)
+            (piece[:IMAGE_LENGTH], min(began, _EPOCH + int(piece[IMAGE_LENGTH:], 36) * _TENTH))
+            for piece in _pieces(found["undone"] or "", IMAGE_LENGTH + _TRY_LENGTH)
         ),
     )
 
