@@ -17,7 +17,12 @@ class Entry(NamedTuple):
     help: str
 
 
-COMMANDS: dict[str, Entry] = {}
+COMMANDS: dict[str, Entry] = {
+    "plan": Entry(".pushes.plan", "What a push would do, cache by cache, and why."),
+    "why": Entry(".pushes.why", "What decides about one cache: rules in order, memory, limits."),
+        ".history.trace", "What happened to a push: received, decided, deferred, updated, landed."
+    ),
+}
 
 
 class Commands(click.Group):

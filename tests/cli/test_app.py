@@ -20,7 +20,7 @@ def test_the_help_lists_every_command_and_the_exit_codes() -> None:
     shown = _run("--help")
     assert shown.exit_code == 0
     assert all(name in shown.stdout for name in COMMANDS)
-    assert "2 could not be answered" in shown.stdout
+    assert "2 could not be answered" in " ".join(shown.stdout.split())
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,0 +1,4 @@
+"""What a push would do, and why not.
+
+It asks the library, and must not decide anything itself.
+"""
