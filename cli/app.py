@@ -22,6 +22,7 @@ COMMANDS: dict[str, Entry] = {
     "why": Entry(".pushes.why", "What decides about one cache: rules in order, memory, limits."),
         ".history.trace", "What happened to a push: received, decided, deferred, updated, landed."
     ),
+    "rules": Entry(".rules.command", "Check rules, and say what they mean."),
 }
 
 
