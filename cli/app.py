@@ -20,6 +20,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "plan": Entry(".pushes.plan", "What a push would do, cache by cache, and why."),
     "why": Entry(".pushes.why", "What decides about one cache: rules in order, memory, limits."),
+    "status": Entry(".state.status", "How the image caches stand, those first that need a person."),
         ".history.trace", "What happened to a push: received, decided, deferred, updated, landed."
     ),
     "rules": Entry(".rules.command", "Check rules, and say what they mean."),
