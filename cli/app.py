@@ -21,8 +21,10 @@ COMMANDS: dict[str, Entry] = {
     "plan": Entry(".pushes.plan", "What a push would do, cache by cache, and why."),
     "why": Entry(".pushes.why", "What decides about one cache: rules in order, memory, limits."),
     "status": Entry(".state.status", "How the image caches stand, those first that need a person."),
+    "trace": Entry(
         ".history.trace", "What happened to a push: received, decided, deferred, updated, landed."
     ),
+    "records": Entry(".history.records", "What the functions recorded, as a table."),
     "rules": Entry(".rules.command", "Check rules, and say what they mean."),
 }
 

@@ -1,0 +1,186 @@
+"""``imc-refresh records`` and ``trace``: records from whatever a log service gave, and mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.outcomes import read_records
+
+HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
+RECORD = {
+    "time": "2026-03-02T12:00:00.000Z",
+    "door": "on_push",
+    "request_id": "r-1",
+    "result": "ignored",
+    "reason": "NO_MATCH",
+    "message": "none lists it",
+    "change_id": "c-1",
+    "event_id": "e-1",
+    "image": "docker.io/library/nginx:1",
+}
+LINE = json.dumps(RECORD)
+
+
+@pytest.fixture
+def sample(examples: Path) -> str:
+    return str(examples / "records.jsonl")
+
+
+def test_the_sample_is_what_the_functions_write(sample: str) -> None:
+    assert len(read_records(Path(sample).read_text(encoding="utf-8"))) == 15
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LINE,
+        f"START RequestId: r-1\n2026-03-02T12:00:00Z r-1 [INFO] {LINE}\nnot {{ one\n{{}}\nEND",
+        json.dumps({"__time__": 1, "functionName": "f", "message": LINE}),
+        json.dumps([{"content": f"12:00 {LINE}"}], indent=1),
+        json.dumps({"outcomes": [RECORD]}),
+        f"[{LINE}]",
+        b"\xff\n" + LINE.encode(),
+    ],
+    ids=[
+        "a line",
+        "between others",
+        "a log service's",
+        "a list of those",
+        "an answer",
+        "a list",
+        "other bytes",
+    ],
+)
+def test_records_are_found_in_each_form(ask: Any, content: Any) -> None:
+    assert ask.json("records", "--records", ask.file(content)) == [RECORD]
+
+
+def test_records_may_come_through_a_pipe(ask: Any) -> None:
+    assert json.loads(ask("records", "--records", "-", "--json", given=LINE).stdout) == [RECORD]
+
+
+def test_records_stand_in_the_order_of_their_time(ask: Any) -> None:
+    later = {**RECORD, "time": "2026-03-02T20:00:01+08:00", "request_id": "r-2"}
+    saved = ask.file(f"{json.dumps(later)}\n{LINE}")
+    assert [each["request_id"] for each in ask.json("records", "--records", saved)] == ["r-1", "r-2"]
+    assert ask.json("records", "--records", saved, "--since", "2026-03-02T12:00:01") == [later]
+    assert ask.json("records", "--records", saved, "--since", "24h") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ((), 15),
+        (("--result", "landed"), 3),
+        (("--reason", "TAG_PROMOTED"), 2),
+        (("--image", "**/web:v1.3.0"), 5),
+        (("--image", "*/web:v1.3.0"), 0),
+        (("--cache", "web-alpine"), 2),
+        (("--cache", "imc-bp101example", "--result", "deferred"), 2),
+        (("--rule", "no such rule"), 0),
+    ],
+)
+def test_filters_narrow_the_table(ask: Any, sample: str, options: tuple[str, ...], count: int) -> None:
+    shown = ask("records", "--records", sample, *options).stdout
+    assert shown.splitlines()[0] == f"{count} records"
+    assert len(ask.json("records", "--records", sample, *options)) == count
+
+
+def test_a_person_reads_a_record_a_line(ask: Any, sample: str) -> None:
+    shown = ask("records", "--records", sample, "--cache", "web-alpine").stdout
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert lines[1] == "TIME RESULT REASON IMAGE CACHE RULE MESSAGE"
+    assert lines[2].startswith(
+        f"2026-11-26 09:30:07Z ignored POLICY_HOLDS other_variant {HOST}/prod/web:v1.3.0 web-alpine web rel"
+    )
+
+
+def test_the_life_of_a_push_is_told_a_line_each(ask: Any, sample: str) -> None:
+    shown = ask("trace", "event-release", "--records", sample).stdout
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert lines[0] == f"A push of {HOST}/prod/web:v1.4.0 (acs.cr event-release)"
+    told = [line for line in lines if " web-batch " in line or "received" in line]
+    assert [line.split(" ", 2)[2].partition(":")[0] for line in told] == [
+        "0 s received by on_push",
+        "0 s web-batch deferred CACHE_BUSY",
+        "36 s web-batch deferred CACHE_BUSY",
+        "1 min 39 s web-batch updated TAG_PROMOTED",
+        "3 min 33 s web-batch landed LANDED",
+    ]
+    assert told[-1].endswith("stale for 3 min 19 s")
+    assert any("web building UPDATE_RUNNING" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("subject", "events"),
+    [
+        ("event-build", ["event-build"]),
+        (f"{HOST}/prod/web:v1.4.0", ["event-release"]),
+        ("acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com/prod/web", ["event-build", "event-release"]),
+        ("web", ["event-build", "event-release"]),
+        ("imc-bp104example", ["event-build", "event-release"]),
+        ("r-3", ["event-tools"]),
+    ],
+    ids=["an event", "an image", "a repository", "a cache", "a cache's id", "an invocation"],
+)
+def test_a_push_is_found_by_each_of_its_names(ask: Any, sample: str, subject: str, events: list[str]) -> None:
+    assert [life["event_id"] for life in ask.json("trace", subject, "--records", sample)] == events
+
+
+def test_several_lives_are_told_one_after_the_other(ask: Any, sample: str) -> None:
+    shown = ask("trace", f"{HOST}/prod/web", "--records", sample).stdout
+    assert shown.count("A push of ") == 2
+
+
+def test_a_request_without_an_image_is_told_too(ask: Any) -> None:
+    request = {key: value for key, value in RECORD.items() if key not in {"image", "message"}}
+    saved = ask.file(json.dumps({**request, "source": "manual"}))
+    assert ask("trace", "c-1", "--records", saved).stdout.splitlines()[0] == "A request (manual e-1)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("records",), "no records are named"),
+        (("records", "--records", "nowhere"), "nowhere cannot be read"),
+        (("records", "--records", "x", "--local"), "exclude each other"),
+        (("records", "--records", "x", "--since", "yesterday"), "yesterday is not a time such as"),
+        (("records", "--records", "x", "--since", "99999999999d"), "is not a time such as"),
+        (("trace", "x", "--local", "nowhere"), "nothing is served from nowhere"),
+    ],
+)
+def test_what_cannot_be_read_is_a_mistake_that_is_told(ask: Any, arguments: Any, message: str) -> None:
+    said = ask(*arguments)
+    assert said.exit_code == 2
+    assert message in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "has no record"),
+        ("{}\n[1]\n{\n", "has no record"),
+        (json.dumps({**RECORD, "time": "noon"}), "has no record"),
+        (json.dumps({**RECORD, "time": 7}), "has no record"),
+        ("[", "is not JSON"),
+    ],
+    ids=["empty", "other lines", "no time", "a number for a time", "cut off"],
+)
+def test_a_file_without_records_is_a_mistake_that_is_told(ask: Any, content: str, message: str) -> None:
+    said = ask("records", "--records", ask.file(content))
+    assert said.exit_code == 2
+    assert message in said.stderr
+
+
+def test_what_no_record_tells_of_is_a_mistake_with_what_was_read(ask: Any, sample: str) -> None:
+    said = ask("trace", "no-such-event", "--records", sample)
+    assert said.exit_code == 2
+    assert (
+        "none of 15 records, written from 2026-11-26 09:30:07Z to 2026-11-26 09:34:00Z, tells of no-such"
+    ) in said.stderr
+    said = ask("trace", "event-build", "--records", sample, "--since", "2099-01-01T00:00:00Z")
+    assert "there is no record that tells of event-build" in said.stderr
