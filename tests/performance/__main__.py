@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "functions"))
 from rich.console import Console
 from rich.table import Table
 
-from . import cold, planning, warm, wide
+from . import cold, command, planning, warm, wide
 
 GOAL_MEDIAN_MS = 1.0
 GOAL_RATIO = 10.0
@@ -22,7 +22,7 @@ GOAL_WIDE_RATIO = 1.25
 def main() -> int:
     """Run and print."""
     console = Console()
-    met = [_warm(console), _planning(console), _wide(console), _cold(console)]
+    met = [_warm(console), _planning(console), _wide(console), _command(console), _cold(console)]
     return 0 if all(met) else 1
 
 
@@ -73,6 +73,19 @@ def _wide(console: Console) -> bool:
     met = row.left == 0 and row.ratio <= GOAL_WIDE_RATIO
     goal = f"all in one invocation of {wide.TIMEOUT_SECONDS} s, at most {GOAL_WIDE_RATIO:g} times their calls"
     console.print(f"Goal: {goal}: {'met' if met else 'missed'}.")
+    return met
+
+
+def _command(console: Console) -> bool:
+    table = Table(title=f"The operator's command, a whole process, median of {command.ROUNDS} (s)")
+    for column in ("command", "seconds", "goal"):
+        table.add_column(column, justify="left" if column == "command" else "right")
+    rows = command.measure()
+    for row in rows:
+        table.add_row(row.name, f"{row.seconds:.2f}", f"under {row.goal:g}")
+    console.print(table)
+    met = all(row.seconds < row.goal for row in rows)
+    console.print(f"Goal: {'met' if met else 'missed'}.")
     return met
 
 
