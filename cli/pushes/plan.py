@@ -69,7 +69,8 @@ def command(image: str, source: CacheSource, rules_file: str | None, *, as_json:
         )
     else:
         _print(push, fleet, rules, rehearsed)
-        _print_near(fleet, near)
+        shown = {outcome["image_cache_id"] for outcome in rehearsed.outcomes if _changes(outcome)}
+        _print_near(fleet, [miss for miss in near if miss["image_cache_id"] not in shown])
 
 
 def push_of(image: str, now: datetime) -> PushEvent:
@@ -130,7 +131,7 @@ def _print(push: PushEvent, fleet: Fleet, rules: Rules, rehearsed: Rehearsed) ->
     print_text(
         f"A push of {push.image}, {len(fleet.caches)} image caches in {where}: {counts or 'none lists it'}"
     )
-    changed = [outcome for outcome in outcomes if outcome["result"] != Result.IGNORED.value]
+    changed = [outcome for outcome in outcomes if _changes(outcome)]
     if changed:
         print_text()
         print_table(
@@ -173,6 +174,11 @@ def _row(push: PushEvent, fleet: Fleet, rules: Rules, outcome: Outcome) -> tuple
         policy_text(rule),
         f"{reason} until {moment_text(datetime.fromisoformat(until))}" if until else reason,
     )
+
+
+def _changes(outcome: Outcome) -> bool:
+    """Whether the cache is changed, has the tag, or waits with a list that it would get."""
+    return outcome["result"] != Result.IGNORED.value or "images_after" in outcome
 
 
 def _codes(outcome: Outcome) -> list[str]:

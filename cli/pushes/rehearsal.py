@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 from imagecache.base.deadline import Deadline
-from imagecache.base.errors import EciError, HeldBackError
 from imagecache.base.reasons import Reason, Result
 from imagecache.clients.eci_gateway import Accepted
 from imagecache.clients.registry_reader import RegistryReader
@@ -93,7 +92,7 @@ class _Cloud:
 
 
 class _Recorder(Recorder):
-    """Keeps what a record says, and until when a limit holds an update back; cuts and writes nothing."""
+    """Keeps what a record says; cuts and writes nothing."""
 
     def record(self, result: Result, reason: Reason, message: str, facts: Mapping[str, Any]) -> Outcome:
         """Keep it."""
@@ -102,21 +101,13 @@ class _Recorder(Recorder):
         self.outcomes.append(outcome)
         return outcome
 
-    def eci_failure(self, error: EciError, facts: Mapping[str, Any], *, deferred: bool = False) -> Outcome:
-        """Record it."""
-        outcome = super().eci_failure(error, facts, deferred=deferred)
-        if isinstance(error, HeldBackError) and error.until is not None:
-            outcome["until"] = error.until.isoformat()
-        return outcome
-
 
 @dataclass(frozen=True)
 class Rehearsed:
     """What came of it.
 
     Attributes:
-        outcomes: the records; besides ``until`` where a limit holds an update back, and ``next_look`` where a
-            follow task is stored.
+        outcomes: the records; besides ``next_look`` where a follow task is stored.
         requests: region and id of a cache -> the request that would be sent, passwords masked.
     """
 

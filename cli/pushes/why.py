@@ -57,6 +57,8 @@ def _print(document: Mapping[str, Any], asked: Question) -> None:
     print_text(f"{cache_text(cache)} in {cache.region_id}: {cache.status}", bold=True)
     if cache.last_warning:
         print_text(f"last warning: {cache.last_warning}")
+    if document["held"]:
+        print_text(f"held {document['held']}")
     print_text(_memory_text(last_update(cache, asked.at), asked.now))
     print_text(_next_text(document["next_update"]))
     codes: list[str] = []

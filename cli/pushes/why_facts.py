@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from imagecache.base.reasons import Hold
+from imagecache.base.reasons import Hold, Reason
 from imagecache.base.timestamps import Moment
 from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache, Listing
+from imagecache.planning.barriers import hold_on
 from imagecache.planning.entry_memory import promoted_at, remembers_digests
 from imagecache.planning.update_memory import last_update
 from imagecache.policy.list_entries import Entry, entries_of
@@ -72,6 +73,7 @@ def facts_of(asked: Question, push: PushEvent | None) -> dict[str, Any]:
         "image_cache_name": cache.name,
         "status": cache.status,
         "last_warning": cache.last_warning or None,
+        "held": hold.says.strip() if (hold := hold_on(cache, asked.now)) else None,
         "images": list(cache.images),
         "entries": rows,
         "remembers": _memory(asked),
@@ -142,7 +144,8 @@ def _next_update(asked: Question, pushes: Sequence[Mapping[str, Any]]) -> dict[s
     ready = [push for push in pushes if push["result"] == "refreshed"]
     if ready:
         return {"at": asked.now.isoformat(), "held_by": None}
-    waiting = [push for push in pushes if push["result"] in {"deferred", "failed"}]
+    held = Reason.HELD.value
+    waiting = [push for push in pushes if push["result"] in {"deferred", "failed"} or push["reason"] == held]
     if not waiting:
         return None
     first = min(waiting, key=lambda push: push.get("until") or push.get("next_look") or "9")

@@ -21,6 +21,8 @@ def _sentence(rule: Rule, *, first: bool) -> Iterator[str]:
     yield f"{begin} {_caches(rule.caches)}, for {_images(rule)}: {_policy(rule)}."
     if rule.reads_registry:
         yield "The registry is asked for its tags and digests before each update and by the sweep."
+    if rule.approval:
+        yield "Nothing is promoted before a person has approved the new list."
     if rule.cooldown_seconds:
         yield (
             f"A push waits until {duration_text(rule.cooldown_seconds)} after the cache's last update began."

@@ -9,7 +9,9 @@ from typing import Any
 
 from imagecache.base.timestamps import Moment
 from imagecache.model.image_cache import CREATION_FAILED, READY, UPDATE_FAILED, ImageCache
+from imagecache.planning.barriers import hold_on
 from imagecache.planning.follow_times import FollowTimes
+from imagecache.planning.hold_tag import CacheHold
 from imagecache.planning.update_memory import last_update, undone_within_a_day
 from imagecache.planning.update_memory_layout import UpdateMemory
 from imagecache.policy.list_entries import entries_of
@@ -21,7 +23,7 @@ _TOO_LONG_SHARE = 3
 _TOO_LONG = timedelta(hours=2)
 """A rebuild that takes so long is not believed by the library either."""
 
-NEVER_MADE, FAILS, TAKES_LONG, TAKEN_BACK, WAITS, NOTHING = range(6)
+NEVER_MADE, FAILS, TAKES_LONG, TAKEN_BACK, HELD, WAITS, NOTHING = range(7)
 """What a cache needs, the most urgent first; the first three need a person."""
 
 
@@ -35,6 +37,7 @@ class CacheStatus:
         need: what it needs, of ``NEVER_MADE`` to ``NOTHING``.
         why: the need in words, empty for ``NOTHING``.
         stale_since: since when it certainly does not serve what was pushed; None where that is not known.
+        hold: what holds it as it is.
         next_look: when a follow task looks at it next, or a failing one may be updated, as far as the cache
             tells; None where nothing is under way.
         rules: the names of the rules of its entries, in order.
@@ -45,6 +48,7 @@ class CacheStatus:
     need: int
     why: str
     stale_since: datetime | None
+    hold: CacheHold | None
     next_look: datetime | None
     rules: tuple[str, ...]
 
@@ -77,6 +81,8 @@ class CacheStatus:
             "stale_seconds_at_least": round((now - self.stale_since).total_seconds())
             if self.stale_since
             else None,
+            "held": self.hold.says.strip() if self.hold else None,
+            "held_until": self.hold.until.isoformat() if self.hold and self.hold.until else None,
             "next_look": self.next_look.isoformat() if self.next_look else None,
             "failures_in_a_row": self.failures,
             "last_warning": self.cache.last_warning or None,
@@ -94,7 +100,8 @@ def status_of(cache: ImageCache, rules: Rules, at: Moment) -> CacheStatus:
     """
     memory = last_update(cache, at)
     running = cache.status not in {READY, UPDATE_FAILED, CREATION_FAILED}
-    need, why = _need(cache, memory, at.now)
+    hold = hold_on(cache, at.now)
+    need, why = _need(cache, memory, hold, at.now)
     next_look = None
     if running:
         next_look = _TIMES.watch(memory, at) if memory else _TIMES.again(None, at)
@@ -107,12 +114,15 @@ def status_of(cache: ImageCache, rules: Rules, at: Moment) -> CacheStatus:
         need,
         why,
         _first_start(memory) if stale and memory else None,
+        hold,
         next_look,
         _rules(cache, rules),
     )
 
 
-def _need(cache: ImageCache, memory: UpdateMemory | None, now: datetime) -> tuple[int, str]:
+def _need(
+    cache: ImageCache, memory: UpdateMemory | None, hold: CacheHold | None, now: datetime
+) -> tuple[int, str]:
     warning = f": {cache.last_warning}" if cache.last_warning else ""
     if cache.status == CREATION_FAILED:
         return NEVER_MADE, f"it was never made, and takes no update{warning}"
@@ -130,7 +140,7 @@ def _need(cache: ImageCache, memory: UpdateMemory | None, now: datetime) -> tupl
             TAKEN_BACK,
             f"{len(undone)} of its promotions could not be built within a day and were taken back",
         )
-    return NOTHING, ""
+    return (HELD, f"it is held{hold.says}") if hold else (NOTHING, "")
 
 
 def _first_start(memory: UpdateMemory) -> datetime:

@@ -110,6 +110,21 @@ def test_an_image_that_nothing_lists_is_answered_too(ask: Any, sample: tuple[str
     )
 
 
+def test_what_waits_for_a_person_is_shown_with_the_list_that_it_would_get(ask: Any, cache: Any) -> None:
+    policy = {"type": "semver", "range": "*"}
+    rules = ask.rules(
+        {"name": "asks", "caches": {"names": ["asking"]}, "policy": policy, "approval": True},
+        {"name": "takes", "policy": policy},
+    )
+    hold = {"imc-refresh-hold": "until=2099-01-01T00:00:00Z;by=ann;why=release 12"}
+    saved = ask.caches(cache("asking", f"{WEB}:v1"), cache("held", f"{WEB}:v1", tags=hold))
+    shown = ask("plan", f"{WEB}:v2", "--caches", saved, "--rules", rules).stdout
+    rows = {line.split()[0]: " ".join(line.split()) for line in shown.splitlines() if line}
+    assert rows["asking"] == f"asking ignored {WEB}:v1 {WEB}:v2 asks semver * APPROVAL_NEEDED"
+    assert rows["held"].endswith(f"{WEB}:v2 takes semver * HELD until 2099-01-01 00:00:00Z")
+    assert "NEAR" not in shown
+
+
 def test_only_one_region_is_looked_at_where_one_is_named(ask: Any, sample: tuple[str, ...]) -> None:
     said = ask.json("plan", f"{WEB}:v1.4.0", "--region", "cn-beijing", *sample)
     assert (said["regions"], said["caches_seen"], said["decisions"]) == (["cn-beijing"], 1, [])

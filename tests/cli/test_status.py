@@ -50,6 +50,8 @@ def saved(ask: Any, cache: Any) -> str:
             starts=(began - 10 * MINUTE, began - 20 * MINUTE, began - 40 * MINUTE),
         ),
         cache("never", f"{WEB}:v1", Status="Failed"),
+        cache("held", f"{WEB}:v1", tags={"imc-refresh-hold": "until=2026-03-03;by=ann;why=release 12"}),
+        cache("over", f"{WEB}:v1", tags={"imc-refresh-hold": "until=2026-03-01"}),
         _remembering(
             cache("undone", f"{WEB}:v1"), began=began, undone=((tag_id(HOST, "shop/web", "v1"), began),)
         ),
@@ -63,14 +65,17 @@ def test_caches_that_need_a_person_come_first(ask: Any, saved: str) -> None:
         ("failing", True),
         ("slow", True),
         ("undone", False),
+        ("held", False),
         ("building", False),
         ("new", False),
+        ("over", False),
         ("ready", False),
         ("updated", False),
     ]
     whys = {each["image_cache_name"]: each["why"] for each in said["caches"]}
     assert whys["failing"] == "its update failed: PullFailed: manifest unknown"
     assert whys["never"] == "it was never made, and takes no update"
+    assert whys["held"] == "it is held until 2026-03-03T23:59:59.999999+00:00 by ann: release 12"
     assert (whys["ready"], whys["new"]) == (None, "it is Creating")
 
 
@@ -97,7 +102,7 @@ def test_a_person_reads_one_line_a_cache(ask: Any, saved: str) -> None:
     rules = ask.file({"rules": [{"name": "web", "images": {"repositories": ["shop/web"]}}]}, "rules.json")
     shown = ask("status", "--caches", saved, "--rules", rules, *AT).stdout
     assert shown.splitlines()[0] == (
-        "8 image caches: 3 Ready, 2 Updating, 1 Failed, 1 UpdateFailed, 1 Creating"
+        "10 image caches: 5 Ready, 2 Updating, 1 Failed, 1 UpdateFailed, 1 Creating"
     )
     rows = {line.split()[0]: " ".join(line.split()) for line in shown.splitlines()[3:]}
     assert rows["ready"] == "ready Ready web:v1, nginx:1 web"

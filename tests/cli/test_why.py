@@ -104,6 +104,28 @@ def test_a_failing_cache_says_how_often_and_when_its_next_place_is(ask: Any, cac
 
 
 @pytest.mark.parametrize(
+    ("value", "at", "text"),
+    [
+        (
+            "freeze;until=2026-03-02T18:00:00Z;by=ann",
+            "2026-03-02T18:00:00+00:00",
+            "2026-03-02 18:00:00Z (HELD: ",
+        ),
+        ("freeze", None, "not at all (HELD: "),
+    ],
+    ids=["for a time", "without end"],
+)
+def test_a_hold_is_shown_with_its_end(ask: Any, cache: Any, value: str, at: str | None, text: str) -> None:
+    saved = ask.caches(cache("web", f"{WEB}:v1", tags={"imc-refresh-hold": value}))
+    said = ask.json("why", "web", "--caches", saved, *AT)
+    assert said["held"].startswith("until" if at else "without end")
+    assert (said["next_update"]["at"], said["next_update"]["held_by"]) == (at, "HELD")
+    shown = ask("why", "web", "--caches", saved, *AT).stdout
+    assert f"held {said['held']}" in shown.splitlines()
+    assert f"may be updated: {text}" in shown
+
+
+@pytest.mark.parametrize(
     ("members", "held_by"),
     [({"Status": "Updating"}, "CACHE_BUSY"), ({"Status": "Failed"}, "CREATION_FAILED")],
     ids=["busy", "never made"],

@@ -69,12 +69,14 @@ memories = st.fixed_dictionaries(
         "failures": st.integers(0, 3),
     }
 )
+holds = st.sampled_from(["", "freeze", "until=2020-01-01", "until=2099-01-01;by=ann", "until=soon"])
 caches = st.fixed_dictionaries(
     {
         "image_cache_name": st.sampled_from(["web-a", "web-b", "job"]),
         "status": st.sampled_from(["Ready"] * 5 + ["UpdateFailed"] * 2 + ["Updating", "Creating", "Failed"]),
         "images": st.lists(entries, min_size=1, max_size=6, unique=True),
-        "tags": st.sampled_from([{}, {"team": "shop"}]),
+        "tags": st.sampled_from([{}, {}, {"team": "shop"}])
+        | holds.map(lambda value: {"imc-refresh-hold": value}),
         "memory": st.none() | memories,
     }
 )
@@ -102,6 +104,7 @@ rules = st.fixed_dictionaries(
                 {"tags": ["*"]},
             ]
         ),
+        "approval": st.just(True),
         "cooldownSeconds": st.sampled_from([60, 600]),
         "update": st.just({"retentionDays": 7}),
     },
@@ -127,6 +130,7 @@ def test_so_they_do_for_a_cache_in_each_situation(world: Any, tmp_path: Path) ->
     document = {
         "rules": [
             {"name": "slow", "caches": {"names": ["slow"]}, "cooldownSeconds": 600, "policy": VERSIONS},
+            {"name": "asking", "caches": {"names": ["asking"]}, "approval": True, "policy": VERSIONS},
             {"name": "all", "policy": VERSIONS, "update": {"retentionDays": 7}},
         ]
     }
@@ -144,6 +148,10 @@ def test_so_they_do_for_a_cache_in_each_situation(world: Any, tmp_path: Path) ->
             "memory": {**updated, "failures": 2},
         },
         "never made": {"images": [f"{web}:v1.1.0"], "status": "Failed"},
+        "held": {"images": [f"{web}:v1.1.0"], "tags": {"imc-refresh-hold": "until=2099-01-01;by=ann"}},
+        "frozen": {"images": [f"{web}:v1.2.0"], "tags": {"imc-refresh-hold": "freeze"}},
+        "kept": {"images": [f"{web}:v1.2.0"], "tags": {"imc-refresh-hold": ""}},
+        "asking": {"images": [f"{web}:v1.1.0"]},
         "newer": {"images": [f"{web}:v1.3.0"]},
         "variant": {"images": [f"{web}:v1.1.0-alpine"]},
         "pinned": {"images": [f"{web}:v1.1.0@{DIGESTS[0]}"]},
@@ -163,6 +171,10 @@ def test_so_they_do_for_a_cache_in_each_situation(world: Any, tmp_path: Path) ->
         "busy": "deferred CACHE_BUSY",
         "failing": "deferred BACKING_OFF",
         "never made": "failed CREATION_FAILED",
+        "held": "ignored HELD",
+        "frozen": "ignored HELD",
+        "kept": "refreshed TAG_REPUSHED",
+        "asking": "ignored APPROVAL_NEEDED",
         "newer": "ignored POLICY_HOLDS older",
         "variant": "ignored POLICY_HOLDS other_variant",
         "pinned": "ignored PINNED_BY_DIGEST pinned_by_digest",
