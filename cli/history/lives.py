@@ -65,13 +65,27 @@ def lives_of(records: Sequence[Record], subject: str) -> list[Life]:
     Args:
         records: the oldest first.
         subject: an id of an event, a change, an invocation or a task, an image with or without its tag, or a
-            cache's id or name.
+            cache's id or name: then only what happened to that cache.
     """
     images = _images(subject)
     wanted = [
         record["change_id"] for record in records if "change_id" in record and _means(record, subject, images)
     ]
-    return [Life(change_id, tuple(_of_change(records, change_id))) for change_id in dict.fromkeys(wanted)]
+    caches = {record["image_cache_id"] for record in records if _is_cache(record, subject)}
+    lives = []
+    for change_id in dict.fromkeys(wanted):
+        told = list(_of_change(records, change_id))
+        of_cache = [record for record in told if record.get("image_cache_id") in caches]
+        own = any(record.get("change_id") == change_id for record in of_cache)
+        lives.append(Life(change_id, tuple(of_cache if own else told)))
+    return lives
+
+
+def _is_cache(record: Record, subject: str) -> bool:
+    return "image_cache_id" in record and subject in {
+        record["image_cache_id"],
+        record.get("image_cache_name"),
+    }
 
 
 def _means(record: Record, subject: str, images: frozenset[str]) -> bool:

@@ -135,9 +135,8 @@ def _memory_text(memory: UpdateMemory | None, now: datetime) -> str:
     if memory.starts:
         parts.append(f"{len(memory.starts)} more began within the hour before")
     if memory.undone:
-        parts.append(
-            f"{len(memory.undone)} tags were taken back, the last at {moment_text(memory.undone[0][1])}"
-        )
+        last = moment_text(memory.undone[0][1])
+        parts.append(f"tags that were taken back: {len(memory.undone)}, the last at {last}")
     return "remembers: " + "; ".join(parts)
 
 

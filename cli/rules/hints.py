@@ -129,15 +129,13 @@ def _meant(key: str, node: Mapping[str, Any]) -> str:
 
 
 def _followed(document: Any, pointer: str) -> tuple[Any, Mapping[str, Any]]:
-    """The value at a pointer, and the schema that it has to satisfy; empty where that is not said."""
+    """The value at a pointer of an error, and the schema that it has to satisfy; empty where none says it."""
     value, node = document, _schema()
     for step in (part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:] if part):
         if isinstance(value, list):
             value, node = value[int(step)], _resolved(node.get("items", {}))
-        elif isinstance(value, Mapping) and step in value:
-            value, node = value[step], _resolved(node.get("properties", {}).get(step, {}))
         else:
-            break
+            value, node = value[step], _resolved(node.get("properties", {}).get(step, {}))
     return value, node
 
 

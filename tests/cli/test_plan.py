@@ -160,6 +160,12 @@ def test_a_saved_answer_may_come_through_a_pipe(ask: Any, examples: Path) -> Non
     assert len(json.loads(said.stdout)["decisions"]) == 6
 
 
+def test_a_region_that_is_named_is_that_of_caches_that_name_none(ask: Any, cache: Any) -> None:
+    saved = ask.caches({key: value for key, value in cache("one", "nginx").items() if key != "RegionId"})
+    said = ask.json("plan", "nginx", "--caches", saved, "--region", "cn-shanghai")
+    assert [each["region_id"] for each in said["decisions"]] == ["cn-shanghai"]
+
+
 def test_missing_pages_and_regions_are_said(ask: Any, cache: Any, answer: Any) -> None:
     saved = ask.file(answer(cache("one", "nginx"), total=57))
     said = ask(

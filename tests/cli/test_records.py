@@ -131,6 +131,23 @@ def test_a_push_is_found_by_each_of_its_names(ask: Any, sample: str, subject: st
     assert [life["event_id"] for life in ask.json("trace", subject, "--records", sample)] == events
 
 
+def test_a_cache_is_told_of_alone(ask: Any, sample: str) -> None:
+    for life in ask.json("trace", "web-batch", "--records", sample):
+        assert {record["image_cache_name"] for record in life["records"]} == {"web-batch"}
+
+
+def test_an_id_that_is_also_the_name_of_a_cache_is_both(ask: Any) -> None:
+    named = {
+        **RECORD,
+        "event_id": "e-2",
+        "change_id": "c-2",
+        "image_cache_id": "imc-1",
+        "image_cache_name": "e-1",
+    }
+    said = ask.json("trace", "e-1", "--records", ask.file(f"{LINE}\n{json.dumps(named)}"))
+    assert [(life["event_id"], len(life["records"])) for life in said] == [("e-1", 1), ("e-2", 1)]
+
+
 def test_several_lives_are_told_one_after_the_other(ask: Any, sample: str) -> None:
     shown = ask("trace", f"{HOST}/prod/web", "--records", sample).stdout
     assert shown.count("A push of ") == 2
@@ -150,7 +167,7 @@ def test_a_request_without_an_image_is_told_too(ask: Any) -> None:
         (("records", "--records", "x", "--local"), "exclude each other"),
         (("records", "--records", "x", "--since", "yesterday"), "yesterday is not a time such as"),
         (("records", "--records", "x", "--since", "99999999999d"), "is not a time such as"),
-        (("trace", "x", "--local", "nowhere"), "nothing is served from nowhere"),
+        (("trace", "No Image", "--local", "nowhere"), "nothing is served from nowhere"),
     ],
 )
 def test_what_cannot_be_read_is_a_mistake_that_is_told(ask: Any, arguments: Any, message: str) -> None:
@@ -182,5 +199,6 @@ def test_what_no_record_tells_of_is_a_mistake_with_what_was_read(ask: Any, sampl
     assert (
         "none of 15 records, written from 2026-11-26 09:30:07Z to 2026-11-26 09:34:00Z, tells of no-such"
     ) in said.stderr
+    assert "tells of No Image" in ask("trace", "No Image", "--records", sample).stderr
     said = ask("trace", "event-build", "--records", sample, "--since", "2099-01-01T00:00:00Z")
     assert "there is no record that tells of event-build" in said.stderr

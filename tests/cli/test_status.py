@@ -180,6 +180,15 @@ def test_the_environment_names_the_region_where_nobody_else_does(ask: Any, accou
     assert len(ask.json("status")["caches"]) == 25
 
 
+def test_a_wrong_setting_of_the_environment_is_told(
+    ask: Any, account: LocalEci, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMC_REGIONS", "Hangzhou!")
+    said = ask("status")
+    assert said.exit_code == 2
+    assert "IMC_REGIONS" in said.stderr
+
+
 def test_what_an_account_answers_is_planned_like_a_file(ask: Any, account: LocalEci) -> None:
     said = ask.json("plan", "nginx:1", "--region", "cn-beijing")
     assert [each["reason"] for each in said["decisions"]] == ["TAG_REPUSHED"] * 2

@@ -10,6 +10,8 @@ import pytest
 
 from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache
+from imagecache.planning.update_memory import tag_id, with_memory
+from imagecache.planning.update_memory_layout import UpdateMemory
 from tests.support.remembered import remembered
 
 HOST = "registry.cn-hangzhou.aliyuncs.com"
@@ -89,6 +91,24 @@ def test_memory_and_cooldown_are_shown(ask: Any, cache: Any) -> None:
     shown = ask("why", "web", "--caches", saved, "--rules", rules, *AT).stdout
     assert "remembers: last update began 2026-03-02 11:58:20Z (1 min 40 s ago)" in shown
     assert "may be updated: 2026-03-02 12:08:20Z (COOLING_DOWN: the cooldown" in shown
+
+
+def test_all_that_a_cache_remembers_is_said(ask: Any, cache: Any) -> None:
+    began = NOW - timedelta(minutes=5)
+    memory = UpdateMemory(
+        began,
+        duration=timedelta(seconds=90),
+        starts=(began - timedelta(minutes=10), began - timedelta(minutes=20)),
+        undone=((tag_id(HOST, "shop/web", "v2"), began),),
+    )
+    described = cache("web", f"{WEB}:v1")
+    known = ImageCache("cn-hangzhou", "imc-web", "web", "Ready", (f"{WEB}:v1",))
+    described["Tags"] = [{"Key": key, "Value": value} for key, value in with_memory(known, memory)]
+    shown = ask("why", "web", "--caches", ask.caches(described), *AT).stdout
+    assert (
+        "remembers: last update began 2026-03-02 11:55:00Z (5 min ago); the last rebuild that ended took "
+        "1 min 30 s; 2 more began within the hour before; tags that were taken back: 1, the last at"
+    ) in shown
 
 
 def test_a_failing_cache_says_how_often_and_when_its_next_place_is(ask: Any, cache: Any) -> None:
