@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.support.http_server import QuietHandler, serve_http
 
@@ -23,6 +24,8 @@ class TaggedRegistry:
     Attributes:
         config: the media type of every manifest's config.
         builds: how often a tag was built anew: each time it has another digest.
+        created: tag -> when its manifest says that the image was made.
+        modified: tag -> when the registry says that the manifest came.
     """
 
     list_status: int = 200
@@ -30,6 +33,8 @@ class TaggedRegistry:
     config: str = IMAGE
     tags: list[str] = field(default_factory=lambda: ["v1.0.0", "v1.0.1"])
     builds: dict[str, int] = field(default_factory=dict)
+    created: dict[str, str] = field(default_factory=dict)
+    modified: dict[str, str] = field(default_factory=dict)
     host: str = ""
 
     @contextmanager
@@ -56,13 +61,17 @@ class TaggedRegistry:
                 elif listing:
                     self.answer(200, json.dumps({"name": "prod/web", "tags": registry.tags}).encode())
                 else:
-                    document = {
+                    document: dict[str, Any] = {
                         "schemaVersion": 2,
                         "mediaType": MANIFEST,
                         "config": {"mediaType": registry.config},
                     }
-                    digest = registry.digest(path.rpartition("/")[2])
-                    facts = (("Content-Type", MANIFEST), ("Docker-Content-Digest", digest))
+                    tag = path.rpartition("/")[2]
+                    if tag in registry.created:
+                        document["annotations"] = {"org.opencontainers.image.created": registry.created[tag]}
+                    facts = [("Content-Type", MANIFEST), ("Docker-Content-Digest", registry.digest(tag))]
+                    if tag in registry.modified:
+                        facts.append(("Last-Modified", registry.modified[tag]))
                     self.answer(200, json.dumps(document).encode(), *facts)
 
         return Handler

@@ -167,6 +167,9 @@ class Reason(str, Enum):
     BACKING_OFF = _passing(
         "BACKING_OFF", "The cache's last updates failed; the next one waits for its place."
     )
+    TOO_YOUNG = _with(Result.DEFERRED, Result.FAILED, Result.PLANNED)(
+        "TOO_YOUNG", "The tag has not been pushed for as long as the rule asks; it comes at `until`."
+    )
     NOT_DUE = _passing("NOT_DUE", "The follow task ran before its time and was stored again.")
     UPDATE_CAP = _passing("UPDATE_CAP", "The cap on updates per run or per hour is reached.")
     REGISTRY_UNREADABLE = _passing(

@@ -10,6 +10,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..base.errors import InputError, RegistryError
@@ -18,6 +21,8 @@ from ..model.reference import check_digest, check_tag
 
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?=[\s;,]|$))", re.IGNORECASE)
+_CREATED = "org.opencontainers.image.created"
+_FIRST_IMAGES = datetime(2013, 1, 1, tzinfo=timezone.utc)
 _QUERY = re.compile(r"[\x21-\x7e]{1,4096}", re.ASCII)
 
 
@@ -113,6 +118,23 @@ def manifest_kind(headers: Mapping[str, str], body: bytes, *, where: str) -> str
     return stated or own
 
 
+def manifest_time(headers: Mapping[str, str], body: bytes) -> datetime | None:
+    """When a manifest was made, as its registry (``Last-Modified``) or its maker says; the later of the two.
+
+    None where neither says so. A time before there were images is not one: builds that can be repeated write
+    such times.
+    """
+    document = _json(body)
+    annotations = document.get("annotations") if isinstance(document, dict) else None
+    stated = _text(annotations.get(_CREATED)) if isinstance(annotations, dict) else ""
+    found: list[datetime] = []
+    for read, text in ((parsedate_to_datetime, headers.get("Last-Modified", "")), (_iso, stated)):
+        with suppress(TypeError, ValueError, OverflowError):
+            moment = read(text)
+            found.append(moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc))
+    return max((moment for moment in found if moment >= _FIRST_IMAGES), default=None)
+
+
 def error_codes(body: bytes) -> frozenset[str]:
     """The error codes in a registry's refusal; none if a registry did not write it."""
     document = _json(body)
@@ -125,6 +147,15 @@ def error_codes(body: bytes) -> frozenset[str]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _iso(text: str) -> datetime:
+    """An RFC 3339 time; of its fraction six digits count, as all supported Pythons read them."""
+    whole, dot, rest = text.partition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))] if dot else ""
+    zone = rest[len(digits) :] if dot else ""
+    fraction = f".{digits[:6]:0<6}" if digits else ""
+    return datetime.fromisoformat(f"{whole}{fraction}{zone}".replace("Z", "+00:00").replace("z", "+00:00"))
 
 
 def _json(body: bytes) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
@@ -24,6 +25,7 @@ from .oci_answers import (
     listed_tags,
     manifest_digest,
     manifest_kind,
+    manifest_time,
     next_page,
     stated_digest,
     valid_tags,
@@ -161,6 +163,12 @@ class OciReader:
         place = _place(registry, repository, tag)
         manifest = self._manifest(place, f"{place.url}/manifests/{tag}")
         return None if manifest is None else manifest_kind(manifest.headers, manifest.body, where=place.where)
+
+    def made_at(self, registry: str, repository: str, tag: str) -> datetime | None:
+        """See ``RegistryReader``."""
+        place = _place(registry, repository, tag)
+        manifest = self._manifest(place, f"{place.url}/manifests/{tag}")
+        return None if manifest is None else manifest_time(manifest.headers, manifest.body)
 
     def _manifest(self, place: _Place, url: str) -> Answer | None:
         """The whole manifest, or None where the registry says that there is none."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
 from ..base.errors import RegistryError
@@ -48,6 +49,13 @@ class RegistryReader(Protocol):
             RegistryError: when it could not be read.
         """
 
+    def made_at(self, registry: str, repository: str, tag: str) -> datetime | None:
+        """When the manifest was made that a tag means now, with a zone, or None if the registry does not say.
+
+        Raises:
+            RegistryError: when it could not be read.
+        """
+
     def share(self, seconds: float) -> None:
         """Spend no more than this on each registry from now on, so that a slow one leaves time for others."""
 
@@ -70,6 +78,10 @@ class RememberingReader:
     def kind(self, registry: str, repository: str, tag: str) -> str | None:
         """See ``RegistryReader``."""
         return self._answer(self._reader.kind, registry, repository, tag)
+
+    def made_at(self, registry: str, repository: str, tag: str) -> datetime | None:
+        """See ``RegistryReader``."""
+        return self._answer(self._reader.made_at, registry, repository, tag)
 
     def share(self, seconds: float) -> None:
         """See ``RegistryReader``."""

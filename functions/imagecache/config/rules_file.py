@@ -115,6 +115,7 @@ def _rule(
         cooldown_seconds=int(document.get("cooldownSeconds", 0)),
         reads_registry="registry" in document,
         restores_failed=document.get("restoreFailed", True),
+        min_age_seconds=int(document.get("minAgeSeconds", 0)),
         approval=document.get("approval", False),
         update=_update(document.get("update", {}), f"{where}/update", env, problems),
     )

@@ -43,7 +43,9 @@ class Applier:
         for each in planned:
             decision = each.decision
             cache = decision.cache if decision.result in {Result.REFRESHED, Result.UNCHANGED} else None
-            if cache is None or each.error:
+            if decision.result is Result.DEFERRED:
+                yield from self.deferral.settled([decision], each.started)
+            elif cache is None or each.error:
                 yield each
             else:
                 _, group = concerned.setdefault((cache.region_id, cache.image_cache_id), (cache, []))

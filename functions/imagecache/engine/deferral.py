@@ -107,6 +107,11 @@ class Deferral:
         done: list[Applied] = []
         problems: dict[str, str] = {}
         for decision in decisions:
+            if decision.result is Result.DEFERRED:
+                from .tag_age import wait_for_age  # noqa: PLC0415 - few rules have a minimum age
+
+                done.append(wait_for_age(self.work, decision, started))
+                continue
             cache, running = decision.cache, decision.covered_by
             facts: dict[str, Any] = {}
             error: EciError | None = None

@@ -13,6 +13,7 @@ _GROUPS = {
     Reason.PINNED_BY_DIGEST.value: "held_by_policy",
     Reason.HELD.value: "held",
     Reason.APPROVAL_NEEDED.value: "held",
+    Reason.TOO_YOUNG.value: "held",
     Reason.NO_MATCH.value: "no_match",
     Reason.NOTHING_SELECTED.value: "no_match",
     Reason.NOTHING_TO_REPAIR.value: "no_match",
@@ -39,7 +40,7 @@ def plan_of(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, A
 
 
 def _group(outcome: Mapping[str, Any]) -> str:
-    if outcome["result"] == Result.PLANNED.value:
+    if outcome["result"] == Result.PLANNED.value and outcome["reason"] not in _GROUPS:
         return "would_refresh" if outcome.get("cache_status") in UPDATABLE else "busy"
     if outcome["result"] == Result.UNCHANGED.value:
         return "up_to_date"

@@ -18,8 +18,8 @@ from ..planning.barriers import hold_barrier
 from ..planning.plan import Decision, kept_back
 from ..planning.wanted_list import what_is_newer
 from .applied import Applied
+from .new_tags import new_tags
 from .registry_view import RegistryView
-from .tags_kept_back import tags_kept_back
 
 _SHARE = 0.5
 
@@ -59,7 +59,7 @@ def sweep_registries(
             message = f"there was time to ask registries about {number} of {len(caches)} image caches"
             found.append(Applied(Decision(sweep, None, Result.IGNORED, Reason.SWEEP_UNFINISHED, message)))
             break
-        found += tags_kept_back(cache, sweep, survey, at)
+        found += [Applied(decision) for decision in new_tags(cache, sweep, survey, at)]
         if why:
             found.append(Applied(_repair(sweep, cache, why, current.images, at)))
         elif current.unread:

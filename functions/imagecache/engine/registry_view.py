@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 
 from ..base.errors import RegistryError
 from ..base.timestamps import Moment
@@ -88,14 +89,14 @@ class RegistryView:
     ) -> Current:
         """Ask for what concerns a cache; nothing is asked where no rule says so.
 
-        A list that is held stays, and so do the places of a rule that needs approval.
+        A list that is held stays, and so do the places of a rule that needs approval or a minimum age.
 
         Args:
             cache: the cache.
             images: its list, or the one that it is to get.
             pushes: those that the list is to be built for. Their tags are there, whatever a registry that is
                 behind says: a push must not be undone by the update that it asked for.
-            free: what the list would be without a hold, and with every approval.
+            free: what the list would be without a hold, and with every approval; with the times of new tags.
         """
         if not self._rules.read_registries:
             return Current(images)
@@ -105,7 +106,7 @@ class RegistryView:
         listed: dict[tuple[str, str], set[str]] = {}
         held = not free and hold_on(cache, self._now().now) is not None
         for slots in governed(cache, images, self._rules):
-            fixed = held or (slots.rule.approval and not free)
+            fixed = held or (not free and (slots.rule.approval or slots.rule.min_age_seconds > 0))
             if slots.rule.reads_registry and slots.rule.policy.ordered and not fixed:
                 found = self._tags(slots.entries, problems)
                 if found is not None:
@@ -113,7 +114,9 @@ class RegistryView:
                     kept = found - (_taken_back(memory, slots.repository, found) - set(slots.tags))
                     available.setdefault(slots.repository, set(pushed.get(slots.repository, ()))).update(kept)
         candidates = Candidates(cache, pushed, available, listed)
-        wanted, refused, undecided = self._proven(candidates, images, problems)
+        made: dict[tuple[str, str, str], datetime | None] = {}
+        proven = self._proven(candidates, images, problems, made if free else None)
+        wanted, refused, undecided = proven
         digests: dict[str, str] = {}
         for entry in entries_of(wanted, self._rules):
             if self._reads(cache, entry):
@@ -122,7 +125,7 @@ class RegistryView:
                     digests[entry.text] = digest
         if problems:
             _logger.warning("%s: %s", cache.image_cache_id, "; ".join(problems))
-        return Current(wanted, digests, tuple(problems), any(problems.values()), refused, undecided)
+        return Current(wanted, digests, tuple(problems), any(problems.values()), refused, undecided, made)
 
     def _pushed(
         self, cache: ImageCache, pushes: Iterable[PushEvent]
@@ -136,12 +139,17 @@ class RegistryView:
         return pushed
 
     def _proven(
-        self, candidates: Candidates, images: tuple[str, ...], problems: dict[str, bool]
+        self,
+        candidates: Candidates,
+        images: tuple[str, ...],
+        problems: dict[str, bool],
+        made: dict[tuple[str, str, str], datetime | None] | None,
     ) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[tuple[str, str, str]]]:
         """The list that policies want, every new tag an image's; what was refused; what is undecided.
 
         The newest tag may be that of a chart, or of a manifest that was deleted: then the next best is taken.
-        So it is where a pushed tag's manifest cannot be read.
+        So it is where a pushed tag's manifest cannot be read, and where a tag is too young, if ``made`` is
+        there to take the times.
         """
         refused: list[str] = []
         undecided: set[tuple[str, str, str]] = set()
@@ -160,6 +168,9 @@ class RegistryView:
             entry = new[0]
             try:
                 problem = self._not_an_image(candidates, entry)
+                if not problem and made is not None and self._is_young(candidates, entry, made):
+                    candidates.drop(entry)
+                    continue
             except RegistryError as error:
                 problems[str(error)] = True
                 if candidates.is_pushed(entry):
@@ -189,6 +200,24 @@ class RegistryView:
             behind = candidates.is_pushed(entry) and not candidates.is_listed(entry)
             return "" if behind else f"{name} is gone"
         return "" if is_image(kind) else f"{name} is no image, but {kind}"
+
+    def _is_young(
+        self, candidates: Candidates, entry: Entry, made: dict[tuple[str, str, str], datetime | None]
+    ) -> bool:
+        """Whether a tag is not old enough for its rule, or may not be; when it was made is added.
+
+        Raises:
+            RegistryError: when its manifest could not be read.
+        """
+        place, now = (entry.registry, entry.repository, entry.tag), self._now()
+        rule = self._rules.rule_for(candidates.cache, *place)
+        if rule is None or not rule.min_age_seconds:
+            return False
+        made_at = self._open().made_at(*place)
+        if made_at is not None and made_at > now.now + now.skew:
+            made_at = None
+        made[place] = made_at
+        return made_at is None or made_at + timedelta(seconds=rule.min_age_seconds) > now.now
 
     def _reads(self, cache: ImageCache, entry: Entry) -> bool:
         rule = self._rules.rule_for(cache, entry.registry, entry.repository, entry.tag)

@@ -1,11 +1,11 @@
-"""What keeps back an update that is wanted: a hold on the cache, an approval that is missing.
+"""What keeps back an update that is wanted: a hold on the cache, a tag's age, an approval that is missing.
 
 Pure. It must not know decisions: it is asked while one is made.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.reasons import Reason
@@ -54,6 +54,17 @@ def hold_barrier(cache: ImageCache, change: Change, now: datetime, *, new_list: 
         return None
     despite = "; force does it all the same" if change.by_person else ""
     return Barrier(Reason.HELD, f"the cache is held{hold.says}{despite}", hold.until)
+
+
+def age_barrier(change: Change, tag: str, rule: Rule, pushed_at: datetime, now: datetime) -> Barrier | None:
+    """The age that a tag still has to come to, or None."""
+    if not rule.min_age_seconds or change.force:
+        return None
+    end = pushed_at + timedelta(seconds=rule.min_age_seconds)
+    if end <= now:
+        return None
+    message = f"rule {rule.name} lets {tag} in when it is {rule.min_age_seconds} s old, at {end.isoformat()}"
+    return Barrier(Reason.TOO_YOUNG, message, end)
 
 
 def approval_barrier(change: Change, tag: str, rule: Rule) -> Barrier | None:

@@ -98,7 +98,7 @@ def _held(decision: Decision, cache: ImageCache, push: PushEvent, rules: Rules) 
     """A cache that lists the repository and does not get the tag."""
     repository = (rules.identity(push.registry), push.repository)
     listed = entries_of(cache.images, rules, repository)
-    if decision.result is not Result.IGNORED or not listed:
+    if decision.result not in {Result.IGNORED, Result.DEFERRED} or not listed:
         return None
     rule = decision.rule
     because = decision.hold.value if decision.hold else decision.reason.value.lower()

@@ -17,7 +17,7 @@ from ..model.change import MANUAL, CacheRequest, Change, PushEvent
 from ..model.image_cache import READY, ImageCache, Listing
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import NO_RULES, Rule, Rules
-from .barriers import Barrier, approval_barrier, hold_barrier
+from .barriers import Barrier, age_barrier, approval_barrier, hold_barrier
 from .entry_memory import had_digest, promoted_at
 from .update_memory import covering_update, last_update
 from .update_memory_layout import UpdateMemory
@@ -38,7 +38,7 @@ class Decision:
         covered_by: the update that already has the change.
         rule: the rule for the pushed tag in this cache, if there is one.
         hold: why the pushed tag is not let in.
-        until: until when the cache is held, if that is known.
+        until: until when the cache is held, if that is known, or when the tag is old enough.
     """
 
     change: Change
@@ -134,7 +134,13 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
     if rule is not None and later is None and taken and not undone:
         promoted = f"policy {rule.policy.type} of rule {rule.name} takes {push.tag} beside {', '.join(tags)}"
         decision = replace(_update(cache, push, Reason.TAG_PROMOTED, promoted, images), rule=rule)
-        barrier = hold_barrier(cache, push, at.now, new_list=True) or approval_barrier(push, push.tag, rule)
+        # Without a time it counts as pushed now; the task that waits for its age says so.
+        pushed_at = push.pushed_at or at.now
+        barrier = (
+            hold_barrier(cache, push, at.now, new_list=True)
+            or age_barrier(push, push.tag, rule, pushed_at, at.now)
+            or approval_barrier(push, push.tag, rule)
+        )
         if barrier is None:
             return decision
         if push.tag not in tags:
@@ -215,7 +221,8 @@ def _update(
 def kept_back(decision: Decision, barrier: Barrier) -> Decision:
     """The decision that is made in the place of one that a barrier keeps back."""
     reason, message, until = barrier
-    return replace(decision, result=Result.IGNORED, reason=reason, message=message, until=until)
+    result = Result.DEFERRED if reason is Reason.TOO_YOUNG else Result.IGNORED
+    return replace(decision, result=result, reason=reason, message=message, until=until)
 
 
 def _candidates(listing: Listing, change: Change, rules: Rules) -> Iterable[ImageCache]:

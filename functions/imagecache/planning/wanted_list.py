@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -28,6 +29,7 @@ class Current(NamedTuple):
         refused: pushed tags that are no images, or are not there any more, one sentence each.
         undecided: pushed tags that are left out, as it could not be read what they are: registry identity,
             repository path and tag of each.
+        made: new tags of rules with a minimum age -> when each was made; None if that is not known.
     """
 
     images: tuple[str, ...]
@@ -36,6 +38,7 @@ class Current(NamedTuple):
     unread: bool = False
     refused: tuple[str, ...] = ()
     undecided: frozenset[tuple[str, str, str]] = frozenset()
+    made: Mapping[tuple[str, str, str], datetime | None] = MappingProxyType({})
 
 
 class AsksRegistries(Protocol):

@@ -54,6 +54,7 @@ class Rule:
         cooldown_seconds: between the start of an update of a cache and the next update that a push asks for.
         reads_registry: whether the registry is read for what is there now.
         restores_failed: whether a promoted tag that cannot be built is taken back.
+        min_age_seconds: for how long a tag has to have been pushed before it is promoted.
         approval: whether a person has to approve a promotion.
         update: parameters of UpdateImageCache by the API's names; may hold passwords.
     """
@@ -66,6 +67,7 @@ class Rule:
     cooldown_seconds: int = 0
     reads_registry: bool = False
     restores_failed: bool = True
+    min_age_seconds: int = 0
     approval: bool = False
     update: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 

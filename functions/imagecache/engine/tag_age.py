@@ -1,0 +1,54 @@
+"""Tags that a rule lets in when they are old enough: each waits in a task of its own, due then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..base.errors import HandOffError, HeldBackError
+from ..base.reasons import Result
+from ..base.timestamps import Moment
+from ..model.change import PushEvent
+from ..planning.plan import Decision
+from .applied import Applied
+from .follow_task import Chain, Job, Slot, Task
+from .work import Work
+
+
+def wait_for_age(work: Work, decision: Decision, started: float) -> Applied:
+    """Store the task that carries a tag until it is old enough.
+
+    Args:
+        work: what this invocation works with.
+        decision: with the tag's push, the list that it leads to, and when it is old enough.
+        started: when work on it began, on the monotonic clock, in seconds.
+    """
+    if work.is_dry([decision]):
+        return Applied(replace(decision, result=Result.PLANNED), started=started)
+    error = HeldBackError(decision.reason, decision.message, until=decision.until)
+    task = None if not work.hand_off.enabled else _task(decision, work.now())
+    facts: dict[str, object] = {"update_calls": 0}
+    if task is None:
+        return Applied(decision, error, facts, started)
+    try:
+        work.hand_off.store(task)
+    except HandOffError as problem:
+        return Applied(decision, error, {**facts, "hand_off": str(problem)}, started)
+    return Applied(decision, error, {**facts, "follow_task_id": task.task_id}, started, deferred=True)
+
+
+def _task(decision: Decision, at: Moment) -> Task:
+    """The task, under one id for all that tell of the tag: the first one counts."""
+    cache, push, end, rule = decision.cache, decision.change, decision.until, decision.rule
+    # What is young is a push, in a cache, by a rule that says for how long.
+    assert cache is not None  # noqa: S101
+    assert isinstance(push, PushEvent)  # noqa: S101
+    assert end is not None  # noqa: S101
+    assert rule is not None  # noqa: S101
+    pushed_at = push.pushed_at or at.now
+    # Without a time its age counts from when it was first told. An id is known for ever, so it is another one
+    # after a while.
+    when = end.isoformat() if push.stated else str(int(pushed_at.timestamp() // (2 * rule.min_age_seconds)))
+    key = f"young {push.change_id} {when}"
+    slot = Slot(cache.images, decision.images_after)
+    change, place = replace(push, pushed_at=pushed_at), (cache.region_id, cache.image_cache_id)
+    return Task(Job.AGAIN, change, end, Chain(end), *place, slot=slot, key=key)
