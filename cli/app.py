@@ -26,6 +26,8 @@ COMMANDS: dict[str, Entry] = {
     ),
     "records": Entry(".history.records", "What the functions recorded, as a table."),
     "rules": Entry(".rules.command", "Check rules, and say what they mean."),
+    "doctor": Entry(".doctor.command", "Ask the account what is wrong with a stack, and what mends it."),
+    "deploy": Entry(".deploy", "Create, compare, update or remove a stack."),
 }
 
 

@@ -42,7 +42,8 @@ def eci_app(service: Service) -> Starlette:
             raise HTTPException(415, f"a body is expected to be {_FORM}")
         query: bytes = request.scope["query_string"]
         host = request.headers.get("host", "")
-        answer = await run_in_threadpool(service.call, request.method, query, form, host)
+        headers = dict(request.headers)
+        answer = await run_in_threadpool(service.call, request.method, query, form, host, headers)
         if answer.fault is not None and answer.fault.delay_seconds:
             await _client_leaves(request.receive, answer.fault.delay_seconds)
         return _response(answer)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.database import Connection, connect, empty, transaction
-from ..permissions import access
+from ..permissions import access, acs3
 from ..permissions.credentials import CredentialStore
 from . import faults, journal, machine, store
 from .cache import Cache
@@ -70,7 +70,9 @@ class Service:
         self.connection: Connection = connect(database_path)
         self.connection.executescript(store.SCHEMA + faults.SCHEMA + journal.SCHEMA + access.SCHEMA)
 
-    def call(self, method: str, query: bytes, form: bytes, host: str) -> Answer:
+    def call(
+        self, method: str, query: bytes, form: bytes, host: str, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """Answer a call; whatever is wrong with it is in the answer, and it is in the journal.
 
         Args:
@@ -78,6 +80,7 @@ class Service:
             query: the query of the URL.
             form: the body, empty or URL-encoded.
             host: as the client named the server.
+            headers: names in lower case; those of a call that is signed as the vendor's newer SDKs do.
         """
         request_id = str(uuid.uuid4()).upper()
         parameters: dict[str, str] = {}
@@ -86,7 +89,11 @@ class Service:
         with transaction(self.connection):
             try:
                 parameters = decode(query, form)
-                principal = self._admit(method, parameters)
+                if headers and headers.get("authorization", "").startswith(acs3.SCHEME):
+                    principal = self._admit_acs3(method, query, form, headers)
+                    parameters["Action"] = headers.get("x-acs-action", "")
+                else:
+                    principal = self._admit(method, parameters)
                 fault = faults.take(self.connection, faults.ANSWER_KINDS, parameters)
                 status, document = 200, self._perform(parameters, principal, request_id, fault)
             except ApiError as error:
@@ -140,6 +147,22 @@ class Service:
             ),
         )
         if parameters["Version"] != VERSION:
+            raise ApiError("InvalidVersion")
+        return credential.principal
+
+    def _admit_acs3(self, method: str, query: bytes, form: bytes, headers: Mapping[str, str]) -> str | None:
+        """The same for the signature of the newer SDKs, whose action and version are headers."""
+        target = f"/?{query.decode('ascii')}"
+        request, now = acs3.Request(method, target, headers, form), self._gateway_clock()
+        try:
+            credential = acs3.check_acs3(request, self._credentials.lookup, now)
+        except acs3.SignatureError as error:
+            raise ApiError(error.code, str(error), 400) from None
+        nonce, memory = headers["x-acs-signature-nonce"], NONCE_MEMORY_SECONDS
+        key_id = credential.access_key_id
+        if not store.use_nonce(self.connection, key_id, nonce, now=now, memory_seconds=memory):
+            raise ApiError("SignatureNonceUsed")
+        if headers.get("x-acs-version") != VERSION:
             raise ApiError("InvalidVersion")
         return credential.principal
 

@@ -19,8 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..base.delivery import PayloadTooLargeError
+from ..permissions import acs3
 from ..permissions.credentials import Credential
-from .acs3 import SCHEME, check_acs3
 from .answers import access_denied, failed_function, platform_error, request_headers
 from .deliveries import DuplicateTaskError
 from .dispatcher import Dispatcher
@@ -90,7 +90,7 @@ def _invocations(
 
 async def _key(request: Request, triggers: TriggerHost, taken: str) -> Credential:
     """The key that a request is signed with, by either signature, as far as it is taken."""
-    scheme = "acs3" if request.headers.get("authorization", "").startswith(SCHEME) else "fc2"
+    scheme = "acs3" if request.headers.get("authorization", "").startswith(acs3.SCHEME) else "fc2"
     if taken not in {"both", scheme}:
         raise SignatureError("AccessDenied", f"a signature by {scheme} is not taken here")
     headers, target = dict(request.headers), request.scope["raw_path"].decode("ascii")
@@ -98,7 +98,10 @@ async def _key(request: Request, triggers: TriggerHost, taken: str) -> Credentia
         return check_signature("POST", resource_of_api(target), headers, triggers.lookup, time.time())
     query = request.scope["query_string"].decode("ascii")
     body = await request.body()
-    return check_acs3(f"{target}?{query}", headers, body, triggers.lookup, time.time())
+    if headers.get("x-acs-action") != "InvokeFunction" or headers.get("x-acs-version") != "2023-03-30":
+        raise SignatureError("InvalidAction", "x-acs-action InvokeFunction of 2023-03-30 is expected")
+    signed = acs3.Request("POST", f"{target}?{query}", headers, body)
+    return acs3.check_acs3(signed, triggers.lookup, time.time())
 
 
 def _sync(functions: Functions, name: str, payload: bytes, request_id: str) -> Response:

@@ -19,24 +19,12 @@ from urllib.parse import parse_qsl, unquote
 
 import httpx
 
+from ..permissions.acs3 import MAX_SKEW_SECONDS, SignatureError
 from ..permissions.credentials import Credential
 
 __all__ = ["SignatureError", "Signer", "check_signature", "resource_of_api", "resource_of_trigger"]
 
-MAX_SKEW_SECONDS = 900
 _SCHEME = "FC "
-
-
-class SignatureError(ValueError):
-    """Raised when a request is not signed as it should be.
-
-    Attributes:
-        code: the error code of the answer; its status is 403.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def resource_of_api(raw_path: str) -> str:
