@@ -285,7 +285,7 @@ class Deferral:
 
 
 def _following_last(watch: Task, memory: UpdateMemory) -> Task:
-    """A watch whose id may be that of a later update's watch too: it then stands for that one, and its list."""
+    """A watch whose id may be that of a later update's watch: it then stands for that one, and its list."""
     if watch.update_began is None or watch.update_began >= memory.began:
         return watch
     return replace(watch, update_began=memory.began, slot=None)
