@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,67 +13,16 @@ from imagecache.base.reasons import Reason
 from imagecache.config.rules_file import read_rules
 from imagecache.model.change import CacheRequest
 from imagecache.model.selector import CacheSelector
+from tests.laws.lines import BASE, GRID, SWITCHES, Line, Switch
+from tests.laws.rollouts import keep_ready, minimum_age
 from tests.laws.small_cloud import HOST, SmallCloud, small_cloud
 from tests.laws.storms import PHASES, REBUILD_SECONDS, Cost, Storm, forget, lost, measure, untrue
 
-BASE, GRID = 30.0, 10.0
+__all__ = ["DAY", "LAWS", "SWITCHES", "Line", "Switch", "lines", "storms", "sweep"]
+
 DAY = 86_400.0
 WINDOW = 7200.0
 OWN_TAGS = tuple((f"key-{number}", "") for number in range(20))
-
-
-@dataclass(frozen=True)
-class Switch:
-    """One way that ECI and Function Compute may behave.
-
-    Attributes:
-        eci: switches of ECI.
-        fc: switches of Function Compute.
-        remembers: whether a cache can remember an update under it.
-        ids: whether a second task of an id is refused, so that tasks are shared.
-        early: whether tasks run long before they are due.
-    """
-
-    name: str
-    eci: dict[str, Any]
-    fc: dict[str, Any]
-    remembers: bool = True
-    ids: bool = True
-    early: bool = False
-
-
-SWITCHES = (
-    Switch("as documented", {}, {}),
-    Switch("tags replaced", {"tags_mode": "replace"}, {}),
-    Switch("tags dropped", {"tags_mode": "drop", "tag_calls": "unknown"}, {}, remembers=False),
-    Switch("tags written when an update ends", {"tags_applied": "end"}, {}, remembers=False),
-    Switch("TagResources refused", {"tag_calls": "forbid"}, {}),
-    Switch("no events", {"show_events": False}, {}),
-    Switch("listing 5 s behind", {"listing_lag_seconds": 5.0}, {}),
-    Switch("another code for busy", {"busy_code": "OperationConflict"}, {}),
-    Switch("updates queued while updating", {"busy_mode": "queue"}, {}),
-    Switch("delay ignored", {}, {"async_delay": "ignore"}, early=True),
-    Switch("task given twice", {}, {"task_copies": 2, "copy_pause_seconds": 1.0}),
-    Switch("ids not deduplicated", {}, {"task_ids": "ignore"}, ids=False),
-    Switch("another code for a known id", {}, {"duplicate_code": "Conflict"}, ids=False),
-    Switch("a third of new ids refused", {}, {"conflict_share": 0.34}, ids=False),
-)
-
-
-@dataclass(frozen=True)
-class Line:
-    """One measurement: the law, what was run, the switch, the bound, and the worst that was seen."""
-
-    law: str
-    what: str
-    switch: str
-    bound: float
-    worst: float
-
-    @property
-    def holds(self) -> bool:
-        """Whether the worst is within the bound."""
-        return self.worst <= self.bound + 1e-9
 
 
 def lines(*, short: bool = False) -> Iterator[Line]:
@@ -370,5 +319,5 @@ def held(*, short: bool) -> Iterator[Line]:
     )
 
 
-LAWS = (envelope, refused_hand_off, failing, no_memory, hot_loop, wide, ends, held)
+LAWS = (envelope, refused_hand_off, failing, no_memory, hot_loop, wide, ends, held, minimum_age, keep_ready)
 """The measurements that storms do not make."""

@@ -34,6 +34,14 @@ FC: Sequence[dict[str, Any]] = (
     {"task_copies": 2, "copy_pause_seconds": 1.0},
 )
 """What nobody knows of Function Compute."""
+WAITS: Sequence[dict[str, Any]] = (
+    {},
+    {},
+    {"keepReady": 1},
+    {"minAgeSeconds": 300},
+    {"minAgeSeconds": 60, "keepReady": "50%"},
+)
+"""What makes updates wait."""
 
 _Step = Callable[[World, random.Random], None]
 _STEPS: Sequence[tuple[int, _Step]] = (
@@ -73,11 +81,14 @@ def _way(chance: random.Random) -> dict[str, Any]:
 def play(seed: int, number: int) -> tuple[World, list[str]]:
     """Play the story of two numbers to its end; the world, and what is wrong with it."""
     chance = random.Random(f"{seed}:{number}")  # noqa: S311 - repeatable on purpose
+    # Of another chance, so that the rest of a story does not depend on it.
+    waits = random.Random(f"waits {seed}:{number}").choice(WAITS)  # noqa: S311 - likewise
     world = World(
         chance.choice(ECI),
         chance.choice(FC),
         tags=OWN_TAGS if chance.random() < 0.1 else (),
         caches=chance.randrange(1, 4),
+        waits=waits,
     )
     for _ in range(chance.randrange(3, 17)):
         (_, step) = chance.choices(_STEPS, _WEIGHTS)[0]

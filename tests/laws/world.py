@@ -36,6 +36,8 @@ BAD = "v1.0.13"
 """A version that cannot be built."""
 OWN_TAGS = tuple((f"key-{number}", "") for number in range(20))
 _RULE = {"images": {"repositories": [f"{HOST}/{APP}"]}, "policy": {"type": "semver", "range": "1"}}
+_FOR_ALL = {"keepReady"}
+"""Of what makes updates wait, what does so for all repositories."""
 _MOST_RUNS = 20_000
 _TO_COME = memory_value(UpdateMemory(datetime(2099, 1, 1, tzinfo=timezone.utc)))
 _FAULTS: dict[str, Callable[[], EciError]] = {
@@ -63,6 +65,9 @@ class World:
     Attributes:
         eci: switches of ECI.
         fc: switches of Function Compute.
+        tags: that each cache has of its own.
+        caches: how many there are.
+        waits: what makes updates wait, as the rules file has it.
         cloud: the world.
         pushes: when each push really was made, by its change id, with the push.
         reasons: how often there was a reason for an update, by cache.
@@ -72,6 +77,7 @@ class World:
     fc: dict[str, Any]
     tags: tuple[tuple[str, str], ...] = ()
     caches: int = 2
+    waits: dict[str, Any] = field(default_factory=dict)
     cloud: SmallCloud = field(init=False)
     pushes: dict[str, tuple[float, PushEvent]] = field(default_factory=dict)
     again: list[Delivery] = field(default_factory=list)
@@ -84,7 +90,10 @@ class World:
     faults: int = 0
 
     def __post_init__(self) -> None:
-        rules = read_rules(Environment({"IMC_RULES": json.dumps({"rules": [_RULE]})}))
+        document = {
+            "rules": [{**_RULE, **self.waits}, {key: self.waits[key] for key in _FOR_ALL & self.waits.keys()}]
+        }
+        rules = read_rules(Environment({"IMC_RULES": json.dumps(document)}))
         eci = {"rebuild_seconds": 90.0, "failing_images": f"*:{BAD}", **self.eci}
         self.cloud = small_cloud(eci=eci, fc=self.fc, rules=rules)
         lists = (

@@ -170,6 +170,14 @@ class Reason(str, Enum):
     TOO_YOUNG = _with(Result.DEFERRED, Result.FAILED, Result.PLANNED)(
         "TOO_YOUNG", "The tag has not been pushed for as long as the rule asks; it comes at `until`."
     )
+    ROLLING = _passing(
+        "ROLLING",
+        "The rule keeps caches ready: this one is rebuilt when others that are rebuilt are Ready again.",
+    )
+    ROLLOUT_STOPPED = _failed(
+        "ROLLOUT_STOPPED",
+        "A cache that the rule keeps ready with this one failed to be rebuilt, so this one stays as it is.",
+    )
     NOT_DUE = _passing("NOT_DUE", "The follow task ran before its time and was stored again.")
     UPDATE_CAP = _passing("UPDATE_CAP", "The cap on updates per run or per hour is reached.")
     REGISTRY_UNREADABLE = _passing(

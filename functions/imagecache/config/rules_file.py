@@ -116,9 +116,14 @@ def _rule(
         reads_registry="registry" in document,
         restores_failed=document.get("restoreFailed", True),
         min_age_seconds=int(document.get("minAgeSeconds", 0)),
+        keep_ready=_keep_ready(document.get("keepReady", 0)),
         approval=document.get("approval", False),
         update=_update(document.get("update", {}), f"{where}/update", env, problems),
     )
+
+
+def _keep_ready(value: str | float) -> int | str:
+    return value if isinstance(value, str) else int(value)
 
 
 def _globs(

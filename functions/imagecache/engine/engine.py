@@ -106,6 +106,8 @@ class Engine:
 
             near = zip(changes, looked_through, strict=True)
             tell_near_misses(self.recorder, near, planned, self.work.settings.rules)
+        if self.work.rollout is not None:
+            self.work.rollout.decide_all([each.decision for each in planned], self.work.now())
         yield from applier.apply(planned)
         for cache in self.work.listings.unreadable():
             message = f"its description could not be read, so nothing is done for it: {cache.unreadable}"

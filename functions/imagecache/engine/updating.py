@@ -64,6 +64,7 @@ class Updater:
         try:
             repeats = chain is not None and chain.repeats > 0
             held = work.limits.held_back(cache, wanted, at, repeats=repeats)
+            held = held or self._rolling(cache, wanted, at)
             held = held or work.limits.spend(at, dry_run=dry_run)
             if held is not None and not dry_run:
                 return self.deferral.defer(cache, wanted, held, {}, started)
@@ -98,6 +99,12 @@ class Updater:
         watch = self.deferral.watch(cache, wanted, memory, chain)
         sender = Sender(work, self.deferral)
         return later + sender.send(cache, wanted, Sending(request, facts, watch, started))
+
+    def _rolling(self, cache: ImageCache, wanted: Sequence[Decision], at: Moment) -> EciError | None:
+        """Why the cache waits for others that are rebuilt, where a rule keeps some ready."""
+        rollout, task = self.work.rollout, self.deferral.task
+        looks = task.chain.looks if task is not None and task.image_cache_id else 0
+        return rollout.held(cache, wanted, at, looks) if rollout is not None else None
 
     def _due(self) -> str:
         """When the task of a cache that runs was due; empty elsewhere."""

@@ -21,6 +21,7 @@ from .warm import Warm
 
 if TYPE_CHECKING:
     from .registry_view import RegistryView
+    from .rollout import Rollout
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +76,15 @@ class Work:
         return UpdateLimits(self.settings, self.listings, self.hand_off.times)
 
     @cached_property
+    def rollout(self) -> Rollout | None:
+        """Which caches may begin; None where no rule keeps any ready."""
+        if not self.settings.rules.keep_ready:
+            return None
+        from .rollout import Rollout  # noqa: PLC0415 - few rules keep caches ready
+
+        return Rollout(self.settings.rules, self.listings, self.hand_off.times)
+
+    @cached_property
     def view(self) -> RegistryView | None:
         """What registries have now; None where no rule asks them."""
         if not self.settings.rules.read_registries:
@@ -87,7 +97,7 @@ class Work:
 
     def share(self) -> None:
         """Make what is made at its first use, before threads ask for it: each has to be one object."""
-        _ = self.eci, self.limits, self.view
+        _ = self.eci, self.limits, self.view, self.rollout
 
     def is_dry(self, wanted: Sequence[Decision]) -> bool:
         """Whether nothing is to be updated for these decisions."""

@@ -55,6 +55,8 @@ class Rule:
         reads_registry: whether the registry is read for what is there now.
         restores_failed: whether a promoted tag that cannot be built is taken back.
         min_age_seconds: for how long a tag has to have been pushed before it is promoted.
+        keep_ready: of the caches that list the same repository, how many stay usable while others are
+            rebuilt: a number, or a part of them such as "50%"; 0 for no such bound.
         approval: whether a person has to approve a promotion.
         update: parameters of UpdateImageCache by the API's names; may hold passwords.
     """
@@ -68,6 +70,7 @@ class Rule:
     reads_registry: bool = False
     restores_failed: bool = True
     min_age_seconds: int = 0
+    keep_ready: int | str = 0
     approval: bool = False
     update: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
@@ -108,6 +111,11 @@ class Rules:
     def rule_for(self, cache: ImageCache, registry: str, repository: str, tag: str) -> Rule | None:
         """The first rule that matches, or None; the registry's identity has aliases resolved."""
         return next((rule for rule in self.rules if rule.matches(cache, registry, repository, tag)), None)
+
+    @property
+    def keep_ready(self) -> bool:
+        """Whether any rule keeps caches ready."""
+        return any(rule.keep_ready for rule in self.rules)
 
     @property
     def read_registries(self) -> bool:
