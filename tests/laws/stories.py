@@ -78,17 +78,23 @@ def _way(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def play(seed: int, number: int) -> tuple[World, list[str]]:
-    """Play the story of two numbers to its end; the world, and what is wrong with it."""
+def play(seed: int, number: int, *, waits: bool = True) -> tuple[World, list[str]]:
+    """Play the story of two numbers to its end; the world, and what is wrong with it.
+
+    Args:
+        seed: one number.
+        number: the other.
+        waits: whether rules may make updates wait.
+    """
     chance = random.Random(f"{seed}:{number}")  # noqa: S311 - repeatable on purpose
     # Of another chance, so that the rest of a story does not depend on it.
-    waits = random.Random(f"waits {seed}:{number}").choice(WAITS)  # noqa: S311 - likewise
+    wait = random.Random(f"waits {seed}:{number}").choice(WAITS)  # noqa: S311 - likewise
     world = World(
         chance.choice(ECI),
         chance.choice(FC),
         tags=OWN_TAGS if chance.random() < 0.1 else (),
         caches=chance.randrange(1, 4),
-        waits=waits,
+        waits=wait if waits else {},
     )
     for _ in range(chance.randrange(3, 17)):
         (_, step) = chance.choices(_STEPS, _WEIGHTS)[0]
