@@ -23,6 +23,7 @@ _TYPES = {
     "integer": "a number without quotes",
     "boolean": "true or false without quotes",
     "array": "a list: [...]",
+    "string": "a text in quotes",
 }
 
 
@@ -108,7 +109,9 @@ def _hints(document: Any, error: InputError) -> Iterable[str]:
         )
         return [f"did you mean {close[0]}?" if close else ""]
     if keyword == "type":
-        return [f"write {_TYPES[node['type']]}" if node.get("type") in _TYPES else ""]
+        kinds = node.get("type", ())
+        known = [_TYPES[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind in _TYPES]
+        return [f"write {' or '.join(known)}" if known else ""]
     if keyword == "not" and isinstance(value, Mapping):
         return [f"policy {value.get('type')} has no range, pattern or keep of this kind"]
     if keyword == "required" and isinstance(value, Mapping) and value.get("type") == "semver":
@@ -118,13 +121,13 @@ def _hints(document: Any, error: InputError) -> Iterable[str]:
 
 def _meant(key: str, node: Mapping[str, Any]) -> str:
     properties: Mapping[str, Any] = node.get("properties", {})
+    for name, member in properties.items():
+        if key in _resolved(member).get("properties", {}):
+            return f"{key} belongs into {name}"
     folded = {name.lower(): name for name in properties}
     close = get_close_matches(key.lower().replace("_", "").replace("-", ""), list(folded), n=1)
     if close:
         return f"{key}: did you mean {folded[close[0]]}?"
-    for name, member in properties.items():
-        if key in _resolved(member).get("properties", {}):
-            return f"{key} belongs into {name}"
     return f"{key}: known are {names_of(properties, last='and')}"
 
 

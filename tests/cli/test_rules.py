@@ -44,6 +44,7 @@ def test_the_samples_are_right(ask: Any, examples: Path) -> None:
         ({"policy": {"type": "semver"}}, "/policy", "required: range", '"*" takes every version'),
         ({"policy": {"type": "any", "range": "1"}}, "/policy", "not", "policy any has no range"),
         ({"cooldownSeconds": "5"}, "/cooldownSeconds", "found 5", "write a number without quotes"),
+        ({"keepReady": []}, "/keepReady", "type", "write a number without quotes or a text in quotes"),
         ({"caches": {"names": "web"}}, "/caches/names", "type", "write a list: [...]"),
         (
             {"policy": {"type": "semver", "range": ">>1"}},

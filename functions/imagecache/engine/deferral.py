@@ -217,8 +217,9 @@ class Deferral:
             due += times.order(moment or at.now, times.before(due, memory), due)
         if running is not None:
             task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
-            if memory is not None and job is Job.WATCH and not task.key:
-                task = _following_last(task, memory)
+            if memory is not None and job is Job.WATCH and (task.update_began or task.due) < memory.began:
+                # It leaves a failure to that update's own watch, whose place it must not take.
+                task = task.of_its_own()
             if running.single and not sent:
                 # The platform may run a task twice, and the cache may not say that the other run has made the
                 # update. Its watch does, which was stored before it: the two runs get one successor.
@@ -282,13 +283,6 @@ class Deferral:
         except HandOffError as problem:
             return str(problem)
         return ""
-
-
-def _following_last(watch: Task, memory: UpdateMemory) -> Task:
-    """A watch whose id may be that of a later update's watch: it then stands for that one, and its list."""
-    if watch.update_began is None or watch.update_began >= memory.began:
-        return watch
-    return replace(watch, update_began=memory.began, slot=None)
 
 
 def pushed_at(change: Change) -> datetime:
