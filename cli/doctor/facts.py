@@ -18,7 +18,7 @@ from .account import Account
 from .alarms import datapoints
 from .caches import image_caches
 from .deployment import Deployment
-from .findings import NotReadError
+from .findings import ODD, FunctionFailedError, NotReadError
 from .functions import settings_of
 from .probe import Probed, probe, task_mode
 from .triggers import BUS, traced
@@ -97,7 +97,7 @@ def facts(account: Account, deployment: Deployment) -> dict[str, Any]:
     for read in (_of_probe, _of_caches, _of_variables, _of_metrics, _of_events):
         try:
             found.update(read(account, deployment))
-        except (NotReadError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        except (NotReadError, FunctionFailedError, *ODD):
             continue
     return allowed(found)
 

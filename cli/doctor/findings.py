@@ -9,6 +9,8 @@ from typing import Any
 
 from ..problem import ANSWERED, NOT_ANSWERED, WRONG
 
+ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What an answer raises that has another form than its API says."""
 _MOST_LISTED = 5
 
 
@@ -85,6 +87,8 @@ def tried(check: str, judge: Callable[[], Finding]) -> Finding:
         return judge()
     except NotReadError as error:
         return unknown(check, error)
+    except ODD as error:
+        return unknown(check, f"an answer could not be read ({type(error).__name__})")
 
 
 def judged(check: str, problems: Iterable[str], remedy: str, good: str) -> Finding:

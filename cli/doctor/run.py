@@ -15,11 +15,10 @@ from ..problem import Problem
 from . import alarms, caches, functions, logs, probe, roles, stack, triggers, webhook
 from .account import Account
 from .deployment import Deployment, find_stack, wanted_resources
-from .findings import Finding, NotReadError, ok, unknown
+from .findings import ODD, Finding, NotReadError, ok, unknown
 
 SECONDS = 28.0
 """All together."""
-_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Group(NamedTuple):
@@ -108,7 +107,7 @@ class _Box:
                 self._found[finding.check] = finding
         except NotReadError as error:
             self._problem = error
-        except _ODD as error:
+        except ODD as error:
             self._problem = NotReadError(f"an answer could not be read ({type(error).__name__})")
 
     def lines(self, too_late: str) -> list[Finding]:

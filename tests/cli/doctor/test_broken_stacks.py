@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import pytest
 
@@ -460,3 +462,39 @@ def test_facts_are_yes_or_no_numbers_words_and_the_form_of_an_event(doctor: Any)
 def test_nothing_but_what_the_list_allows_is_a_fact(value: Any) -> None:
     found = dict.fromkeys([*ALLOWED, "anything"], value)
     assert allowed(found) == {}
+
+
+def test_a_version_before_that_knows_no_probe_leaves_its_checks_unknown(doctor: Any) -> None:
+    refusal = {"statusCode": 400, "outcomes": [{"result": "rejected", "reason": "SCHEMA_VIOLATION"}]}
+    doctor.account.world["probe"] = lambda _name: refusal
+    found = {each.check: each for each in doctor.findings() if each.state.value != "ok"}
+    assert set(found) == {"functions answer", *PROBED, "caches that functions see"}
+    assert {each.state.value for each in found.values()} == {"not known"}
+    assert "Update the stack to this checkout" in found["hand-off"].remedy
+
+
+def test_rules_in_the_package_are_read_from_the_one_that_is_here(doctor: Any) -> None:
+    package = doctor.packages / "imc-refresh-python3.12.zip"
+    with ZipFile(package, "w") as archive:
+        archive.writestr("rules.json", RULES)
+    name = hashlib.sha256(package.read_bytes()).hexdigest()[:16]
+    rows = {row["ParameterKey"]: row for row in doctor.account.world["stack"]["Parameters"]}
+    rows["CodeObject"]["ParameterValue"] = f"imc-refresh/{name}/x.zip"
+    doctor.account.world["stack"]["Parameters"].append(
+        {"ParameterKey": "RulesFile", "ParameterValue": "rules.json"}
+    )
+    for each in doctor.account.world["functions"].values():
+        each["environmentVariables"]["IMC_RULES_FILE"] = "rules.json"
+    cache(Images=["nginx@sha256:" + "0" * 64])(doctor)
+    found = {each.check: each for each in doctor.findings() if each.state.value != "ok"}
+    assert "the rule pinned is for it" in found.pop("unreachable caches").text
+    assert found == {}
+
+
+def test_an_answer_of_an_odd_form_costs_its_own_checks(doctor: Any) -> None:
+    doctor.account.world["triggers"] = {
+        f"{PREFIX}-on-timer": [{"triggerName": "sweep", "triggerConfig": "{"}]
+    }
+    found = {each.check: each for each in doctor.findings() if each.state.value == "not known"}
+    assert set(found) == {"triggers"}
+    assert "could not be read" in found["triggers"].text
