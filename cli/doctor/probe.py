@@ -17,6 +17,7 @@ from uuid import uuid4
 from .account import Account
 from .deployment import Deployment
 from .findings import Finding, FunctionFailedError, NotReadError, judged, listed, ok, unknown, wrong
+from .roles import judgements
 from .triggers import log_lines
 
 NAMES = ("functions answer", "rights in use", "hand-off", "delay", "task ids", "registries", "clock")
@@ -126,7 +127,7 @@ def check(account: Account, deployment: Deployment) -> Iterator[Finding]:
         yield from (unknown(name, "the function failed when it was asked") for name in NAMES[1:])
         return
     yield ok("functions answer", "on-manual and on-follow answer a probe")
-    yield rights(probed, deployment.update)
+    yield rights(probed, deployment.update, narrowed=_narrowed(account, deployment))
     yield hand_off(probed.manual, deployment.update)
     yield delay(probed)
     mode = task_mode(account, deployment) if has_task_mode(deployment) else False
@@ -152,7 +153,16 @@ def has_task_mode(deployment: Deployment) -> bool:
     )
 
 
-def rights(probed: Probed, update: str) -> Finding:
+def _narrowed(account: Account, deployment: Deployment) -> bool:
+    """Whether a role may update some image caches only, so that the refusal of another one says nothing."""
+    try:
+        _, notes = judgements(account, deployment)
+    except NotReadError:
+        return False
+    return any(note.endswith("eci:UpdateImageCache") for note in notes)
+
+
+def rights(probed: Probed, update: str, *, narrowed: bool) -> Finding:
     """Whether the roles may list and update image caches, by what ECI answers the functions."""
     problems = []
     for name, found in (("on-manual", probed.manual), ("on-follow", probed.follow)):
@@ -160,13 +170,13 @@ def rights(probed: Probed, update: str) -> Finding:
             if "error" in region:
                 why = region.get("code") or region.get("reason")
                 problems.append(f"{name} cannot list {region['region_id']}: {why}")
-        if (found.get("update") or {}).get("reason") in _DENIED:
+        if (found.get("update") or {}).get("reason") in _DENIED and not narrowed:
             problems.append(f"{name} may not update image caches: {found['update'].get('code')}")
-    remedy = (
-        f"RAM console, Roles: put the policy of the template back; or {update}. A connection that fails: "
-    )
-    remedy += "Function Compute console, the function's network, and the parameter EciEndpoint"
-    return judged("rights in use", problems, remedy, "the functions may list and update image caches")
+    mend = f"RAM console, Roles: put the policy of the template back; or {update}."
+    network = "Function Compute console, the function's network, and the parameter EciEndpoint"
+    good = "list image caches, and update some" if narrowed else "list and update image caches"
+    remedy = f"{mend} A connection that fails: {network}"
+    return judged("rights in use", problems, remedy, f"the functions may {good}")
 
 
 def hand_off(manual: Mapping[str, Any], update: str) -> Finding:

@@ -12,7 +12,7 @@ from local.template.document import Resource
 
 from .account import Account
 from .deployment import Deployment
-from .findings import Finding, NotReadError, judged, tried
+from .findings import Finding, NotReadError, judged, listed, tried
 
 NAMES = ("roles", "service-linked roles")
 SERVICE_ROLES = {
@@ -30,25 +30,39 @@ def check(account: Account, deployment: Deployment) -> Iterator[Finding]:
 
 def roles(account: Account, deployment: Deployment) -> Finding:
     """Whether each function's role may be taken, and allows what it needs."""
-    problems: list[str] = []
-    notes: list[str] = []
-    for resource in deployment.of_type(ROLE_TYPE):
-        name = str(resource.properties["RoleName"])
-        try:
-            trust = account.call("ram", "GetRole", role_name=name)["Role"]["AssumeRolePolicyDocument"]
-        except NotReadError as error:
-            if not error.missing:
-                raise
-            problems.append(f"the role {name} is missing")
-            continue
-        wrongs, narrower = judge_role(name, resource, json.loads(unquote(trust)), _policies(account, name))
-        problems += wrongs
-        notes += narrower
-    good = (
-        f"each allows what its function needs{', narrower than the template: ' + notes[0] if notes else ''}"
-    )
+    problems, notes = judgements(account, deployment)
+    narrower = f", on fewer resources than the template: {listed(notes)}" if notes else ""
     remedy = "RAM console, Roles: put the policy of the template back; or " + deployment.update
-    return judged("roles", problems, remedy, good)
+    return judged("roles", problems, remedy, f"each allows what its function needs{narrower}")
+
+
+def judgements(account: Account, deployment: Deployment) -> tuple[list[str], list[str]]:
+    """What is wrong with the roles, and which rights they have on fewer resources than the template.
+
+    Raises:
+        NotReadError: a role could not be read.
+    """
+
+    def read() -> tuple[list[str], list[str]]:
+        problems: list[str] = []
+        notes: list[str] = []
+        for resource in deployment.of_type(ROLE_TYPE):
+            name = str(resource.properties["RoleName"])
+            try:
+                trust = account.call("ram", "GetRole", role_name=name)["Role"]["AssumeRolePolicyDocument"]
+            except NotReadError as error:
+                if not error.missing:
+                    raise
+                problems.append(f"the role {name} is missing")
+                continue
+            wrongs, narrower = judge_role(
+                name, resource, json.loads(unquote(trust)), _policies(account, name)
+            )
+            problems += wrongs
+            notes += narrower
+        return problems, notes
+
+    return account.once("roles", read)
 
 
 def _policies(account: Account, role: str) -> list[Mapping[str, Any]]:

@@ -350,6 +350,18 @@ def test_a_stack_that_is_broken_in_one_way_is_told_so_and_nothing_else_is(doctor
     assert set(found) == set(broken.besides), list(found.values())
 
 
+def test_a_role_that_is_narrowed_to_some_caches_is_not_wrong(doctor: Any) -> None:
+    for name in ("on-manual", "on-follow"):
+        for statement in doctor.account.world["policies"][f"{PREFIX}-{REGION}-{name}"]["Statement"]:
+            if "eci:UpdateImageCache" in statement["Action"]:
+                statement["Resource"] = [f"acs:eci:{REGION}:{ACCOUNT_ID}:imagecache/imc-1"]
+    probe(update={"reason": "PERMISSION_DENIED", "code": "NoPermission", "error": "no"})(doctor)
+    found = {each.check: each for each in doctor.findings()}
+    assert found["rights in use"].text == "the functions may list image caches, and update some"
+    assert "on fewer resources" in found["roles"].text
+    assert {each.state.value for each in found.values()} == {"ok"}
+
+
 def test_a_delay_that_is_ignored_and_a_task_that_is_not_seen(doctor: Any) -> None:
     doctor.account.world["records"] = lambda probe_id: [
         {"door": "on_follow", "event_id": probe_id, "probe": {"early_seconds": 3.9}}
