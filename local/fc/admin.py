@@ -69,6 +69,7 @@ def admin_routes(parts: AdminParts) -> list[Route]:
         Route("/_local/dead-letters", _admin(_deliveries(parts, DEAD)), methods=["GET"]),
         Route("/_local/queues", _admin(_list_queues(parts)), methods=["GET"]),
         Route("/_local/queues/{name}", _admin(_messages(parts)), methods=["GET"]),
+        Route("/_local/queues/{name}/messages/{id}", _admin(_remove_message(parts)), methods=["DELETE"]),
         Route("/_local/queues/{name}/redrive", _admin(_redrive(parts)), methods=["POST"]),
         Route("/_local/settings", _admin(_settings(parts)), methods=["GET", "PATCH", "DELETE"]),
         Route("/_local/role-key/rotate", _admin(_rotate(parts)), methods=["POST"]),
@@ -160,6 +161,17 @@ def _messages(parts: AdminParts) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         messages = await run_in_threadpool(parts.queues.messages, request.path_params["name"])
         return JSONResponse([asdict(message) for message in messages])
+
+    return endpoint
+
+
+def _remove_message(parts: AdminParts) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        name, identifier = request.path_params["name"], request.path_params["id"]
+        there = {message.message_id for message in await run_in_threadpool(parts.queues.messages, name)}
+        if identifier not in there or not await run_in_threadpool(parts.queues.remove, identifier):
+            return JSONResponse({"error": f"there is no message {identifier!r} in {name}"}, 404)
+        return JSONResponse({"message_id": identifier})
 
     return endpoint
 

@@ -89,6 +89,14 @@ class FcControl:
         """
         return list(self._client.ask("GET", f"/_local/queues/{name}"))
 
+    def remove_message(self, name: str, message_id: str) -> None:
+        """Take a message out of a queue.
+
+        Raises:
+            FcControlError: there is no such queue, or no such message in it.
+        """
+        self._client.ask("DELETE", f"/_local/queues/{name}/messages/{message_id}")
+
     def redrive(self, name: str) -> list[dict[str, Any]]:
         """Send each failed event of a queue to its function again; see ``on_failure.Redriven``.
 

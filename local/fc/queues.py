@@ -92,10 +92,11 @@ class QueueStore:
             ).fetchall()
         return [Message(**dict(row)) for row in rows]
 
-    def remove(self, message_id: str) -> None:
-        """Take a message out; without one of this id, nothing happens."""
+    def remove(self, message_id: str) -> bool:
+        """Take a message out; whether there was one of this id."""
         with transaction(self._connection) as connection:
-            connection.execute("DELETE FROM queue_messages WHERE message_id = ?", (message_id,))
+            done = connection.execute("DELETE FROM queue_messages WHERE message_id = ?", (message_id,))
+        return bool(done.rowcount)
 
     def close(self) -> None:
         """Close the database."""

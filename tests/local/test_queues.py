@@ -177,6 +177,19 @@ def test_what_is_sent_again_leaves_the_queue_and_is_done(folder: Folder) -> None
         assert (first["function"], second["function"]) == ("sends", "ends")
 
 
+def test_one_message_is_taken_out_by_its_id(folder: Folder) -> None:
+    with folder.cloud() as cloud:
+        give_up(cloud, "sends")
+        give_up(cloud, "ends")
+        first, second = (each["message_id"] for each in cloud.fc.queue_messages("failures"))
+        cloud.fc.remove_message("failures", first)
+        assert [each["message_id"] for each in cloud.fc.queue_messages("failures")] == [second]
+        for queue, message in (("failures", first), ("other", second), ("none", second)):
+            with pytest.raises(FcControlError, match=r"404: .*there is no"):
+                cloud.fc.remove_message(queue, message)
+        assert cloud.fc.queues()["failures"] == 1
+
+
 def test_an_event_that_is_sent_again_is_the_same_bytes(folder: Folder) -> None:
     payload = b"event \xff"  # not every event is a text
     with folder.cloud() as cloud:
