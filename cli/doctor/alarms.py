@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .account import Account
+from ..services.account import Account
 from .deployment import Deployment
 from .findings import Finding, judged, ok, tried, unknown, wrong
 

@@ -11,9 +11,10 @@ from imagecache.model.image_cache import ImageCache
 from imagecache.policy.list_entries import entries_of
 from imagecache.policy.rules import Rules
 
-from .account import Account
+from ..services.account import Account
+from ..services.errors import FunctionFailedError, NotReadError
 from .deployment import Deployment
-from .findings import Finding, FunctionFailedError, NotReadError, judged, listed, tried, unknown
+from .findings import Finding, judged, listed, tried, unknown
 from .functions import settings_of
 from .probe import probe
 

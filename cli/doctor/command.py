@@ -12,12 +12,12 @@ import click
 
 from ..output import json_option, print_json, print_table
 from ..problem import Problem
-from .account import Account
-from .credentials import find_credentials
+from ..services.account import Account
+from ..services.credentials import find_credentials
+from ..services.services import SERVICES
 from .deployment import ROOT
 from .findings import Finding, State, exit_code
 from .run import SECONDS, look, run
-from .services import SERVICES
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 _HOST = re.compile(r"(https://)?[a-z0-9.:-]+|http://([a-z0-9-]+\.)*(localhost|127\.0\.0\.1)(:[0-9]+)?")

@@ -11,8 +11,9 @@ from typing import Any
 from local.template.document import Resource, TemplateError, load_template, parameter_names
 
 from ..problem import Problem
-from .account import Account
-from .findings import NotReadError, listed
+from ..services.account import Account
+from ..services.errors import NotReadError
+from .findings import listed
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yml"

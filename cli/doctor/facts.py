@@ -14,11 +14,12 @@ from typing import Any
 
 from imagecache.planning.update_memory import MEMORY_TAG
 
-from .account import Account
+from ..services.account import Account
+from ..services.errors import NotReadError
 from .alarms import datapoints
 from .caches import image_caches
 from .deployment import Deployment
-from .findings import ODD, FunctionFailedError, NotReadError
+from .findings import ODD
 from .functions import settings_of
 from .probe import Probed, probe, task_mode
 from .triggers import BUS, traced

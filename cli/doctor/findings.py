@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from ..problem import ANSWERED, NOT_ANSWERED, WRONG
+from ..services.errors import NotReadError
 
 ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What an answer raises that has another form than its API says."""
@@ -42,27 +43,6 @@ class Finding:
         """For ``--json``."""
         facts = {"check": self.check, "state": self.state.value, "text": self.text}
         return facts | ({"remedy": self.remedy} if self.remedy else {})
-
-
-class NotReadError(Exception):
-    """Raised when something could not be read, so that what depends on it is not known.
-
-    Args:
-        message: what, and why.
-        remedy: what is needed to know it.
-        code: the service's error code, empty if there was no answer.
-        missing: whether it answered that there is no such thing.
-    """
-
-    def __init__(self, message: str, remedy: str = "", *, code: str = "", missing: bool = False) -> None:
-        super().__init__(message)
-        self.remedy = remedy
-        self.code = code
-        self.missing = missing
-
-
-class FunctionFailedError(Exception):
-    """Raised where a function fails when it is asked."""
 
 
 def ok(check: str, text: str) -> Finding:

@@ -14,9 +14,10 @@ from imagecache.config.rules_file import read_rules
 from imagecache.config.settings import Settings, read_settings
 from local.template.document import Resource
 
-from .account import Account
+from ..services.account import Account
+from ..services.errors import NotReadError
 from .deployment import FUNCTION, HIDDEN, Deployment
-from .findings import Finding, NotReadError, judged, listed, ok, unknown, wrong
+from .findings import Finding, judged, listed, ok, unknown, wrong
 
 NAMES = ("functions", "code", "variables", "settings")
 MOST_VARIABLE_BYTES = 4096

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .account import Account
+from ..services.account import Account
+from ..services.errors import NotReadError
 from .deployment import Deployment
-from .findings import Finding, NotReadError, listed, ok, wrong
+from .findings import Finding, listed, ok, wrong
 
 NAMES = ("log index",)
 

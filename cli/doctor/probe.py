@@ -14,9 +14,10 @@ from datetime import datetime, timezone
 from typing import Any
 from uuid import uuid4
 
-from .account import Account
+from ..services.account import Account
+from ..services.errors import FunctionFailedError, NotReadError
 from .deployment import Deployment
-from .findings import Finding, FunctionFailedError, NotReadError, judged, listed, ok, unknown, wrong
+from .findings import Finding, judged, listed, ok, unknown, wrong
 from .roles import judgements
 from .triggers import log_lines
 

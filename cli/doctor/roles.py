@@ -10,9 +10,10 @@ from urllib.parse import unquote
 from local.permissions.policies import FUNCTION_COMPUTE, ROLE_TYPE, Statement, allows
 from local.template.document import Resource
 
-from .account import Account
+from ..services.account import Account
+from ..services.errors import NotReadError
 from .deployment import Deployment
-from .findings import Finding, NotReadError, judged, listed, tried
+from .findings import Finding, judged, listed, tried
 
 NAMES = ("roles", "service-linked roles")
 SERVICE_ROLES = {

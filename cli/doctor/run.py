@@ -11,11 +11,11 @@ from typing import NamedTuple
 from imagecache.base.scrubber import scrubber
 from imagecache.config.settings import secrets_of
 
-from ..problem import Problem
+from ..services.account import Account, identify
+from ..services.errors import NotReadError
 from . import alarms, caches, functions, logs, probe, roles, stack, triggers, webhook
-from .account import Account
 from .deployment import Deployment, find_stack, wanted_resources
-from .findings import ODD, Finding, NotReadError, ok, unknown
+from .findings import ODD, Finding, ok, unknown
 
 SECONDS = 28.0
 """All together."""
@@ -34,20 +34,6 @@ GROUPS = tuple(
 )
 NAMES = ("account", *(name for group in GROUPS for name in group.names))
 """All checks, in the order of their lines."""
-
-
-def identify(account: Account) -> str:
-    """Whose account it is.
-
-    Raises:
-        Problem: the credentials are not taken, or nothing is reached.
-    """
-    try:
-        answer = account.call("sts", "GetCallerIdentity")
-    except NotReadError as error:
-        raise Problem(f"{error}.", error.remedy) from None
-    account.account_id = str(answer.get("AccountId") or "")
-    return account.account_id
 
 
 def look(account: Account, stack_name: str) -> Deployment:

@@ -7,7 +7,7 @@ from typing import Any
 
 from local.template.document import Resource
 
-from .account import Account
+from ..services.account import Account
 from .deployment import Deployment
 from .findings import Finding, judged, ok, unknown, wrong
 

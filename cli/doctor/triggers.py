@@ -9,9 +9,10 @@ from typing import Any
 
 from local.template.document import Resource
 
-from .account import Account
+from ..services.account import Account
+from ..services.errors import NotReadError
 from .deployment import Deployment, trigger_config
-from .findings import Finding, NotReadError, judged, listed, ok, tried, unknown, wrong
+from .findings import Finding, judged, listed, ok, tried, unknown, wrong
 
 NAMES = ("triggers", "event rule", "events")
 TRIGGER = "ALIYUN::FC3::Trigger"

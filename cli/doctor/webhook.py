@@ -7,7 +7,7 @@ from http import HTTPStatus
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from .account import Account
+from ..services.account import Account
 from .deployment import Deployment
 from .findings import Finding, ok, unknown, wrong
 

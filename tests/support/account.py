@@ -19,7 +19,7 @@ from threading import Event
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from cli.doctor.services import SERVICES
+from cli.services.services import SERVICES
 from local.template.document import Resource, load_template
 
 from .http_server import QuietHandler, serve_http

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from cli.doctor.account import Account
 from cli.doctor.deployment import Deployment
 from cli.doctor.findings import Finding
 from cli.doctor.run import SECONDS, look, run
+from cli.services.account import Account
 from imagecache.base.credentials import Credentials
 from tests.support.account import ENDPOINTS, PARAMETERS, REGION, AccountStub, account_stub
 from tests.support.http_server import QuietHandler, serve_http

@@ -13,10 +13,10 @@ from zipfile import ZipFile
 
 import pytest
 
-from cli.doctor.account import Account
 from cli.doctor.facts import ALLOWED, allowed, facts
 from cli.doctor.run import look, run
 from cli.problem import Problem
+from cli.services.account import Account
 from imagecache.base.credentials import Credentials
 from tests.support.account import ACCOUNT_ID, ENDPOINTS, REGION, RefusedError
 

@@ -16,7 +16,7 @@ import pytest
 from cli.doctor.facts import facts
 from cli.doctor.rights import INVOKES, READS, policy
 from cli.doctor.run import NAMES
-from cli.doctor.services import right_of
+from cli.services.services import right_of
 from tests.packages import package
 
 ROOT = Path(__file__).parents[3]

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 from imagecache.base.credentials import Credentials, without_secrets
 
-from .findings import FunctionFailedError, NotReadError
+from ..problem import Problem
+from .errors import FunctionFailedError, NotReadError
 from .services import SERVICES, right_of
 
 CONNECT_MILLISECONDS = 4000
@@ -74,7 +75,7 @@ class Account:
             action: the API's name, such as ``GetStack``.
             path: what the API has in its path.
             region: another one than the stack's.
-            parameters: the fields of the SDK's request.
+            parameters: the fields of the SDK's request, and as ``headers`` those of its headers.
 
         Raises:
             NotReadError: it was refused, or there was no usable answer.
@@ -83,11 +84,13 @@ class Account:
         body: Any = response.body
         if hasattr(body, "to_map"):
             return dict(body.to_map())
-        return {"body": body, "headers": response.headers or {}}
+        return {"body": body, "headers": response.headers or {}, "status": response.status_code}
 
     def _send(
         self, service: str, action: str, path: tuple[str, ...], region: str, parameters: Mapping[str, Any]
     ) -> Any:
+        fields = dict(parameters)
+        headers = fields.pop("headers", {})
         models = import_module(f"{SERVICES[service].package}.models")
         client = self._client(service, region)
         method = getattr(client, f"{_snake(action)}_with_options")
@@ -98,10 +101,10 @@ class Account:
             raise NotReadError(f"{title} was not asked: the time was over", "Run this again.")
         given: dict[str, Any] = {"runtime": _runtime(action, left)}
         if "request" in wanted:
-            given["request"] = getattr(models, f"{action}Request")(**parameters)
+            given["request"] = getattr(models, f"{action}Request")(**fields)
         if "headers" in wanted:
             make = getattr(models, f"{action}Headers", dict)
-            given["headers"] = make()
+            given["headers"] = make(**headers)
         from Tea.exceptions import TeaException  # noqa: PLC0415 - with the SDKs
 
         try:
@@ -170,6 +173,20 @@ class Account:
                 module = import_module(f"{SERVICES[service].package}.client")
                 self._clients[service, region] = module.Client(config)
             return self._clients[service, region]
+
+
+def identify(account: Account) -> str:
+    """Whose account it is.
+
+    Raises:
+        Problem: the credentials are not taken, or nothing is reached.
+    """
+    try:
+        answer = account.call("sts", "GetCallerIdentity")
+    except NotReadError as error:
+        raise Problem(f"{error}.", error.remedy) from None
+    account.account_id = str(answer.get("AccountId") or "")
+    return account.account_id
 
 
 class _Kept:
