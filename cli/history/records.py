@@ -1,60 +1,72 @@
-"""``imc-refresh records``: what the functions recorded, as a table."""
+"""``imc-refresh records``: what the functions recorded, as a table or as JSON with all numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
 import click
 
-from imagecache.model.globs import glob_matches
-
 from ..output import json_option, print_json, print_table, print_text
-from ..sources.record_lines import Record, RecordSource, moment_of, reads_records
+from ..sources.record_source import RecordSource, reads_records
 from ..wording import moment_text
+from .filters import Filters, filters_records
+from .history import Decided, History
+from .numbers import numbers_of
 
+_USUAL = timedelta(hours=24)
+_HEADERS = ("TIME", "RESULT", "REASON", "IMAGE", "CACHE", "RULE", "TRIES", "MESSAGE")
 _EXAMPLES = """\b
 Examples:
-  imc-refresh records --records records.jsonl --since 24h --result failed
-  imc-refresh records --local --image '**/shop/web:*' --json"""
+  imc-refresh records --since 24h --result failed --result rejected
+  imc-refresh records --records records.jsonl --image 'shop/web:*' --json"""
 
 
 @click.command("records", epilog=_EXAMPLES)
 @reads_records
-@click.option("--result", metavar="RESULT", help="Only this result, such as failed.")
-@click.option("--reason", metavar="CODE", help="Only this reason, such as POLICY_HOLDS.")
-@click.option("--image", metavar="GLOB", help="Only pushes of such an image; ** crosses slashes.")
-@click.option("--cache", metavar="NAME", help="Only this cache, by its id or name.")
-@click.option("--rule", metavar="NAME", help="Only what this rule decided.")
+@filters_records
 @json_option
-def command(source: RecordSource, *, as_json: bool, **filters: str | None) -> None:
-    """Show what the functions recorded: one line for each decision, the oldest first."""
-    found = [record for record in source.read() if _wanted(record, filters)]
+def command(source: RecordSource, filters: Filters, *, as_json: bool) -> None:
+    """Show what the functions recorded.
+
+    Attempts at one decision are one line. With --json there is every record as it was written, and the
+    numbers of all of them: those of `imc-refresh report`.
+    """
+    found = source.read(_USUAL)
+    found.say_notes()
+    history = History(tuple(record for record in found.all if filters.take(record)))
     if as_json:
-        print_json(found)
+        print_json(
+            {
+                "records": [record.facts for record in history.records],
+                "numbers": numbers_of(history, found.period),
+                "notes": list(found.notes),
+            }
+        )
         return
-    print_text(f"{len(found)} record{'' if len(found) == 1 else 's'}")
-    print_table(
-        ("TIME", "RESULT", "REASON", "IMAGE", "CACHE", "RULE", "MESSAGE"),
-        [
-            (
-                moment_text(moment_of(record)),
-                record["result"],
-                " ".join(record[key] for key in ("reason", "held_because") if key in record),
-                record.get("image", ""),
-                record.get("image_cache_name") or record.get("image_cache_id", ""),
-                record.get("rule", ""),
-                record.get("message", ""),
-            )
-            for record in found
-        ],
-    )
+    decided = history.decided
+    results = Counter(each.record.result for each in decided).most_common()
+    counts = ", ".join(f"{count} {result}" for result, count in results) or "nothing"
+    print_text(f"{_number(decided, 'decision')} in {_number(history.records, 'record')}: {counts}")
+    if decided:
+        print_table(_HEADERS, [_row(each) for each in decided])
 
 
-def _wanted(record: Record, filters: Mapping[str, str | None]) -> bool:
-    wanted = {name: text for name, text in filters.items() if text is not None}
-    cache, image = wanted.pop("cache", None), wanted.pop("image", None)
+def _number(things: Sequence[Any], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
+def _row(decided: Decided) -> Sequence[str]:
+    record = decided.record
     return (
-        all(record.get(name) == text for name, text in wanted.items())
-        and (cache is None or cache in {record.get("image_cache_id"), record.get("image_cache_name")})
-        and (image is None or glob_matches(image, record.get("image", "")))
+        moment_text(record.at),
+        record.result,
+        record.why,
+        record.text("image"),
+        record.cache_name,
+        record.text("rule"),
+        str(len(decided.attempts)) if len(decided.attempts) > 1 else "",
+        record.text("message"),
     )

@@ -1,102 +1,70 @@
-"""``imc-refresh trace``: the life of a push, one line for each thing that happened to it."""
+"""``imc-refresh trace``: the life of a push, from its report until each cache has it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
 from datetime import timedelta
 
 import click
 
-from imagecache.base.reasons import Reason, Result
-
 from ..output import json_option, print_json, print_table, print_text
-from ..problem import Problem
-from ..sources.record_lines import Record, RecordSource, moment_of, reads_records
+from ..problem import ANSWERED, WRONG, Problem
+from ..sources.record_source import Records, RecordSource, reads_records
 from ..wording import duration_text, moment_text
-from .lives import Life, lives_of, since_push
+from .history import History
+from .life import Life, lives_of
 
-_SAYS: Mapping[str, str] = {
-    Result.REFRESHED.value: "updated",
-    Reason.UPDATE_RUNNING.value: "building",
-}
-"""What a result, or a reason that says more, is called in a life; others are called as they are."""
+_USUAL = timedelta(hours=24)
+_HEADERS = ("TIME", "AFTER", "CACHE", "WHAT", "WHY")
 _EXAMPLES = """\b
 Examples:
-  imc-refresh trace registry.example.com/shop/web:v1.4.0 --records records.jsonl
-  imc-refresh trace web-cache --local --since 24h"""
+  imc-refresh trace registry.cn-hangzhou.aliyuncs.com/shop/web:v1.4.0 --since 24h
+  imc-refresh trace 6f0c2b1e-31d8-4a0f-9c55-0d6be2f3a901 --records records.jsonl"""
 
 
 @click.command("trace", epilog=_EXAMPLES)
-@click.argument("subject")
+@click.argument("what", metavar="EVENT_ID|IMAGE|CACHE")
 @reads_records
 @json_option
-def command(subject: str, source: RecordSource, *, as_json: bool) -> None:
-    """Show what happened to pushes: received, decided, deferred, updated, landed.
+def command(what: str, source: RecordSource, *, as_json: bool) -> None:
+    """Show the life of a push: reported, decided, waiting, updated, landed. Exit with 1 where it ended badly.
 
-    SUBJECT is the id of an event, of a change, of an invocation or of a follow task; an image, or a
-    repository without a tag; or a cache's id or name.
+    Named by the id of its event, its request or its change, by its image (without a tag: all tags; without a
+    host: of any registry), or by a cache: then by all changes that concerned that one.
     """
-    records = source.read()
-    found = lives_of(records, subject)
-    if not found:
-        raise Problem(
-            f"{_seen(records)} tells of {subject}",
-            "An event is named by its id, an image by its registry's name, a cache by its id or name.",
-        )
+    found = source.read(_USUAL)
+    history = History(found.all)
+    lives = lives_of(history, what)
+    if not lives:
+        raise _unknown(found, what)
+    found.say_notes()
     if as_json:
-        print_json([life.as_document() for life in found])
-        return
-    for number, life in enumerate(found):
-        if number:
-            print_text()
-        _print(life)
+        print_json({"lives": [life.document() for life in lives], "notes": list(found.notes)})
+    else:
+        for number, life in enumerate(lives):
+            if number:
+                print_text()
+            _print(life)
+    click.get_current_context().exit(WRONG if any(life.failed for life in lives) else ANSWERED)
 
 
-def _seen(records: Sequence[Record]) -> str:
-    """How many records were looked through, to begin a sentence that none of them tells of something."""
+def _unknown(found: Records, what: str) -> Problem:
+    records = found.all
+    keys = ("event_id", "image", "image_cache_name", "image_cache_id")
+    known = {record.text(key) for record in records for key in keys} - {""}
+    close = difflib.get_close_matches(what, sorted(known), n=3)
+    remedy = f"Did you mean {' or '.join(close)}?" if close else "Ask about a longer time: --since 7d."
     if not records:
-        return "there is no record that"
-    first, last = (moment_text(moment_of(record)) for record in (records[0], records[-1]))
-    return f"none of {len(records)} records, written from {first} to {last},"
+        return Problem(f"there is no record {found.period}, so none tells of {what}", remedy)
+    first, last = moment_text(records[0].at), moment_text(records[-1].at)
+    return Problem(f"none of {len(records)} records, written from {first} to {last}, tells of {what}", remedy)
 
 
 def _print(life: Life) -> None:
-    first = life.first
-    what = f"A push of {first['image']}" if "image" in first else "A request"
-    by = " ".join(filter(None, (first.get("source"), first.get("event_id"))))
-    print_text(f"{what} ({by})" if by else what, bold=True)
-    rows = []
-    if "pushed_at" in first:
-        rows.append((moment_text(moment_of(first, "pushed_at")), "", "", "pushed", ""))
-    rows.append((moment_text(moment_of(first)), _after(life, first), "", "received", f"by {first['door']}"))
-    rows += [
-        (
-            moment_text(moment_of(record)),
-            _after(life, record),
-            record.get("image_cache_name") or record.get("image_cache_id", ""),
-            _what(record),
-            _detail(record),
-        )
-        for record in life.records
+    rows = [
+        (moment_text(step.at), duration_text(step.after), step.cache, step.step, step.what)
+        for step in life.steps
     ]
-    print_table(("TIME", "AFTER", "CACHE", "WHAT", "WHY"), rows)
+    print_table(_HEADERS, rows, life.title)
     if life.open:
-        names = [life.ends[key].get("image_cache_name") or key for key in life.open]
-        print_text(f"No end is recorded for {', '.join(names)}.")
-
-
-def _what(record: Record) -> str:
-    result: str = record["result"]
-    waits = result == Result.DEFERRED.value
-    return _SAYS.get(record["reason"] if waits else result, result)
-
-
-def _after(life: Life, record: Record) -> str:
-    return duration_text(timedelta(seconds=max(0.0, since_push(life, record))))
-
-
-def _detail(record: Record) -> str:
-    reason = " ".join(record[key] for key in ("reason", "held_because") if key in record)
-    if "staleness_seconds" in record:
-        return f"{reason}: stale for {duration_text(record['staleness_seconds'])}"
-    return f"{reason}: {record['message']}" if record.get("message") else reason
+        print_text(f"No end is recorded for {', '.join(life.open)}.")
