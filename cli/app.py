@@ -24,7 +24,9 @@ COMMANDS: dict[str, Entry] = {
     "trace": Entry(
         ".history.trace", "What happened to a push: received, decided, deferred, updated, landed."
     ),
-    "records": Entry(".history.records", "What the functions recorded, as a table."),
+    "records": Entry(".history.records", "What the functions recorded, as a table or as JSON."),
+    "report": Entry(".report.command", "What happened in a time, as one HTML file."),
+    "failures": Entry(".failures.command", "What failed for good: look, send again, drop."),
     "rules": Entry(".rules.command", "Check rules, and say what they mean."),
     "doctor": Entry(".doctor.command", "Ask the account what is wrong with a stack, and what mends it."),
     "deploy": Entry(".deploy", "Create, compare, update or remove a stack."),

@@ -15,7 +15,7 @@ from typing import Any
 from imagecache.planning.update_memory import MEMORY_TAG
 
 from ..services.account import Account
-from ..services.errors import NotReadError
+from ..services.errors import FunctionFailedError, NotReadError
 from .alarms import datapoints
 from .caches import image_caches
 from .deployment import Deployment
