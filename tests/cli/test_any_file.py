@@ -94,7 +94,11 @@ records = st.fixed_dictionaries(
         "reason": st.sampled_from(["LANDED", "UPDATE_RUNNING", 7]),
     },
     optional=dict.fromkeys(
-        ("change_id", "image", "image_cache_id", "pushed_at", "staleness_seconds"), scalars
+        (
+            *("change_id", "image", "image_cache_id", "pushed_at", "staleness_seconds", "covered_by"),
+            *("task_id", "follow_task_id", "update_calls", "message", "error", "source"),
+        ),
+        scalars,
     ),
 )
 contents = st.one_of(
@@ -115,6 +119,7 @@ contents = st.one_of(
         ("rules", "explain"),
         ("records", "--records"),
         ("trace", "nginx:1", "--records"),
+        ("report", "--html", "/dev/null", "--records"),
     ],
     ids=" ".join,
 )
