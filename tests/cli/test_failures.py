@@ -239,9 +239,10 @@ def test_a_push_that_failed_is_sent_again_and_made(cloud: Cloud, failures: Any, 
     (done,) = json.loads(said.stdout)["messages"]
     assert (said.exit_code, done["removed"], done["sent_to"]) == (0, True, "imc-refresh-on-push")
     assert store.messages(QUEUE) == []
-    wait_until(lambda: cloud.control.history(cache))
+    wait_until(lambda: [each for each in cloud.outcomes() if each["result"] == "refreshed"])
     (made,) = [each for each in cloud.outcomes() if each["result"] == "refreshed"]
     assert made["request_id"] == done["request_id"]
+    assert cloud.control.history(cache)
 
 
 def test_an_event_that_fails_again_comes_back(failures: Any, put: Put, store: QueueStore) -> None:
