@@ -21,8 +21,12 @@ def _sentence(rule: Rule, *, first: bool) -> Iterator[str]:
     yield f"{begin} {_caches(rule.caches)}, for {_images(rule)}: {_policy(rule)}."
     if rule.reads_registry:
         yield "The registry is asked for its tags and digests before each update and by the sweep."
+    if rule.min_age_seconds:
+        yield f"A tag is promoted {duration_text(rule.min_age_seconds)} after it was pushed."
     if rule.approval:
         yield "Nothing is promoted before a person has approved the new list."
+    if rule.keep_ready:
+        yield f"Of the caches that list a repository, {rule.keep_ready} stay Ready while others are rebuilt."
     if rule.cooldown_seconds:
         yield (
             f"A push waits until {duration_text(rule.cooldown_seconds)} after the cache's last update began."

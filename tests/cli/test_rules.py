@@ -337,6 +337,8 @@ def test_each_rule_is_explained_in_a_sentence(ask: Any) -> None:
             "registry": "read",
             "cooldownSeconds": 600,
             "approval": True,
+            "minAgeSeconds": 259200,
+            "keepReady": "50%",
             "restoreFailed": False,
             "update": {"retentionDays": 7, "flash": True},
         },
@@ -352,9 +354,10 @@ def test_each_rule_is_explained_in_a_sentence(ask: Any) -> None:
         "In caches with id imc-1 named web-* or api with the tag team=shop with the tag owner of cn-hangzhou,"
         f" for entries of {HOST}/prod/** with a tag v*: a pushed tag that is a version in >=1.0 <2 joins; "
         "the newest 2 stay listed (the higher version is the newer). The registry is asked for its tags "
-        "and digests before each update and by the sweep. Nothing is promoted before a person has approved "
-        "the new list. A push waits until 10 min after the cache's last update began. A "
-        "tag that cannot be built stays listed. Updates carry RetentionDays and Flash."
+        "and digests before each update and by the sweep. A tag is promoted 3 d after it was pushed. "
+        "Nothing is promoted before a person has approved the new list. Of the caches that list a "
+        "repository, 50% stay Ready while others are rebuilt. A push waits until 10 min after the cache's "
+        "last update began. A tag that cannot be built stays listed. Updates carry RetentionDays and Flash."
     )
     assert "whose key in build-(?P<key>[0-9]+) is a number takes the place" in said["ci"]
     assert "whose key in main-(?P<key>.+) is there takes" in said["days"]

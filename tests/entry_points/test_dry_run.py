@@ -148,6 +148,21 @@ def test_a_refresh_has_no_near_misses(deployed: Any, doors: Any, caches: dict[st
     assert told.plan["near"] == []
 
 
+def test_a_dry_run_stores_no_task(
+    deployed: Any, doors: Any, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache_id = deployed.cache(f"{WEB}:latest")
+    event = events.cloud(time="2026-03-02T10:00:00Z")
+    assert doors.push(event).results == [("refreshed", "TAG_REPUSHED")]
+    assert deployed.control.cache(cache_id)["status"] == "Updating"
+    # A store that cannot be reached: a task that was stored for the update that runs would fail.
+    monkeypatch.setenv("IMC_FOLLOW_FUNCTION", "on-follow")
+    monkeypatch.setenv("IMC_FC_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("IMC_DRY_RUN", "true")
+    told = doors.push(event)
+    assert (told.results, told.error) == ([("unchanged", "COVERED")], None)
+
+
 def test_what_matches_nothing_is_in_the_plan(deployed: Any, doors: Any, caches: dict[str, str]) -> None:
     told = doors.manual(image=f"{HOST}/prod/nobody:v1", dryRun=True)
     (member,) = told.plan["no_match"]

@@ -115,7 +115,8 @@ class Deferral:
             cache, running = decision.cache, decision.covered_by
             facts: dict[str, Any] = {}
             error: EciError | None = None
-            if cache and running and not cache.updatable and self.work.hand_off.enabled:
+            followed = self.work.hand_off.enabled and not self.work.is_dry([decision])
+            if cache and running and not cache.updatable and followed:
                 watch = self.watch(cache, [decision], running)
                 if self.task is not None and self.task.image_cache_id and running.first:
                     # An earlier attempt of this task stored it before the update, under this id.
