@@ -28,7 +28,7 @@ def traced(tmp_path: Path) -> Any:
         path.write_text("\n".join(lines))
         said = CliRunner().invoke(app, ["trace", *arguments, "--records", str(path), "--json"])
         assert said.exit_code == 0, said.output
-        return json.loads(said.stdout), CliRunner().invoke(
+        return json.loads(said.stdout)["lives"], CliRunner().invoke(
             app, ["trace", *arguments, "--records", str(path)]
         ).stdout
 

@@ -84,6 +84,7 @@ class World:
     reasons: Counter[str] = field(default_factory=Counter)
     undelivered: set[str] = field(default_factory=set)
     by_person: set[str] = field(default_factory=set)
+    wanted_as_is: set[str] = field(default_factory=set)
     unrecorded: list[str] = field(default_factory=list)
     never_made: str = ""
     numbers: int = 0
@@ -153,6 +154,9 @@ class World:
         self.reasons[identifier] += 1
         if wanted:
             self.by_person.add(identifier)
+        elif f"{HOST}/{APP}:{BAD}" in listed:
+            # Whoever has a list built again wants that list.
+            self.wanted_as_is.add(identifier)
         self.deliver([request], "on_manual")
 
     def sweep(self, *, refresh: bool = False) -> None:
@@ -345,7 +349,8 @@ class World:
         cache, updates = self.cloud.eci.cache(identifier), self.cloud.eci.updates[identifier]
         bad = f"{HOST}/{APP}:{BAD}"
         first = next((update for update in updates if bad in update.images), None)
-        undisturbed = not self.faults and not self.fc and identifier not in self.by_person
+        by_person = identifier in self.by_person | self.wanted_as_is
+        undisturbed = not self.faults and not self.fc and not by_person
         if bad in cache.images and first is not None and first.was == "Ready" and undisturbed:
             return [f"{identifier} is left with {bad}"]
         return []
