@@ -11,20 +11,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagecache.base.credentials import Credentials, read_credentials
 from imagecache.base.deadline import Deadline
 from imagecache.base.environment import Environment
 from imagecache.base.errors import CredentialsError, EciError
-from imagecache.clients.clients import LiveClients
 from imagecache.clients.connections import Connections
-from imagecache.clients.eci_gateway import EciGateway
-from imagecache.config.setting_table import ECI_ENDPOINT, REGION_IDS
-from imagecache.config.settings import Settings
+from imagecache.config.setting_table import ECI_ENDPOINT, FC_ENDPOINT, REGION_IDS
 from imagecache.model.image_cache import Listing
 
 from ..problem import Problem
 from .cache_file import listing_of
+
+if TYPE_CHECKING:
+    from imagecache.clients.eci import SdkGateway
 
 _SECONDS = 120.0
 _MOST_AT_ONCE = 16
@@ -39,11 +40,13 @@ class Account:
         regions: all that are read.
         endpoint: of ECI, with an optional ``{region}``.
         credentials: of whoever asks.
+        fc_endpoint: of Function Compute, with an optional ``{account}`` and ``{region}``.
     """
 
     regions: tuple[str, ...]
     endpoint: str
     credentials: Credentials = field(repr=False)
+    fc_endpoint: str
 
     def listings(self) -> tuple[Listing, ...]:
         """The caches of all regions, read side by side.
@@ -53,7 +56,7 @@ class Account:
         """
         now = datetime.now(timezone.utc)
         found = []
-        with self._eci() as eci, ThreadPoolExecutor(min(len(self.regions), _MOST_AT_ONCE)) as pool:
+        with self.eci() as eci, ThreadPoolExecutor(min(len(self.regions), _MOST_AT_ONCE)) as pool:
             asked = [(region, pool.submit(eci.list_image_caches, region)) for region in self.regions]
         for region, answer in asked:
             try:
@@ -64,18 +67,17 @@ class Account:
         return tuple(found)
 
     @contextmanager
-    def _eci(self) -> Iterator[EciGateway]:
-        connections = Connections()
-        settings = Settings(self.regions, eci_endpoint=self.endpoint)
-        clients = LiveClients(settings, self.credentials, Deadline(_SECONDS), connections)
+    def eci(self, seconds: float = _SECONDS) -> Iterator[SdkGateway]:
+        """The calls to ECI, for so long."""
         try:
-            eci = clients.eci
+            from imagecache.clients.eci import SdkGateway  # noqa: PLC0415 - imports the vendor's SDK
         except ImportError as error:
             raise Problem(f"the vendor's SDK is not installed: {error.name}", "Give --caches FILE.") from None
+        connections = Connections().eci
         try:
-            yield eci
+            yield SdkGateway(self.endpoint, self.credentials, Deadline(seconds), connections)
         finally:
-            connections.eci.client(self.credentials).session.close()
+            connections.client(self.credentials).session.close()
 
 
 def own_account(environ: Mapping[str, str], regions: tuple[str, ...]) -> Account:
@@ -89,7 +91,7 @@ def own_account(environ: Mapping[str, str], regions: tuple[str, ...]) -> Account
         Problem: when there is no key or no region.
     """
     env = Environment(environ)
-    wanted, endpoint = regions or REGION_IDS.read(env), ECI_ENDPOINT.read(env)
+    wanted, endpoint, compute = regions or REGION_IDS.read(env), ECI_ENDPOINT.read(env), FC_ENDPOINT.read(env)
     if env.problems:
         raise Problem("; ".join(env.problems))
     if not wanted:
@@ -98,7 +100,7 @@ def own_account(environ: Mapping[str, str], regions: tuple[str, ...]) -> Account
         credentials = read_credentials(environ, None)
     except CredentialsError:
         raise Problem("there is no access key in the environment", _KEYS) from None
-    return Account(wanted, endpoint, credentials)
+    return Account(wanted, endpoint, credentials, compute)
 
 
 def local_account(folder: str, regions: tuple[str, ...]) -> Account:
@@ -120,7 +122,8 @@ def local_account(folder: str, regions: tuple[str, ...]) -> Account:
     except ImportError as error:
         raise Problem(f"the local cloud is not installed: {error.name}") from None
     try:
-        url = read_endpoints(Path(folder))["eci"]
+        endpoints = read_endpoints(Path(folder))
+        url = endpoints["eci"]
         store, control = CredentialStore(Path(folder) / "cloud.db"), EciControl(url)
         try:
             key = store.issue()
@@ -132,4 +135,4 @@ def local_account(folder: str, regions: tuple[str, ...]) -> Account:
         raise Problem(str(error)) from None
     token = key.security_token or ""
     credentials = Credentials(key.access_key_id, key.access_key_secret, token)
-    return Account(regions or tuple(sorted(known)) or ("cn-hangzhou",), url, credentials)
+    return Account(regions or tuple(sorted(known)) or ("cn-hangzhou",), url, credentials, endpoints["fc"])

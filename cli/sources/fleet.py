@@ -130,7 +130,11 @@ class CacheSource:
         if self.file is not None:
             read = read_cache_file(self.file, self.regions, now)
             return Fleet(read.listings, read.notes, now)
-        return Fleet(self.account().listings(), (), now)
+        return self.of(self.account())
+
+    def of(self, account: Account) -> Fleet:
+        """The caches of an account."""
+        return Fleet(account.listings(), (), self.at or datetime.now(timezone.utc))
 
     def account(self) -> Account:
         """The account, or the local cloud in its place."""
@@ -161,7 +165,7 @@ def reads_caches(command: Callable[..., _T]) -> Callable[..., _T]:
         help="Ask the local cloud that is served from this folder.",
     )
     @click.option(
-        "--at", metavar="TIME", callback=_moment, help="As if it were this time (RFC 3339), not now."
+        "--at", metavar="TIME", callback=moment, help="As if it were this time (RFC 3339), not now."
     )
     @wraps(command)
     def with_source(
@@ -179,13 +183,14 @@ def reads_caches(command: Callable[..., _T]) -> Callable[..., _T]:
     return with_source
 
 
-def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+def moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    """The callback of an option that takes a time with its zone."""
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise click.BadParameter(f"{text} is not a time such as 2026-03-02T12:00:00Z.") from None
-    if moment.tzinfo is None:
+    if found.tzinfo is None:
         raise click.BadParameter(f"{text} has no zone; write 2026-03-02T12:00:00Z, or +08:00.")
-    return moment
+    return found

@@ -43,10 +43,8 @@ class Period:
 def asks_for_period(command: Callable[..., _T]) -> Callable[..., _T]:
     """Give a command ``--since`` and ``--until``; it gets them as ``period``."""
 
-    @click.option(
-        "--since", callback=_moment, metavar="AGO", help="Only from then on: 90m, 24h, 7d, or a time."
-    )
-    @click.option("--until", callback=_moment, metavar="AGO", help="Only before then.")
+    @click.option("--since", callback=ago, metavar="AGO", help="Only from then on: 90m, 24h, 7d, or a time.")
+    @click.option("--until", callback=ago, metavar="AGO", help="Only before then.")
     @wraps(command)
     def with_period(*arguments: Any, since: datetime | None, until: datetime | None, **options: Any) -> _T:
         if since is not None and until is not None and until <= since:
@@ -58,12 +56,13 @@ def asks_for_period(command: Callable[..., _T]) -> Callable[..., _T]:
     return with_period
 
 
-def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+def ago(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    """The callback of an option that takes a time, or how long ago it was."""
     if text is None:
         return None
-    ago = _AGO.fullmatch(text)
-    if ago is not None:
-        span = timedelta(seconds=min(int(ago[1]) * _UNITS[ago[2]], _LONGEST_SECONDS))
+    length = _AGO.fullmatch(text)
+    if length is not None:
+        span = timedelta(seconds=min(int(length[1]) * _UNITS[length[2]], _LONGEST_SECONDS))
         return datetime.now(timezone.utc) - span
     moment = read_time(text)
     if moment is None:

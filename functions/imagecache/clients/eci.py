@@ -90,7 +90,7 @@ class SdkGateway:
         from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCacheRequest  # noqa: PLC0415
 
         passwords = tuple(credential["Password"] for credential in request.get("ImageRegistryCredential", ()))
-        request_id, calls = self._perform(
+        request_id, calls = self.perform(
             UpdateImageCacheRequest, flatten(request), lambda answer: text_of(answer["RequestId"]), passwords
         )
         return Accepted(request_id, calls)
@@ -104,7 +104,7 @@ class SdkGateway:
             "Tag.1.Key": key,
             "Tag.1.Value": value,
         }
-        self._perform(_tag_resources, parameters, lambda answer: text_of(answer["RequestId"]))
+        self.perform(_tag_resources, parameters, lambda answer: text_of(answer["RequestId"]))
 
     def _describe(
         self,
@@ -118,17 +118,17 @@ class SdkGateway:
             caches = [read_one(region_id, item) for item in items]
             return caches, text_of(answer.get("NextToken") or "")
 
-        result, _ = self._perform(DescribeImageCachesRequest, parameters, read)
+        result, _ = self.perform(DescribeImageCachesRequest, parameters, read)
         return result
 
-    def _perform(
+    def perform(
         self,
         request_type: Callable[[], RpcRequest],
         parameters: Mapping[str, str],
         read: Callable[[Mapping[str, Any]], _T],
         secrets: tuple[str, ...] = (),
     ) -> tuple[_T, int]:
-        """What was read, and how many calls it took."""
+        """What was read of an action's answer, and how many calls it took."""
         if self._calls.remaining() < SHORTEST_CALL_SECONDS:
             message = "the invocation's time is too short for another call"
             raise TransientError(Reason.OUT_OF_TIME, message, calls=0)
