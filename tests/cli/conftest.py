@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.app import app
+from local.cloud.cloud import Cloud
+from tests.support.operator import Act, config
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 REGION = "cn-hangzhou"
@@ -32,7 +34,7 @@ class Command:
 
     folder: Path
 
-    def __call__(self, *arguments: str, given: bytes | str | None = None) -> Result:
+    def __call__(self, *arguments: str, given: bytes | str | IO[Any] | None = None) -> Result:
         """What it says. No exception escapes, and mistakes are told on standard error alone."""
         result = CliRunner().invoke(app, arguments, input=given)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
@@ -107,3 +109,22 @@ def cache() -> Callable[..., dict[str, Any]]:
 def examples() -> Path:
     """The folder of the sample files."""
     return EXAMPLES
+
+
+@pytest.fixture(scope="session")
+def operated_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """A local cloud for all tests of this process that change something; see ``act``."""
+    with Cloud(config(tmp_path_factory.mktemp("state"))) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def act(ask: Command, operated_cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Act]:
+    """A person at that cloud, which has no other caches than this test's."""
+    name = request.node.name.replace("[", "-").replace("]", "")
+    operated_cloud.control.settings(rebuild_seconds=0.3)
+    yield Act(ask, operated_cloud, name)
+    operated_cloud.control.reset_settings()
+    operated_cloud.control.clear_faults()
+    for cache in operated_cloud.control.caches():
+        operated_cloud.control.delete_cache(cache["image_cache_id"])
