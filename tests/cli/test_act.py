@@ -66,6 +66,7 @@ def test_several_caches_are_held_at_once(act: Act) -> None:
     assert all(act.hold(identifier) is None for identifier in (*ids, other))
 
 
+@pytest.mark.deep
 def test_a_busy_cache_is_held_and_looked_at_again(act: Act) -> None:
     """An update that began before may bring its own tags along when it ends."""
     identifier = act.cache()
@@ -337,6 +338,7 @@ def test_an_expired_key_is_told(act: Act, own_key: Credential) -> None:
     assert act.cloud.control.history(identifier) == []
 
 
+@pytest.mark.deep
 def test_a_key_that_expires_while_it_is_watched_ends_the_watching_alone(
     act: Act, own_key: Credential
 ) -> None:

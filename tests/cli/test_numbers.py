@@ -156,6 +156,7 @@ def cloud(tmp_path: Path) -> Any:
         yield running
 
 
+@pytest.mark.deep
 def test_the_numbers_are_what_the_cloud_saw(ask: Any, cloud: Cloud) -> None:
     caches = [
         cloud.control.create_cache(region_id=REGION, image_cache_name=name, images=[f"{HOST}/team/web:v1"])

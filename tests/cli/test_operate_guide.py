@@ -95,6 +95,7 @@ def test_each_command_on_the_local_cloud_is_answered(folder: Path) -> None:
         queue.close()
 
 
+@pytest.mark.deep
 def test_commands_on_an_account_do_what_the_page_says(act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them, section by section, on the caches of the sample file and by an operator's rights."""
     pages = json.loads((ROOT / "docs/examples/caches.json").read_text())

@@ -64,6 +64,7 @@ def silent_index() -> Iterator[socket.socket]:
         yield server
 
 
+@pytest.mark.deep
 def test_an_index_that_is_not_reached_is_told_in_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

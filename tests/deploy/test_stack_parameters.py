@@ -169,6 +169,7 @@ def test_a_package_that_is_not_what_its_manifest_says_is_refused(
     assert "No such file or directory; `make package` builds it" in problems(capsys, "create", given(package))
 
 
+@pytest.mark.deep
 def test_the_command_of_a_new_process_prints_the_same(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, package: Path
 ) -> None:

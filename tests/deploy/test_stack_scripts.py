@@ -134,6 +134,7 @@ def test_create_that_fails_tells_what_failed_and_again_goes_on(tool: Tool, opera
     assert stack_status(tool) == ["DELETE_COMPLETE", "CREATE_COMPLETE"]
 
 
+@pytest.mark.deep
 def test_create_of_what_is_there_changes_nothing(tool: Tool, operator: Operator) -> None:
     operator.there()
     assert "The stack is there already, as it should be." in operator.done("create")
@@ -201,6 +202,7 @@ def test_update_of_what_is_replaced_leaves_it_there(
     assert "Put back" not in operator.done("update")
 
 
+@pytest.mark.deep
 def test_a_replacement_that_loses_something_is_refused(tool: Tool, operator: Operator) -> None:
     operator.there()
     before = dict(tool.service.stacks[0].parameters)
@@ -213,6 +215,7 @@ def test_a_replacement_that_loses_something_is_refused(tool: Tool, operator: Ope
     assert tool.service.stacks[0].parameters["NamePrefix"] == "imc-other"
 
 
+@pytest.mark.deep
 def test_update_that_fails_is_told_and_again_goes_on(tool: Tool, operator: Operator) -> None:
     operator.there()
     tool.service.failing["OnTimer"] = "no such runtime"
@@ -225,6 +228,7 @@ def test_update_that_fails_is_told_and_again_goes_on(tool: Tool, operator: Opera
     assert stack_status(tool) == ["UPDATE_COMPLETE"]
 
 
+@pytest.mark.deep
 def test_update_of_no_stack_and_of_one_that_was_never_complete(tool: Tool, operator: Operator) -> None:
     assert "there is no stack imc-refresh in cn-hangzhou: `create` makes it" in operator.failed("update")
     tool.service.failing["OnPush"] = "no"
@@ -332,6 +336,7 @@ def test_an_update_that_is_killed_half_way_and_again(tool: Tool, operator: Opera
     assert tool.service.configurations["imc-refresh-on-follow/concurrency"] == {"reservedConcurrency": 7}
 
 
+@pytest.mark.deep
 def test_a_stack_that_never_ends_is_waited_for_no_longer_than_it_may_take(
     tool: Tool, operator: Operator
 ) -> None:

@@ -172,6 +172,7 @@ def test_caches_are_seeded_listed_and_kept(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.deep
 def test_a_fired_timer_shows_in_the_logs(up: Up, tmp_path: Path) -> None:
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps(SEED), encoding="utf-8")
@@ -275,6 +276,7 @@ Resources:
 """
 
 
+@pytest.mark.deep
 def test_failed_events_are_shown_and_sent_again(tmp_path: Path) -> None:
     (tmp_path / "f.py").write_text(FAILING, encoding="utf-8")
     template = tmp_path / "template.yml"

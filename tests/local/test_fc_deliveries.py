@@ -270,6 +270,7 @@ def test_an_event_for_an_unknown_function_is_refused(folder: Folder) -> None:
         cloud.fc.invoke_async("nobody", b"x")
 
 
+@pytest.mark.deep
 def test_what_waits_is_delivered_after_a_restart(folder: Folder) -> None:
     with folder.cloud() as cloud:
         request_id = cloud.fc.invoke_async("note", b"one", delay_seconds=3600)
@@ -306,6 +307,7 @@ def test_an_event_for_a_function_that_is_gone_is_a_dead_letter(folder: Folder) -
         assert cloud.fc.dead_letters()[0]["error"] == "FunctionNotFound: there is no function 'note'"
 
 
+@pytest.mark.deep
 def test_two_clouds_do_not_share_a_state_folder(folder: Folder) -> None:
     with folder.cloud() as cloud, pytest.raises(StateInUseError, match="another process serves"):
         Cloud(replace(cloud.config))

@@ -256,6 +256,7 @@ def test_a_body_over_32_mib_is_refused(cloud: Cloud, client: httpx.Client) -> No
     assert (answer.status_code, answer.json()["Code"]) == (400, "InvalidArgument")
 
 
+@pytest.mark.deep
 def test_a_body_of_32_mib_passes(cloud: Cloud, client: httpx.Client) -> None:
     answer = client.post(cloud.http_urls["answer-anonymous"], content=b"x" * (32 * 1024 * 1024))
     assert (answer.status_code, len(answer.content)) == (200, 32 * 1024 * 1024)

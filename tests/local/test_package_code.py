@@ -268,6 +268,7 @@ def test_a_folder_of_code_runs_as_it_is(tmp_path: Path) -> None:
     assert not (tmp_path / "state/code").exists()
 
 
+@pytest.mark.deep
 def test_the_five_entry_points_leave_the_code_as_it_is(tmp_path: Path) -> None:
     code = tmp_path / "code"
     shutil.copytree(ROOT / "functions", code, ignore=shutil.ignore_patterns("__pycache__"))

@@ -207,6 +207,7 @@ def test_an_event_that_is_sent_again_is_the_same_bytes(folder: Folder) -> None:
     connection.close()
 
 
+@pytest.mark.deep
 def test_messages_outlive_the_server(folder: Folder) -> None:
     with folder.cloud() as cloud:
         give_up(cloud, "sends")

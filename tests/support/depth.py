@@ -1,13 +1,13 @@
-"""Products of two lists as parameters: a few pairs of them in the quick run, all in the deep one."""
+"""Long lists of parameters: in the quick run a fixed part that stands for all, in the deep one all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
-__all__ = ["pairs"]
+__all__ = ["pairs", "sampled"]
 
 Items = Iterable[str] | Mapping[str, tuple[Any, ...]]
 
@@ -36,6 +36,16 @@ def pairs(firsts: Items, seconds: Items, *, quick: Callable[[str, str], bool] = 
         )
         for number, (name, values) in enumerate(rows.items())
         for place, (other, others) in enumerate(columns.items())
+    ]
+
+
+def sampled(cases: Sequence[Any], every: int) -> list[Any]:
+    """The cases of a table, each a ``pytest.param``: the quick run has one in so many."""
+    return [
+        case
+        if number % every == 0
+        else pytest.param(*case.values, marks=[*case.marks, pytest.mark.deep], id=case.id)
+        for number, case in enumerate(cases)
     ]
 
 

@@ -380,6 +380,7 @@ def test_the_state_of_the_task_tells_what_the_log_does_not_have_yet(doctor: Any)
     assert (line.state.value, line.text) == ("ok", "is honoured")
 
 
+@pytest.mark.deep
 def test_what_does_not_end_in_time_is_not_known_and_the_rest_is(doctor: Any) -> None:
     held = threading.Event()
     doctor.account.world["probe"] = lambda _name: held.wait(20)

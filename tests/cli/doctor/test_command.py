@@ -69,6 +69,7 @@ def live(doctor: Any, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Any:
     return doctor
 
 
+@pytest.mark.deep
 def test_on_the_local_cloud_all_is_ok(live: Any, cloud: Cloud) -> None:
     before = cloud.control.caches()
     result = run("--json", f"--packages={live.packages}")
