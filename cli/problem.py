@@ -32,9 +32,3 @@ class Problem(click.ClickException):
         click.echo(f"error: {self.message}", file=file, err=file is None)
         if self.remedy:
             click.echo(f"  {self.remedy}", file=file, err=file is None)
-
-
-class NotDoneError(Problem):
-    """Raised where a person has been shown what would be done, and it is not done."""
-
-    exit_code = WRONG

@@ -55,8 +55,7 @@ def command(cache: str, image: str | None, acting: Acting, records: RecordOption
         if acting.dry_run or not possible:
             finish(at_work, steps, 0 if possible else NOT_DONE)
         confirm(acting, "Approve it?")
-        ask(at_work, steps, [document])
-        stopped = watch(at_work, steps)
+        stopped = ask(at_work, steps, [document]) or watch(at_work, steps)
         finish(at_work, steps, exit_code(steps, stopped=stopped))
 
 

@@ -81,9 +81,13 @@ def show(session: Session, held: Sequence[Held], title: str) -> None:
 
 def set_all(session: Session, held: Sequence[Held]) -> None:
     """Do it, look again where a cache was busy, and end the command."""
-    for each in held:
-        if not each.problem:
-            _set(session, each)
+    try:
+        for each in held:
+            if not each.problem:
+                _set(session, each)
+    except KeyboardInterrupt:
+        print_note("you stopped: what has no result was not done")
+        finish(session, held, STOPPED)
     busy = {
         (each.cache.region_id, each.cache.image_cache_id): _Settling()
         for each in held

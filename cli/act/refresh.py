@@ -45,8 +45,7 @@ def command(selection: Selection, acting: Acting, *, force: bool) -> None:
         if acting.dry_run or not wanted:
             finish(at_work, steps, NOT_DONE if wanted < len(steps) else 0)
         confirm(acting, f"Rebuild {wanted} image cache{'' if wanted == 1 else 's'}?")
-        ask(at_work, steps, documents)
-        stopped = watch(at_work, steps)
+        stopped = ask(at_work, steps, documents) or watch(at_work, steps)
         finish(at_work, steps, exit_code(steps, stopped=stopped))
 
 

@@ -85,9 +85,13 @@ def plan(session: Session, documents: Iterable[Mapping[str, Any]]) -> list[Step]
     return steps
 
 
-def ask(session: Session, steps: Sequence[Step], documents: Iterable[Mapping[str, Any]]) -> None:
-    """Send requests; each step gets its answer, or a note where there is none."""
-    why, unknown = "the function says nothing of it", False
+def ask(session: Session, steps: Sequence[Step], documents: Iterable[Mapping[str, Any]]) -> bool:
+    """Send requests; each step gets its answer, or a note where there is none.
+
+    Returns:
+        Whether a person stopped waiting for an answer.
+    """
+    why, unknown, stopped = "the function says nothing of it", False, False
     for document in documents:
         # Where one is not answered the others are asked all the same, and what was accepted is watched.
         try:
@@ -98,6 +102,13 @@ def ask(session: Session, steps: Sequence[Step], documents: Iterable[Mapping[str
         except Problem as problem:
             why, unknown = f"whether it is done is not known: {problem.message}", True
             continue
+        except KeyboardInterrupt:
+            why, unknown, stopped = (
+                "whether it is done is not known: you stopped before the answer",
+                True,
+                True,
+            )
+            break
         for cache, outcome in answered:
             for step in steps:
                 if step.key == (cache.region_id, cache.image_cache_id):
@@ -106,6 +117,7 @@ def ask(session: Session, steps: Sequence[Step], documents: Iterable[Mapping[str
         if step.answered is None:
             step.unknown = unknown
             step.notes.append(why)
+    return stopped
 
 
 def watch(session: Session, steps: Sequence[Step]) -> bool:

@@ -16,13 +16,13 @@ from imagecache.model.image_cache import ImageCache
 from imagecache.planning.hold_tag import CacheHold, hold_value, read_hold
 
 from ..output import print_note, print_text
-from ..problem import NotDoneError, Problem
+from ..problem import Problem
 from ..sources.record import Record
 from ..wording import cache_text
 from .earlier_lists import Earlier, list_before, named_list
 from .hold_options import describes_hold
 from .hold_tags import held_by, room_problem
-from .options import ACT_EXIT_CODES, NOT_DONE, STOPPED, Acting, acts
+from .options import ACT_EXIT_CODES, NOT_DONE, Acting, acts
 from .record_option import RecordOption, asks_for_records
 from .request import Step, ask, exit_code, plan, watch
 from .session import Session, session
@@ -75,7 +75,10 @@ def command(cache: str, acting: Acting, records: RecordOption, to: str | None, w
         if acting.dry_run or not possible:
             finish(at_work, steps, 0 if possible else NOT_DONE, hold=value)
         confirm(acting, f"Hold {found.name or found.image_cache_id}, and give it this list?")
-        _hold(at_work, found, value)
+        problem = _hold(at_work, found, value)
+        if problem:
+            steps[0].notes.append(problem)
+            finish(at_work, steps, NOT_DONE, hold=value)
         stopped = _go_back(at_work, found, steps, document, value)
         finish(at_work, steps, exit_code(steps, stopped=stopped), hold=value)
 
@@ -114,38 +117,35 @@ def _show(at_work: Session, steps: list[Step], earlier: Earlier, cache: ImageCac
         print_text(f"That takes the place of the hold that it has{read_hold(before).says}.")
 
 
-def _hold(at_work: Session, cache: ImageCache, value: str) -> None:
-    """Hold the cache, unless somebody has changed its hold since the person was shown it."""
+def _hold(at_work: Session, cache: ImageCache, value: str) -> str:
+    """Hold the cache, unless somebody has changed its hold since the person was shown it; what hinders."""
     before = held_by(cache)
     try:
         now = held_by(at_work.holds.read(cache))
     except Problem as problem:
-        raise NotDoneError(problem.message, problem.remedy) from None
+        return problem.message
     if now != before:
         what = f"held{read_hold(now).says}" if now is not None else "not held any more"
-        raise NotDoneError(
-            f"somebody has changed the hold of {cache_text(cache)}: it is {what}", "Look again."
-        )
+        return f"nothing was done, as somebody has changed the hold: it is {what}"
     try:
         at_work.holds.set(cache, value)
+    except KeyboardInterrupt:
+        return at_work.holds.put_back(cache, value, before) or "you stopped before anything was done"
     except Problem as problem:
         left = at_work.holds.put_back(cache, value, before)
-        raise NotDoneError(f"{problem.message}{left and '; '}{left}", problem.remedy) from None
+        return ". ".join(filter(None, (problem.message, problem.remedy.rstrip("."), left)))
+    return ""
 
 
 def _go_back(
     at_work: Session, cache: ImageCache, steps: list[Step], document: dict[str, Any], value: str
 ) -> bool:
     """Ask for the list and watch it; whether a person stopped that."""
-    try:
-        ask(at_work, steps, [document])
-    except KeyboardInterrupt:
-        print_note("stopped: whether the function was reached is not known; the cache is held")
-        click.get_current_context().exit(STOPPED)
     (step,) = steps
+    stopped = ask(at_work, steps, [document])
     if step.unknown:
         step.notes.append("it is held")
-        return False
+        return stopped
     if not step.accepted:
         left = at_work.holds.put_back(cache, value, held_by(cache))
         step.notes.append(left or "the list was not set, so the hold is as it was before")

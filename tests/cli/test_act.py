@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import select
@@ -187,9 +188,11 @@ def test_a_busy_cache_is_refreshed_later_and_watched_to_that_end(act: Act) -> No
 
     thread = threading.Thread(target=end)
     thread.start()
-    said = act.one("refresh", identifier)
+    ran = act("refresh", identifier, "--yes", "--json", "--wait", "60s")
     thread.join()
-    assert (said["answered"]["result"], said["ended"]["result"]) == ("deferred", "landed")
+    (said,) = json.loads(ran.stdout)["caches"]
+    told = [each for each in act.cloud.outcomes() if each.get("image_cache_id") == identifier]
+    assert (said["answered"]["result"], said["ended"]["result"]) == ("deferred", "landed"), told
     assert len(act.cloud.control.history(identifier)) == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -255,7 +256,7 @@ def test_a_hold_that_changed_meanwhile_is_left_alone(act: Act, promoted: str, va
     act.one("hold", act.name, "--by", "ann")
     said = act.agreeing("rollback", act.name, "--to", "v1.0.0", before=lambda: set_hold(act, promoted, value))
     assert said.exit_code == 1
-    assert "somebody has changed the hold" in said.stderr
+    assert "somebody has changed the hold: it is" in said.stderr
     assert (act.images(promoted), act.hold(promoted)) == ([BAD, "redis:7"], value)
 
 
@@ -313,8 +314,8 @@ def test_a_cache_that_is_gone_is_told(act: Act, promoted: str) -> None:
 @pytest.mark.parametrize("mode", ["forbid", "unknown"])
 def test_where_no_hold_can_be_set_nothing_is_rolled_back(act: Act, promoted: str, mode: str) -> None:
     act.cloud.control.settings(tag_calls=mode)
-    said = act("rollback", act.name, "--to", "v1.0.0", "--yes")
-    assert (said.exit_code, "could not be held" in said.stderr) == (1, True)
+    said = act.one("rollback", act.name, "--to", "v1.0.0", exit_code=1)
+    assert (said["answered"], "could not be held" in said["notes"][0]) == (None, True)
     assert act.images(promoted) == [BAD, "redis:7"]
 
 
@@ -368,4 +369,33 @@ def test_where_it_is_not_known_what_was_done_the_cache_stays_held(
     assert said.exit_code == 1
     assert "whether it is done is not known" in said.stderr
     assert "it is held" in said.stderr
+    assert act.hold(promoted) is not None
+
+
+def test_ctrl_c_before_the_answer_leaves_it_held_and_says_so(
+    act: Act, promoted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(CredentialStore(act.cloud.config.state / "cloud.db")) as store:
+        environment = account_environment(act.cloud, store.issue())
+    over = threading.Event()
+
+    class Slow(QuietHandler):
+        def respond(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if b"dryRun" in body:
+                self.answer(200, act.cloud.invoke("on_manual", body).payload)
+            else:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                over.wait(20)
+                self.close_connection = True
+
+    with serve_http(Slow) as host:
+        for name, value in (environment | {"IMC_FC_ENDPOINT": f"http://{host}"}).items():
+            monkeypatch.setenv(name, value)
+        said = act.ask.json("rollback", act.name, "--to", f"{WEB}:v1.0.0", "--yes", exit_code=130)
+        over.set()
+    assert said["caches"][0]["notes"] == [
+        "whether it is done is not known: you stopped before the answer",
+        "it is held",
+    ]
     assert act.hold(promoted) is not None

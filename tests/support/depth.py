@@ -1,4 +1,4 @@
-"""Long lists of parameters: in the quick run a fixed part that stands for all, in the deep one all of them."""
+"""Long lists of parameters: the quick run has a fixed part that stands for all, the deep one all of them."""
 
 from __future__ import annotations
 
