@@ -92,10 +92,14 @@ def keep_ready(*, short: bool) -> Iterator[Line]:
             rounds = -(-caches // at_once)
             span = (max(starts) - min(starts)) / max(1, rounds - 1)
             yield Line("keepReady", f"{what}: seconds between two rounds", switch.name, _round(switch), span)
-            runs = max(cloud.runs_of[each] for each in ids)
             if switch.ids and switch.remembers and not switch.early:
                 copies = switch.fc.get("task_copies", 1)
-                yield Line("keepReady", f"{what}: runs a cache", switch.name, (6 + rounds) * copies, runs)
+                # Where a task is given twice, its second run may find the cache busy and want one more.
+                for each in ids:
+                    updates = len(cloud.eci.updates[each])
+                    yield Line("keepReady", f"{what}: updates a cache", switch.name, copies, updates)
+                    bound = (6 * updates + rounds) * copies
+                    yield Line("keepReady", f"{what}: runs a cache", switch.name, bound, cloud.runs_of[each])
 
 
 def _round(switch: Switch) -> float:

@@ -41,9 +41,12 @@ def test_stories_end_well(number: int) -> None:
     assert told(QUICK_SEED, range(number * QUICK // 4, (number + 1) * QUICK // 4)) == []
 
 
-@pytest.mark.parametrize(("seed", "number"), [(20261126, 168), (271828, 955), (161803, 5)])
-def test_stories_that_once_ended_badly_end_well(seed: int, number: int) -> None:
-    assert told(seed, range(number, number + 1), waits=False) == []
+@pytest.mark.parametrize(
+    ("seed", "number", "waits"),
+    [(20261126, 168, False), (271828, 955, False), (161803, 5, False), (20261126, 313, True)],
+)
+def test_stories_that_once_ended_badly_end_well(seed: int, number: int, waits: bool) -> None:
+    assert told(seed, range(number, number + 1), waits=waits) == []
 
 
 @pytest.mark.deep

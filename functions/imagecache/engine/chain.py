@@ -97,6 +97,11 @@ def last_begun(task: Task, cache: ImageCache, at: Moment) -> datetime:
     return began if memory is None else max(began, memory.began)
 
 
+def is_later(memory: UpdateMemory | None, watch: Task, at: Moment) -> bool:
+    """Whether the cache's last update began after the one that a watch follows."""
+    return memory is not None and memory.began > (watch.update_began or watch.due) + at.skew
+
+
 def places(memory: UpdateMemory | None, now: datetime, rebuilds: int) -> int:
     """How often in a row a promotion may fail again before it is taken back.
 
@@ -212,13 +217,13 @@ def _failed_update(
     kept = _kept_by_hold(task, cache, at)
     if kept is not None:
         return kept
-    memory, began, slot = last_update(cache, at), task.update_began or task.due, task.slot
+    memory, slot = last_update(cache, at), task.slot
     if slot is not None and hold_on(cache, at.now) and not task.change.force:
         # The list stays as it is, whichever of the two that is.
         slot = Slot(cache.images, cache.images)
     why = cache.last_warning or "no reason is given"
-    later = memory is not None and memory.began > began + at.skew
-    restorable = slot is not None and _is_restorable(slot, cache, began, at, rules)
+    later = is_later(memory, task, at)
+    restorable = slot is not None and _is_restorable(task, slot, cache, at, rules)
     if later and not restorable:
         message = "a later update failed, which has a task of its own"
         return _done(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
@@ -243,14 +248,15 @@ def _failed_update(
     return Make(replace(again, images_after=images), repeats=True)
 
 
-def _is_restorable(slot: Slot, cache: ImageCache, began: datetime, at: Moment, rules: Rules) -> bool:
+def _is_restorable(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Rules) -> bool:
     """Whether the list before may be put back: no person's list is in its place, and the rules want it still.
 
     A later update that failed may have been made from a Ready cache, and then the promotion was built. It was
     not where the later one began from a failed cache.
     """
     memory = last_update(cache, at)
-    later = memory is not None and memory.began > began + at.skew
+    later = is_later(memory, task, at)
+    began = task.update_began or task.due
     person = memory is not None and memory.asked is not None and memory.asked >= began
     built = later and memory is not None and memory.failures == 0
     lists = {slot.after} if later else {slot.before, slot.after}

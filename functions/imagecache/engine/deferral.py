@@ -16,7 +16,7 @@ from ..planning.plan import Decision, decide
 from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
-from .chain import expired, places
+from .chain import expired, is_later, places
 from .follow_task import Chain, Job, Slot, Task
 from .work import Work
 
@@ -218,9 +218,9 @@ class Deferral:
             due += times.order(moment or at.now, times.before(due, memory), due)
         if running is not None:
             task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
-            if memory is not None and job is Job.WATCH and (task.update_began or task.due) < memory.began:
+            if memory is not None and job is Job.WATCH and is_later(memory, task, at) and not task.apart:
                 # It leaves a failure to that update's own watch, whose place it must not take.
-                task = task.of_its_own()
+                task = task.of_earlier(memory.began)
             if running.single and not sent:
                 # The platform may run a task twice, and the cache may not say that the other run has made the
                 # update. Its watch does, which was stored before it: the two runs get one successor.

@@ -114,6 +114,11 @@ class Task:
         return self.shared and self.chain.looks >= _SHARED_LOOKS
 
     @property
+    def apart(self) -> bool:
+        """Whether another watch, which has another list before or none, must not stand for this one."""
+        return self.job is Job.WATCH and (self.undoes or (self.slot is not None and self.slot.restorable))
+
+    @property
     def task_id(self) -> str:
         """Letters, digits, ``_`` and ``-``, beginning with a letter, at most 128 (Function Compute's rule).
 
@@ -145,6 +150,10 @@ class Task:
         began = self.update_began or self.due
         return replace(self, key=f"{began.isoformat()} {self.due.isoformat()}")
 
+    def of_earlier(self, began: datetime) -> Task:
+        """The same watch, one with those of all updates before the one that began then."""
+        return replace(self, key=f"before {began.isoformat()} {self.due.isoformat()}")
+
     def next(self, job: Job, due: datetime, now: datetime, *, held: bool) -> Task:
         """The task of the next look.
 
@@ -158,6 +167,4 @@ class Task:
         if held:
             chain = replace(chain, held=chain.held + max(timedelta(0), due - now))
         task = replace(self, job=job, due=due, chain=chain, hop=0, key=self.key if self.alone else "")
-        # Another watch of the cache has another list before, or none: it must not stand for this one.
-        apart = job is Job.WATCH and (self.undoes or (self.slot is not None and self.slot.restorable))
-        return task.of_its_own() if apart else task
+        return task.of_its_own() if task.apart else task
