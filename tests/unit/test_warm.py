@@ -22,6 +22,27 @@ def test_the_first_invocation_began_with_the_process_and_the_others_begin_now() 
     assert warm.begin() >= now
 
 
+@pytest.mark.parametrize("event", ["{}", "no JSON"])
+def test_garbage_is_collected_from_the_end_of_the_first_invocation_on(event: str) -> None:
+    code = f"""
+import gc, on_push
+from imagecache.base.errors import EntryPointError
+from imagecache.engine.warm import Warm
+Warm().end()
+print(gc.isenabled())
+try:
+    on_push.handler({event!r}.encode(), None)
+except EntryPointError:
+    pass
+print(gc.isenabled(), gc.get_freeze_count() > 1000)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=FUNCTIONS, capture_output=True, text=True, check=True
+    )
+    lines = [line for line in said.stdout.splitlines() if not line.startswith("{")]
+    assert lines == ["False", "True True"]
+
+
 def test_a_process_knows_how_long_it_has_run() -> None:
     if not sys.platform.startswith("linux"):
         assert process_age() == 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ class Warm:
 
     Args:
         age_seconds: how long the process took to get here; who caused its first invocation waited for that.
+        starting: whether the process has yet to load most of its modules. Until its first invocation ends no
+            garbage is looked for: what is loaded stays, and that would be a tenth of a cold start.
 
     Attributes:
         clock: the time, with a zone.
@@ -36,6 +39,7 @@ class Warm:
         sleep: Callable[[float], None] = time.sleep,
         *,
         age_seconds: float = 0.0,
+        starting: bool = False,
     ) -> None:
         self.clock = clock
         self.sleep = sleep
@@ -43,11 +47,21 @@ class Warm:
         self.listings: dict[tuple[str, str], Listing] = {}
         self.warned = False
         self._age_seconds = age_seconds
+        self._starting = starting
+        if starting:
+            gc.disable()
 
     def begin(self) -> float:
         """When an invocation that starts now began for its sender, on the monotonic clock, in seconds."""
         age, self._age_seconds = self._age_seconds, 0.0
         return time.monotonic() - age
+
+    def end(self) -> None:
+        """An invocation ended."""
+        if self._starting:
+            self._starting = False
+            gc.freeze()
+            gc.enable()
 
 
 def process_age(stat: Path = Path("/proc/self/stat")) -> float:

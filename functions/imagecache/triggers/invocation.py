@@ -45,7 +45,7 @@ _T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
-_warm = Warm(age_seconds=process_age())
+_warm = Warm(age_seconds=process_age(), starting=True)
 """All that this process keeps between invocations."""
 
 
@@ -197,6 +197,8 @@ def _framed(
         recorder.failure(
             Reason.INTERNAL_ERROR, f"unexpected {kind}", {}, error_class=ErrorClass.PERMANENT, code=kind
         )
+    finally:
+        _warm.end()
     return recorder
 
 
