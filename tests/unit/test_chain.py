@@ -10,8 +10,9 @@ import pytest
 
 from imagecache.base.reasons import Reason, Result
 from imagecache.base.timestamps import Moment
-from imagecache.engine.chain import Done, Make, Wait, look
+from imagecache.engine.chain import look
 from imagecache.engine.follow_task import Chain, Job, Slot, Task
+from imagecache.engine.steps import Done, Make, Wait
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector

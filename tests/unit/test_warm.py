@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import time
@@ -20,6 +21,19 @@ def test_the_first_invocation_began_with_the_process_and_the_others_begin_now() 
     now = time.monotonic()
     assert now - 1001 < first <= now - 1000
     assert warm.begin() >= now
+
+
+def test_an_instance_that_starts_looks_for_garbage_after_its_first_invocation() -> None:
+    warm = Warm(starting=True)
+    try:
+        assert not gc.isenabled()
+        warm.end()
+        assert gc.isenabled()
+        gc.disable()
+        warm.end()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("event", ["{}", "no JSON"])

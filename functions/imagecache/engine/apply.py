@@ -16,6 +16,7 @@ from ..base.reasons import Reason, Result
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision
 from .applied import Applied
+from .deciding import decide_again, gone
 from .deferral import Deferral
 from .updating import Updater
 from .work import Work
@@ -77,12 +78,13 @@ class Applier:
             except EciError as error:
                 return self.deferral.defer(listed, group, error, {}, started)
         if cache is None:
-            return [Applied(self.deferral.gone(decision), started=started) for decision in group]
+            in_task = self.deferral.task is not None
+            return [Applied(gone(decision, in_task=in_task), started=started) for decision in group]
         if dry_run and len(group) == 1:
             # It was decided for this very description.
             settled = [each for each in group if each.result is not Result.REFRESHED]
             wanted = [each for each in group if each.result is Result.REFRESHED]
         else:
-            settled, wanted = self.deferral.decide_again(cache, group)
+            settled, wanted = decide_again(self.work, cache, group)
         done = self.deferral.settled(settled, started)
         return done + (self.updater.update(cache, wanted, started) if wanted else [])

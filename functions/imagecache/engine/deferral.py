@@ -9,18 +9,18 @@ from typing import Any
 
 from ..base.errors import CapacityError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
-from ..base.timestamps import Moment
-from ..model.change import CacheRequest, Change, PushEvent
+from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import UPDATE_FAILED, ImageCache
-from ..planning.plan import Decision, decide
+from ..planning.plan import Decision
 from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
-from .chain import expired, is_later, places
+from .chain import expired
+from .deciding import BEFORE_ALL, pushed_at
 from .follow_task import Chain, Job, Slot, Task
+from .steps import is_later, may_be_taken_back
 from .work import Work
 
-_BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
 _FAILING_WINDOW = 7200
 """Seconds in which a cache in UpdateFailed that remembers nothing is updated once at most."""
 
@@ -156,42 +156,6 @@ class Deferral:
         watch = Task(Job.WATCH, oldest, due, chain, *place, update_began=memory.began, slot=slot, key=key)
         return replace(watch, undoes=undoes)
 
-    def gone(self, decision: Decision) -> Decision:
-        """The decision for a cache that is no more; a requester gets an error, a follow task ends quietly."""
-        change = decision.change
-        requested = isinstance(change, CacheRequest) and change.single and self.task is None
-        return Decision(
-            change,
-            decision.cache,
-            Result.REJECTED if requested else Result.IGNORED,
-            Reason.CACHE_NOT_FOUND if requested else Reason.CACHE_GONE,
-            "the image cache was deleted, or the function's role may not see it",
-        )
-
-    def decide_again(
-        self, cache: ImageCache, group: Sequence[Decision]
-    ) -> tuple[list[Decision], list[Decision]]:
-        """Decide each change for the cache as it is now: those that end here, and those that want an update.
-
-        In the order of the pushes: a later one is planned on the list that the earlier ones leave.
-        """
-        settled: list[Decision] = []
-        wanted: list[Decision] = []
-        images, at = cache.images, self.work.now()
-        for decision in sorted(group, key=lambda each: pushed_at(each.change)):
-            again = decide(replace(cache, images=images), decision.change, at, self.work.settings.rules)
-            if again is None:
-                message = "when the cache was read again, the change no longer concerned it"
-                settled.append(
-                    Decision(decision.change, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, message)
-                )
-            elif again.result is not Result.REFRESHED:
-                settled.append(replace(again, cache=cache))
-            else:
-                images = again.images_after
-                wanted.append(replace(again, cache=cache))
-        return settled, wanted
-
     def window_end(self) -> datetime:
         """When a cache in UpdateFailed that remembers nothing may be updated again."""
         window = int(self.work.now().now.timestamp() // _FAILING_WINDOW)
@@ -228,22 +192,12 @@ class Deferral:
             return task
         place = (cache.region_id, cache.image_cache_id)
         task = Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
-        if not isinstance(change, PushEvent) or not self._may_be_taken_back(cache, decision, at):
+        rebuilds = self.work.settings.follow.rebuilds
+        if not isinstance(change, PushEvent) or not may_be_taken_back(cache, decision, at, rebuilds):
             return task
-        began = memory.began if memory is not None else _BEFORE_ALL
+        began = memory.began if memory is not None else BEFORE_ALL
         after = change.pushed_at is None or change.pushed_at > began
         return task.wait_alone(change.image, began.isoformat(), str(after))
-
-    def _may_be_taken_back(self, cache: ImageCache, decision: Decision, at: Moment) -> bool:
-        """Whether a pushed tag that is listed may be taken back before its turn, and has to come again."""
-        rule = decision.rule
-        if decision.reason is not Reason.TAG_REPUSHED or rule is None or not rule.restores_failed:
-            return False
-        memory = last_update(cache, at)
-        last_try = memory is not None and memory.failures >= places(
-            memory, at.now, self.work.settings.follow.rebuilds
-        )
-        return rule.policy.type != "exact" and (cache.status == UPDATE_FAILED or last_try)
 
     def _watched(
         self, cache: ImageCache, wanted: Sequence[Decision], after: tuple[str, ...], *, undoes: bool
@@ -284,12 +238,6 @@ class Deferral:
         except HandOffError as problem:
             return str(problem)
         return ""
-
-
-def pushed_at(change: Change) -> datetime:
-    """When a change was pushed, with a zone; before all others if it does not say."""
-    moment = change.pushed_at if isinstance(change, PushEvent) else None
-    return moment or _BEFORE_ALL
 
 
 def unfollowed(decision: Decision) -> TransientError:

@@ -16,9 +16,10 @@ from ..planning.plan import Decision
 from ..planning.update_memory import MEMORY_TAG, has_wanted_list, last_update, learnt
 from ..planning.update_memory_layout import memory_value
 from .applied import Applied
-from .chain import Done, Wait, last_begun, look
+from .chain import last_begun, look
 from .deferral import Deferral
 from .follow_task import Task
+from .steps import Done, Wait
 from .updating import Updater
 from .work import Work
 

@@ -14,9 +14,11 @@ from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision
 from ..planning.update_memory import last_update
 from .applied import Applied
-from .chain import Done, look
+from .chain import look
+from .deciding import decide_again, gone
 from .deferral import Deferral, unfollowed
 from .follow_task import Task
+from .steps import Done
 from .work import Work
 
 _logger = logging.getLogger(__name__)
@@ -136,10 +138,14 @@ class Sender:
             # The failure that asked this question is recorded in full; this one adds nothing to it.
             now = cache
         if now is None:
-            gone = [self.deferral.gone(decision) for decision in wanted]
-            return [Applied(decision, started=sending.started) for decision in gone]
+            in_task = self.deferral.task is not None
+            return [
+                Applied(gone(decision, in_task=in_task), facts=facts, started=sending.started)
+                for decision in wanted
+            ]
         settled, left = self._decided_again(now, wanted)
         done = self.deferral.settled(settled, sending.started)
+        done = [replace(each, facts={"update_calls": error.calls, **each.facts}) for each in done]
         return done + self.deferral.defer(now, left, error, facts, sending.started)
 
     def _decided_again(
@@ -148,6 +154,6 @@ class Sender:
         """What ends here and what still wants an update; a task also acts for what was merged into it."""
         task, work = self.deferral.task, self.work
         if task is None or not task.image_cache_id:
-            return self.deferral.decide_again(cache, wanted)
+            return decide_again(work, cache, wanted)
         step = look(task, cache, work.now(), work.settings.rules, work.settings.follow.rebuilds)
         return ([step.decision], ()) if isinstance(step, Done) else ((), wanted)

@@ -1,0 +1,58 @@
+"""Deciding once more, for a cache as it was just read: what has become of changes since it was listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from ..base.reasons import Reason, Result
+from ..model.change import CacheRequest, Change, PushEvent
+from ..model.image_cache import ImageCache
+from ..planning.plan import Decision, decide
+from .work import Work
+
+BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
+"""Before any push."""
+
+
+def decide_again(
+    work: Work, cache: ImageCache, group: Sequence[Decision]
+) -> tuple[list[Decision], list[Decision]]:
+    """Decide each change for the cache as it is now: those that end here, and those that want an update.
+
+    In the order of the pushes: a later one is planned on the list that the earlier ones leave.
+    """
+    settled: list[Decision] = []
+    wanted: list[Decision] = []
+    images, at = cache.images, work.now()
+    for decision in sorted(group, key=lambda each: pushed_at(each.change)):
+        again = decide(replace(cache, images=images), decision.change, at, work.settings.rules)
+        if again is None:
+            message = "when the cache was read again, the change no longer concerned it"
+            settled.append(Decision(decision.change, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, message))
+        elif again.result is not Result.REFRESHED:
+            settled.append(replace(again, cache=cache))
+        else:
+            images = again.images_after
+            wanted.append(replace(again, cache=cache))
+    return settled, wanted
+
+
+def gone(decision: Decision, *, in_task: bool) -> Decision:
+    """The decision for a cache that is no more; a requester gets an error, a follow task ends quietly."""
+    change = decision.change
+    requested = isinstance(change, CacheRequest) and change.single and not in_task
+    return Decision(
+        change,
+        decision.cache,
+        Result.REJECTED if requested else Result.IGNORED,
+        Reason.CACHE_NOT_FOUND if requested else Reason.CACHE_GONE,
+        "the image cache was deleted, or the function's role may not see it",
+    )
+
+
+def pushed_at(change: Change) -> datetime:
+    """When a change was pushed, with a zone; before all others if it does not say."""
+    moment = change.pushed_at if isinstance(change, PushEvent) else None
+    return moment or BEFORE_ALL

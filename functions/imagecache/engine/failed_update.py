@@ -1,0 +1,71 @@
+"""A watch whose update failed: it is made again, within bounds, or the list before is put back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..base.reasons import Reason, Result
+from ..base.timestamps import Moment
+from ..model.image_cache import ImageCache
+from ..planning.barriers import hold_on
+from ..planning.update_memory import last_update
+from ..policy.rules import Rules
+from .follow_task import Slot, Task
+from .steps import Done, Make, Wait, decision_of, ended, is_later, kept_by_hold, places, reason_of
+
+
+def failed_update(
+    task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: int
+) -> Done | Wait | Make:
+    """What a watch does that finds its cache in UpdateFailed; arguments as those of ``chain.look``."""
+    kept = kept_by_hold(task, cache, at)
+    if kept is not None:
+        return kept
+    memory, slot = last_update(cache, at), task.slot
+    if slot is not None and hold_on(cache, at.now) and not task.change.force:
+        # The list stays as it is, whichever of the two that is.
+        slot = Slot(cache.images, cache.images)
+    why = cache.last_warning or "no reason is given"
+    later = is_later(memory, task, at)
+    restorable = slot is not None and _is_restorable(task, slot, cache, at, rules)
+    if later and not restorable:
+        message = "a later update failed, which has a task of its own"
+        return ended(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
+    failures = memory.failures if memory is not None and later else task.chain.repeats
+    if slot is not None and restorable and failures >= places(memory, at.now, rebuilds):
+        new = ", ".join(image for image in slot.after if image not in slot.before)
+        message = f"{new} could not be built, so the list before is put back: {why}"[:1000]
+        undone = decision_of(task, cache, Result.REFRESHED, Reason.PROMOTION_UNDONE, message)
+        return Make(replace(undone, images_after=slot.before), repeats=True)
+    if later:
+        # The task of that one makes it again, and knows no list before.
+        return Wait(Reason.BACKING_OFF, f"a later update with the same list failed as well: {why}"[:1000])
+    if task.chain.repeats >= rebuilds:
+        message = f"UpdateFailed after {task.chain.repeats} repetitions: {why}"[:1000]
+        return ended(task, cache, Result.FAILED, Reason.UPDATE_FAILED, message)
+    message = f"the update failed and is made again: {why}"[:1000]
+    reason = Reason.PROMOTION_UNDONE if task.undoes else reason_of(task)
+    again = decision_of(task, cache, Result.REFRESHED, reason, message)
+    # Another list is somebody else's, and stays.
+    known = slot is not None and cache.images in {slot.before, slot.after}
+    images = slot.after if slot is not None and known else cache.images
+    return Make(replace(again, images_after=images), repeats=True)
+
+
+def _is_restorable(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Rules) -> bool:
+    """Whether the list before may be put back: no person's list is in its place, and the rules want it still.
+
+    A later update that failed may have been made from a Ready cache, and then the promotion was built. It was
+    not where the later one began from a failed cache.
+    """
+    memory = last_update(cache, at)
+    later = is_later(memory, task, at)
+    began = task.update_began or task.due
+    person = memory is not None and memory.asked is not None and memory.asked >= began
+    built = later and memory is not None and memory.failures == 0
+    lists = {slot.after} if later else {slot.before, slot.after}
+    if not slot.restorable or person or built or cache.images not in lists:
+        return False
+    from ..planning.taking_back import is_wanted_back  # noqa: PLC0415 - few watches may put a list back
+
+    return is_wanted_back(cache, slot.before, slot.after, rules)
