@@ -122,7 +122,9 @@ def test_an_update_that_took_effect_without_an_answer_is_not_made_again(world: A
     cache_id = world.cache()
     world.eci.inject("reset", action="UpdateImageCache", acts=True, count=3)
     # The answer is lost, and the cache that is read again tells that its update runs, for this push.
-    assert world.push().said == [("unchanged", "COVERED")]
+    pushed = world.push()
+    assert pushed.said == [("unchanged", "COVERED")]
+    assert pushed.record["update_calls"] == len(world.update_calls()) > 1
     assert until_landed(world.settle()) == LANDED
     assert len(world.updates(cache_id)) == 1
 
