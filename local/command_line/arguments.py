@@ -49,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
         f"ECI (--eci-switch), with the defaults:\n{table(EciSettings())}\n\n"
         f"Function Compute (--fc-switch), with the defaults:\n{table(FcSettings())}"
     )
-    add("demo", "Play the main job and check its story.", _code(), switch_options(), after=tables)
+    demo = add("demo", "Play the main job and check its story.", _code(), switch_options(), after=tables)
+    demo.add_argument("--svg", type=Path, metavar="FILE", help="write a picture of it, if its story held")
     serving = "Serve ECI, Function Compute and EventBridge until Ctrl-C."
     up = add("up", serving, state, _code(), switch_options(), after=tables)
     up.add_argument("--port-base", type=int, metavar="N", help="use the ports from N on (any free ones)")

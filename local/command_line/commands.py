@@ -27,7 +27,7 @@ from ..base.state_folder import NothingServedError, StateInUseError, read_endpoi
 from ..cloud.cloud import Cloud, CloudConfig
 from ..cloud.config import Switches
 from ..cloud.package_code import CodeError
-from ..demo.story import run_demo
+from ..demo.run import run_demo
 from ..eci.control import ControlError, EciControl
 from ..fc.control import FcControl, FcControlError
 from ..registry.docker_registry import RegistryError
@@ -109,7 +109,14 @@ def _show_urls(cloud: Cloud) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    return run_demo(Console(), options.code, options.python, options.runtime, _switches(options))
+    return run_demo(
+        Console(),
+        options.code,
+        interpreter=options.python,
+        runtime=options.runtime,
+        switches=_switches(options),
+        picture=options.svg,
+    )
 
 
 def _switches(options: argparse.Namespace) -> Switches:

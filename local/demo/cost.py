@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..cloud.cloud import Cloud
@@ -43,19 +44,21 @@ class Cost:
 
     def __str__(self) -> str:
         return (
-            f"{self.rebuilds} rebuilds, {self.tasks} follow tasks that ran {self.runs} times, and "
-            f"{self.calls} calls to ECI, {self.listings} of them listings"
+            f"{self.rebuilds} rebuilds, {self.tasks} follow tasks that ran {self.runs} times, "
+            f"{self.calls} calls to ECI ({self.listings} listings)"
         )
 
-    @property
-    def most_calls(self) -> int:
-        """The most calls that so many listings, rebuilds and runs may take."""
-        return self.listings + _CALLS_OF_AN_UPDATE * self.rebuilds + self.runs
+    def broken_bounds(self) -> Iterator[str]:
+        """Where it is more than so many listings, rebuilds and runs may take.
 
-    @property
-    def most_runs(self) -> int:
-        """The most runs that so many rebuilds may take, where the caches remember how long one takes."""
-        return _RUNS_OF_AN_UPDATE * self.rebuilds
+        The bound of runs holds where the caches remember how long a rebuild takes.
+        """
+        runs = _RUNS_OF_AN_UPDATE * self.rebuilds
+        calls = self.listings + _CALLS_OF_AN_UPDATE * self.rebuilds + self.runs
+        if self.runs > runs:
+            yield f"follow tasks ran {self.runs} times, not {runs} times at most"
+        if self.calls > calls:
+            yield f"ECI was called {self.calls} times, not {calls} times at most"
 
 
 def cost_so_far(cloud: Cloud) -> Cost:

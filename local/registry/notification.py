@@ -16,8 +16,8 @@ __all__ = ["play_notification"]
 _SECONDS = 30.0
 
 
-def play_notification(url: str, host: str, image: str, content: str) -> None:
-    """Send it.
+def play_notification(url: str, host: str, image: str, content: str) -> str:
+    """Send it; returns the digest of the image.
 
     Args:
         url: of the webhook.
@@ -51,3 +51,4 @@ def play_notification(url: str, host: str, image: str, content: str) -> None:
         timeout=_SECONDS,
     )
     answer.raise_for_status()
+    return digest
