@@ -19,10 +19,10 @@ from imagecache.base.environment import is_loopback
 from imagecache.base.json_input import shown
 
 from ..problem import Problem
+from ..services.credentials import refused_key
 
 _TIMEOUT_SECONDS = (5.0, 300.0)
 _OK, _UNAUTHORIZED, _DENIED, _MISSING, _SERVER_FAULT = 200, 401, 403, 404, 500
-_KEY_CODES = ("AccessKey", "SecurityToken", "Signature", "Expired")
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,11 @@ class OnManual:
     def _refused(self, status: int, payload: Any) -> Problem:
         """What an answer of the platform means; from 500 on it may have come too late."""
         code = str(payload.get("Code", "")) if isinstance(payload, dict) else ""
-        text = f"Function Compute answered {status} {self._clean(shown(code))}".strip()
-        if any(part in code for part in _KEY_CODES):
-            remedy = "Log in again: has the key expired?"
-            return NotAskedError(f"{text}: it does not take the access key", remedy)
+        clean = self._clean(shown(code))
+        text = f"Function Compute answered {status} {clean}".strip()
+        key = refused_key("Function Compute", clean)
+        if key is not None:
+            return NotAskedError(f"{key[0]}.", key[1])
         if status in {_UNAUTHORIZED, _DENIED}:
             right = f"Whoever runs this needs the right fc:InvokeFunction on {self._function}."
             return NotAskedError(f"{text} to the invocation of {self._function}", right)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from ..output import json_option
+from ..services.credentials import profile_option
 from ..sources.fleet import CacheSource
 
 _T = TypeVar("_T")
@@ -100,7 +101,9 @@ def _acting(options: dict[str, Any]) -> Acting:
         raise click.UsageError("--json is for programs, which cannot be asked: give --yes or --dry-run too.")
     wait: timedelta = options.pop("wait")
     return Acting(
-        source=CacheSource(None, options.pop("regions"), options.pop("local")),
+        source=CacheSource(
+            None, options.pop("regions"), options.pop("local"), profile=options.pop("profile")
+        ),
         yes=yes,
         dry_run=dry_run,
         wait=timedelta(0) if options.pop("no_wait") else wait,
@@ -122,6 +125,7 @@ _COMMON = (
         metavar="[DIR]",
         help="The local cloud that is served from this folder.",
     ),
+    profile_option,
     click.option("--yes", "-y", is_flag=True, help="Do it without asking."),
     click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing."),
     click.option(

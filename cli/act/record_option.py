@@ -39,7 +39,7 @@ class RecordOption:
             Problem: when they cannot be had.
         """
         acting = at_work.acting
-        stack = StackSource(at_work.stack_region, acting.prefix, "", {})
+        stack = StackSource(at_work.stack_region, acting.prefix, acting.source.profile, {})
         local = None if self.file is not None else acting.source.local
         records = RecordSource(self.file, local, self.period, stack).read(_USUAL)
         records.say_notes()

@@ -13,7 +13,7 @@ import click
 from ..output import json_option, print_json, print_table
 from ..problem import Problem
 from ..services.account import Account
-from ..services.credentials import find_credentials
+from ..services.credentials import find_credentials, profile_option
 from ..services.services import SERVICES
 from .deployment import ROOT
 from .findings import Finding, State, exit_code
@@ -50,7 +50,7 @@ imc-refresh doctor --region cn-hangzhou --facts
     "--region", envvar="ALIBABA_CLOUD_REGION_ID", required=True, help="Of the stack, such as cn-hangzhou."
 )
 @click.option("--stack", "stack_name", default="imc-refresh", show_default=True, help="Its name.")
-@click.option("--profile", default="", help="Of the vendor's command line tool; else the default chain.")
+@profile_option
 @click.option(
     "--facts", "only_facts", is_flag=True, help="Print what the account teaches, without any name or id."
 )

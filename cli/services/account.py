@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from imagecache.base.credentials import Credentials, without_secrets
 
 from ..problem import Problem
+from .credentials import refused_key
 from .errors import FunctionFailedError, NotReadError
 from .services import SERVICES, right_of
 
@@ -33,7 +34,6 @@ _T = TypeVar("_T")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _DENIED = re.compile(r"NoPermission|Forbidden|AccessDenied|Unauthorized|NotAuthorized", re.IGNORECASE)
 _MISSING = re.compile(r"NotFound|NotExist|EntityNotExist", re.IGNORECASE)
-_KEY = re.compile(r"AccessKey|SecurityToken|SignatureDoesNotMatch|IncompleteSignature|SignatureNotMatch")
 _LONGEST_TEXT = 200
 
 
@@ -122,9 +122,9 @@ class Account:
         if not _CODE.fullmatch(code) or code == "None":
             return self._unreachable(service, self._client(service, self.region), str(error))
         title = SERVICES[service].title
-        if _KEY.search(code):
-            text = f"{title} does not take the credentials ({code})"
-            return NotReadError(text, "Log in again, or use another profile (`--profile`).", code=code)
+        key = refused_key(title, code)
+        if key is not None:
+            return NotReadError(*key, code=code)
         if _DENIED.search(code):
             right = right_of(service, action)
             text = f"{title} refused {action} ({code})"

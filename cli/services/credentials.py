@@ -1,12 +1,16 @@
 """Whose account: the vendor's default chain of credentials, or a profile of its command line tool.
 
 Found once and used for the whole run. Must not know what they are used for.
+Importing this module costs nothing; only what is not in the environment is asked of the vendor's SDK.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
+
+import click
 
 from imagecache.base.credentials import Credentials, read_credentials
 from imagecache.base.errors import CredentialsError
@@ -17,13 +21,40 @@ _REMEDY = (
     "Configure the vendor's command line tool (`aliyun configure`) or set ALIBABA_CLOUD_ACCESS_KEY_ID, "
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for a temporary key, ALIBABA_CLOUD_SECURITY_TOKEN."
 )
+_NOT_TAKEN = re.compile(
+    r"AccessKey|SecurityToken|ExpiredToken|SignatureDoesNotMatch|IncompleteSignature|SignatureNotMatch"
+)
+
+profile_option = click.option(
+    "--profile",
+    default="",
+    metavar="NAME",
+    help="Of the vendor's command line tool; else the default chain.",
+)
+"""The option that each command has which asks an account."""
 
 
-def find_credentials(profile: str) -> Credentials:
+def refused_key(service: str, code: str) -> tuple[str, str] | None:
+    """What to say, and what mends it, where a service does not take the key; None where it is something else.
+
+    Args:
+        service: what a person calls it.
+        code: that it answered.
+    """
+    if not _NOT_TAKEN.search(code):
+        return None
+    return (
+        f"{service} does not take the credentials ({code})",
+        "Log in again, or use another profile (`--profile`).",
+    )
+
+
+def find_credentials(profile: str, instead: str = "") -> Credentials:
     """The key of the account.
 
     Args:
         profile: of the vendor's command line tool; empty for the default chain.
+        instead: what a person can do who has none, for this command.
 
     Raises:
         Problem: there is none, or it cannot be used.
@@ -32,8 +63,8 @@ def find_credentials(profile: str) -> Credentials:
         try:
             # The chain's first place, read when it is asked and not when the SDK is imported.
             return read_credentials(os.environ, None)
-        except CredentialsError as error:
-            raise Problem(f"{error}.", _REMEDY) from None
+        except CredentialsError:
+            raise Problem("ALIBABA_CLOUD_ACCESS_KEY_SECRET is not set.", _REMEDY) from None
     try:
         from alibabacloud_credentials.exceptions import CredentialException  # noqa: PLC0415 - see below
         from alibabacloud_credentials.provider import (  # noqa: PLC0415 - an extra that may not be there
@@ -61,4 +92,5 @@ def find_credentials(profile: str) -> Credentials:
     except (CredentialException, ValueError, TypeError, AttributeError, OSError) as error:
         # What a provider says may hold parts of a file of keys.
         kind = type(error).__name__
-        raise Problem(f"No credentials of Alibaba Cloud were found {where} ({kind}).", _REMEDY) from None
+        remedy = f"{_REMEDY} {instead}".rstrip()
+        raise Problem(f"No credentials of Alibaba Cloud were found {where} ({kind}).", remedy) from None

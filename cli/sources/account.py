@@ -13,15 +13,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagecache.base.credentials import Credentials, read_credentials
+from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
 from imagecache.base.environment import Environment
-from imagecache.base.errors import CredentialsError, EciError
+from imagecache.base.errors import EciError
 from imagecache.clients.connections import Connections
 from imagecache.config.setting_table import ECI_ENDPOINT, FC_ENDPOINT, REGION_IDS
 from imagecache.model.image_cache import Listing
 
 from ..problem import Problem
+from ..services.credentials import find_credentials, refused_key
 from .cache_file import listing_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _SECONDS = 120.0
 _MOST_AT_ONCE = 16
-_KEYS = "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or give --caches FILE."
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,9 @@ class Account:
             try:
                 caches = answer.result()
             except EciError as error:
+                key = refused_key("ECI", error.code)
+                if key is not None:
+                    raise Problem(f"{key[0]}.", key[1]) from None
                 raise Problem(f"the image caches of {region} could not be read: {error.message}") from None
             found.append(listing_of(region, caches, now))
         return tuple(found)
@@ -80,12 +83,13 @@ class Account:
             connections.client(self.credentials).session.close()
 
 
-def own_account(environ: Mapping[str, str], regions: tuple[str, ...]) -> Account:
-    """The account of the environment's key.
+def own_account(environ: Mapping[str, str], regions: tuple[str, ...], profile: str) -> Account:
+    """The account of a person's key.
 
     Args:
         environ: the variables; ``IMC_REGIONS`` and ``IMC_ECI_ENDPOINT`` count as in a function.
         regions: those that a person named; without them the environment's.
+        profile: of the vendor's command line tool; empty for the default chain of credentials.
 
     Raises:
         Problem: when there is no key or no region.
@@ -96,10 +100,7 @@ def own_account(environ: Mapping[str, str], regions: tuple[str, ...]) -> Account
         raise Problem("; ".join(env.problems))
     if not wanted:
         raise Problem("no region is named", "Give --region cn-hangzhou, or --caches FILE.")
-    try:
-        credentials = read_credentials(environ, None)
-    except CredentialsError:
-        raise Problem("there is no access key in the environment", _KEYS) from None
+    credentials = find_credentials(profile, "Or give --caches FILE, where the command takes it.")
     return Account(wanted, endpoint, credentials, compute)
 
 

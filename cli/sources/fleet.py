@@ -20,6 +20,7 @@ from imagecache.model.image_cache import ImageCache, Listing
 
 from ..output import print_note
 from ..problem import Problem
+from ..services.credentials import profile_option
 from .cache_file import read_cache_file
 
 if TYPE_CHECKING:
@@ -108,12 +109,21 @@ class Fleet:
 
 @dataclass(frozen=True)
 class CacheSource:
-    """What the options of a command say about where caches come from, and as of when something is asked."""
+    """What the options of a command say about where caches come from, and as of when something is asked.
+
+    Attributes:
+        file: a saved answer; None for none.
+        regions: those that a person named.
+        local: the folder of a local cloud; None for none.
+        at: as of when; None for now.
+        profile: whose account it is else; empty for the default chain of credentials.
+    """
 
     file: str | None
     regions: tuple[str, ...]
     local: str | None
     at: datetime | None = None
+    profile: str = ""
 
     @property
     def given(self) -> bool:
@@ -142,7 +152,7 @@ class CacheSource:
 
         if self.local is not None:
             return local_account(self.local, self.regions)
-        return own_account(os.environ, self.regions)
+        return own_account(os.environ, self.regions, self.profile)
 
 
 def reads_caches(command: Callable[..., _T]) -> Callable[..., _T]:
@@ -164,6 +174,7 @@ def reads_caches(command: Callable[..., _T]) -> Callable[..., _T]:
         metavar="[DIR]",
         help="Ask the local cloud that is served from this folder.",
     )
+    @profile_option
     @click.option(
         "--at", metavar="TIME", callback=moment, help="As if it were this time (RFC 3339), not now."
     )
@@ -173,12 +184,13 @@ def reads_caches(command: Callable[..., _T]) -> Callable[..., _T]:
         caches_file: str | None,
         regions: tuple[str, ...],
         local: str | None,
+        profile: str,
         at: datetime | None,
         **options: Any,
     ) -> _T:
         if caches_file is not None and local is not None:
             raise click.UsageError("--caches and --local exclude each other.")
-        return command(*arguments, source=CacheSource(caches_file, regions, local, at), **options)
+        return command(*arguments, source=CacheSource(caches_file, regions, local, at, profile), **options)
 
     return with_source
 

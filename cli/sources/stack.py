@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..problem import Problem
+from ..services.credentials import find_credentials, profile_option
 
 if TYPE_CHECKING:
     from ..services.account import Account
@@ -77,7 +78,6 @@ class StackSource:
         # With this variable the SDKs log each request, with what signs it.
         os.environ.pop("DEBUG", None)
         from ..services.account import Account, identify  # noqa: PLC0415 - an account alone needs the SDKs
-        from ..services.credentials import find_credentials  # noqa: PLC0415 - likewise
 
         account = Account(find_credentials(self.profile), self.region, self.endpoints)
         identify(account)
@@ -93,12 +93,7 @@ def asks_stack(command: Callable[..., _T]) -> Callable[..., _T]:
     @click.option(
         "--prefix", default="imc-refresh", show_default=True, metavar="NAME", help="The stack's NamePrefix."
     )
-    @click.option(
-        "--profile",
-        default="",
-        metavar="NAME",
-        help="Of the vendor's command line tool; else the default chain.",
-    )
+    @profile_option
     @click.option(
         "--endpoint",
         "endpoints",

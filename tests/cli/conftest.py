@@ -20,8 +20,10 @@ REGION = "cn-hangzhou"
 
 
 @pytest.fixture(autouse=True)
-def _bare(bare_environment: None) -> None:
-    """No test here sees the variables of the machine."""
+def _bare(bare_environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here sees the variables of the machine, its keys, or who may tell its role."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
 
 
 @dataclass(frozen=True)

@@ -335,7 +335,7 @@ def test_an_expired_key_is_told(act: Act, own_key: Credential) -> None:
     said = act.ask("refresh", act.name, "--yes")
     assert (said.exit_code, "InvalidAccessKeyId" in said.stderr) == (2, True)
     manual = OnManual(act.cloud.fc_url, "imc-refresh-on-manual", _credentials(own_key))
-    with pytest.raises(Problem, match="does not take the access key") as raised:
+    with pytest.raises(Problem, match="does not take the credentials") as raised:
         manual.ask({"imageCacheId": identifier})
     assert own_key.access_key_secret not in str(raised.value.message)
     assert act.cloud.control.history(identifier) == []
