@@ -42,6 +42,10 @@ format: env ## Mend what can be mended of style and format
 docs: env ## Make the tables of README.md and docs/ anew from the code
 	PYTHONPATH=functions:. $(BIN)/python -m tests.support.doc_tables
 
+.PHONY: session
+session: env ## Write what the commands of the session in docs/operate.md say now into it
+	PYTHONPATH=functions:. $(BIN)/python -m tests.support.operate_session
+
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 # The tests of functions/, which `make coverage` measures: those of other folders add nothing to it.
 MEASURED := $(addprefix tests/,contract entry_points follow unit)

@@ -16,6 +16,7 @@ from local.cloud.cloud import Cloud
 from local.cloud.config import CloudConfig
 from local.fc.queues import QueueStore
 from tests.support.eci import REGION
+from tests.support.operate_session import masked, played, shown
 from tests.support.operator import HOLD, Act, account_environment, key_of, policies
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +128,23 @@ def _seed(described: dict[str, Any]) -> dict[str, Any]:
         "status": "Ready",
         # The canaries' rule asks a person.
         "tags": {"asks": ""} if "canary" in described["ImageCacheName"] else {},
+    }
+
+
+@pytest.mark.deep
+def test_the_session_says_what_the_page_shows() -> None:
+    """Made anew by ``make session``; times, ids and the widths of columns are those of another run."""
+    session = shown()
+    assert {shlex.split(command)[0] for command, _ in session} == {
+        *("plan", "why", "rules", "status", "refresh", "rollback", "hold", "failures", "trace", "report")
+    }
+    codes = {}
+    for said, (command, text) in zip(played([command for command, _ in session]), session, strict=True):
+        assert masked(said.text) == masked(text), command
+        codes[command] = said.exit_code
+    assert {command: code for command, code in codes.items() if code} == {
+        "status --local": 1,
+        "failures --local": 1,
     }
 
 
