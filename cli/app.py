@@ -62,10 +62,15 @@ class Commands(click.Group):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
 
+_EXAMPLE = """\b
+Example:
+  imc-refresh status --region cn-hangzhou"""
+
+
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"Exit codes: {EXIT_CODES}",
+    epilog=f"{_EXAMPLE}\n\nExit codes: {EXIT_CODES}",
 )
 @click.version_option(package_name="imc-refresh", prog_name="imc-refresh")
 def app() -> None:

@@ -22,8 +22,8 @@ from .telling import confirm, finish, show_plan
 
 _EXAMPLES = f"""\b
 Examples:
-  imc-refresh approve web-cache registry.example.com/shop/web:v1.4.0
-  imc-refresh approve web-cache --records records.jsonl --yes
+  imc-refresh approve web registry.cn-hangzhou.aliyuncs.com/shop/web:v1.4.0
+  imc-refresh approve web --records records.jsonl --yes
 
 {ACT_EXIT_CODES}"""
 _NEEDED = Reason.APPROVAL_NEEDED.value

@@ -18,8 +18,8 @@ from .telling import confirm
 
 _EXAMPLES = f"""\b
 Examples:
-  imc-refresh hold web-cache --for 2h --why 'release 12'
-  imc-refresh hold 'web-*' --until 2026-03-02T18:00:00Z --freeze --yes
+  imc-refresh hold web --for 2h --why 'release 12'
+  imc-refresh hold 'web-*' --freeze --yes
 
 {ACT_EXIT_CODES}"""
 

@@ -20,7 +20,7 @@ _MOST = 100
 """Ids in one request (schema ``manual-request``)."""
 _EXAMPLES = f"""\b
 Examples:
-  imc-refresh refresh web-cache --region cn-hangzhou
+  imc-refresh refresh web --region cn-hangzhou
   imc-refresh refresh 'web-*' --tag team=shop --yes --no-wait --json
 
 {ACT_EXIT_CODES}"""

@@ -13,7 +13,7 @@ from .telling import confirm
 
 _EXAMPLES = f"""\b
 Examples:
-  imc-refresh release web-cache --region cn-hangzhou
+  imc-refresh release web --region cn-hangzhou
   imc-refresh release 'web-*' --yes
 
 {ACT_EXIT_CODES}"""

@@ -30,8 +30,8 @@ from .telling import confirm, finish, show_plan
 
 _EXAMPLES = f"""\b
 Examples:
-  imc-refresh rollback web-cache --to v1.3.2 --why 'v1.4.0 leaks'
-  imc-refresh rollback web-cache --records records.jsonl --for 12h --yes
+  imc-refresh rollback web --to v1.3.1 --why 'v1.3.2 leaks'
+  imc-refresh rollback web --records records.jsonl --for 12h --yes
 
 {ACT_EXIT_CODES}"""
 

@@ -40,7 +40,7 @@ _HELP = """Ask the account about a stack: a line a check, and what mends it. It 
 
 \b
 imc-refresh doctor --region cn-hangzhou
-imc-refresh doctor --region cn-hangzhou --stack staging --profile work --json
+imc-refresh doctor --region cn-hangzhou --stack staging --json
 imc-refresh doctor --region cn-hangzhou --facts
 """
 

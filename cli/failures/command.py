@@ -27,7 +27,7 @@ _EXAMPLES = """\b
 Examples:
   imc-refresh failures --region cn-hangzhou
   imc-refresh failures redrive --all --region cn-hangzhou
-  imc-refresh failures drop 1F9C --local"""
+  imc-refresh failures drop 1F9C --yes --region cn-hangzhou"""
 _REDRIVE_EXAMPLES = """\b
 Examples:
   imc-refresh failures redrive 1F9C --region cn-hangzhou

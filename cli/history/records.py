@@ -20,8 +20,8 @@ _USUAL = timedelta(hours=24)
 _HEADERS = ("TIME", "RESULT", "REASON", "IMAGE", "CACHE", "RULE", "TRIES", "MESSAGE")
 _EXAMPLES = """\b
 Examples:
-  imc-refresh records --since 24h --result failed --result rejected
-  imc-refresh records --records records.jsonl --image 'shop/web:*' --json"""
+  imc-refresh records --since 24h --result failed --result rejected --region cn-hangzhou
+  imc-refresh records --records records.jsonl --image '**/web:*' --json"""
 
 
 @click.command("records", epilog=_EXAMPLES)

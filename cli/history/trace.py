@@ -18,8 +18,8 @@ _USUAL = timedelta(hours=24)
 _HEADERS = ("TIME", "AFTER", "CACHE", "WHAT", "WHY")
 _EXAMPLES = """\b
 Examples:
-  imc-refresh trace registry.cn-hangzhou.aliyuncs.com/shop/web:v1.4.0 --since 24h
-  imc-refresh trace 6f0c2b1e-31d8-4a0f-9c55-0d6be2f3a901 --records records.jsonl"""
+  imc-refresh trace registry.cn-hangzhou.aliyuncs.com/shop/web:v1.4.0 --since 24h --region cn-hangzhou
+  imc-refresh trace event-release --records records.jsonl"""
 
 
 @click.command("trace", epilog=_EXAMPLES)

@@ -34,7 +34,7 @@ _KEYS = (
 )
 _EXAMPLES = """\b
 Examples:
-  imc-refresh plan registry.example.com/shop/web:v1.4.0 --caches caches.json --rules rules.json
+  imc-refresh plan registry.cn-hangzhou.aliyuncs.com/shop/web:v1.4.0 --caches caches.json --rules rules.json
   imc-refresh plan nginx:1.27 --region cn-hangzhou --json"""
 
 

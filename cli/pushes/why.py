@@ -20,8 +20,8 @@ from .why_facts import Question, facts_of
 
 _EXAMPLES = """\b
 Examples:
-  imc-refresh why web-cache --caches caches.json --rules rules.json
-  imc-refresh why imc-bp1example registry.example.com/shop/web:v1.4.0 --region cn-hangzhou"""
+  imc-refresh why web --caches caches.json --rules rules.json
+  imc-refresh why imc-bp101example registry.cn-hangzhou.aliyuncs.com/shop/web:v1.4.0 --region cn-hangzhou"""
 
 
 @click.command("why", epilog=_EXAMPLES)

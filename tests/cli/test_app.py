@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
 
 from cli.app import COMMANDS, app
@@ -21,13 +20,6 @@ def test_the_help_lists_every_command_and_the_exit_codes() -> None:
     assert shown.exit_code == 0
     assert all(name in shown.stdout for name in COMMANDS)
     assert "2 could not be answered" in " ".join(shown.stdout.split())
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_has_a_help_with_an_example(name: str) -> None:
-    shown = _run(name, "--help")
-    assert shown.exit_code == 0
-    assert f"imc-refresh {name}" in shown.stdout
 
 
 def test_an_unknown_command_is_a_mistake_that_is_told_on_standard_error() -> None:

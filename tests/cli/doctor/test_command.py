@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -101,6 +102,18 @@ def test_the_hand_off_of_each_cloud_is_told(
         cloud.fc.settings(signatures="both", async_delay="honour", task_ids="deduplicate")
     assert text in lines[check]["text"]
     assert lines[check]["state"] == ("wrong" if check == "task ids" else "ok")
+
+
+@pytest.mark.deep
+def test_the_examples_of_the_help_are_answered(doctor: Any, keys: None) -> None:
+    shown = CliRunner().invoke(app, ["doctor", "--help"]).stdout
+    examples = re.findall(r"imc-refresh doctor --region cn-hangzhou(.*)", shown)
+    assert len(examples) == 3
+    for example in examples:
+        doctor.account.world["stack"]["StackName"] = "staging" if "staging" in example else "imc-refresh"
+        result = run(*example.split(), f"--packages={doctor.packages}")
+        assert result.exit_code in {0, 1}, (example, result.output)
+        assert result.stdout
 
 
 def test_what_is_wrong_is_in_a_table_with_its_remedy(doctor: Any, keys: None) -> None:
