@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.browser import READABLE, SCHEMES, needs_chromium, opened, texts_in
+from tests.support.demo_picture import PICTURE
 from tests.support.week_of_records import week_of_records
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PERIOD = ("--since", "2026-03-02T00:00:00Z", "--until", "2026-03-09T00:00:00Z")
 
 
@@ -159,22 +158,7 @@ def test_any_time_is_drawn(ask: Any, count: int) -> None:
     assert "NaN" not in text
 
 
-def opened(path: Path, profile: Path) -> tuple[str, str]:
-    """The page that chromium made of a file, and what it said on its console."""
-    run = subprocess.run(
-        [
-            *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"),
-            *("--enable-logging=stderr", "--log-level=0", "--dump-dom", path.as_uri()),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=100,
-    )
-    return run.stdout, "\n".join(line for line in run.stderr.splitlines() if ":CONSOLE" in line)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="not on this machine: chromium")
+@needs_chromium
 def test_a_browser_opens_the_file_and_says_nothing(ask: Any, week: str) -> None:
     text, path = report(ask, "--records", week, *PERIOD)
     dom, console = opened(path, ask.folder / "profile")
@@ -185,3 +169,21 @@ def test_a_browser_opens_the_file_and_says_nothing(ask: Any, week: str) -> None:
     broken.write_text(re.sub("<main>", '<main><img src="nowhere.png">', text), encoding="utf-8")
     _, console = opened(broken, ask.folder / "profile")
     assert "nowhere.png" in console
+
+
+@pytest.mark.deep
+@needs_chromium
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_text_of_the_report_and_of_the_readmes_picture_is_readable(
+    ask: Any, week: str, scheme: str
+) -> None:
+    text, _ = report(ask, "--records", week, *PERIOD)
+    picture = f"<!doctype html><body><main>{PICTURE.read_text(encoding='utf-8')}</main>"
+    for page in (text, picture):
+        texts = texts_in(page, ask.folder / "copy.html", ask.folder / "profile", scheme)
+        assert len(texts) > 20
+        assert [each for each in texts if each.contrast < READABLE] == []
+        # What is behind them is dark where dark is asked for, and light where light is.
+        assert all(
+            (each.behind < 0.1, each.behind > 0.8) == (scheme == "dark", scheme == "light") for each in texts
+        )
