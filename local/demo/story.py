@@ -164,6 +164,8 @@ class Demo:
             while not self._has_landed(late=time.monotonic() > deadline):
                 live.update(Group(*self._lines(first), self._states()), refresh=True)
                 time.sleep(0.1)
+            # What is higher than the terminal would not be taken away whole.
+            live.update(Text(), refresh=True)
         self._tell(*self._lines(first))
 
     def _lines(self, first: int) -> list[Text]:
