@@ -302,7 +302,7 @@ class World:
         for identifier in self.cloud.eci.caches:
             found += self._stale(identifier)
             found += self._too_many(identifier)
-            found += self._odd_lists(identifier) + self._bad(identifier)
+            found += self._odd_lists(identifier) + self._bad(identifier) + self._untold(identifier)
         return found
 
     def _stale(self, identifier: str) -> list[str]:
@@ -354,6 +354,17 @@ class World:
         if bad in cache.images and first is not None and first.was == "Ready" and undisturbed:
             return [f"{identifier} is left with {bad}"]
         return []
+
+    def _untold(self, identifier: str) -> list[str]:
+        """Of an update that ended Ready it is told that it did."""
+        updates = self.cloud.eci.updates[identifier]
+        if not updates or self.cloud.eci.cache(identifier).status != "Ready":
+            return []
+        landed = [one for one in self.cloud.seen if one["result"] == Result.LANDED.value]
+        last = updates[-1].at
+        if any(one["image_cache_id"] == identifier and one["at"] > last for one in landed):
+            return []
+        return [f"{identifier}: nobody told that the update of {last} ended Ready"]
 
     def _odd_lists(self, identifier: str) -> list[str]:
         if identifier in self.by_person:
