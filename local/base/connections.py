@@ -105,6 +105,11 @@ class WireServer(uvicorn.Server):
         await super().startup(sockets=sockets)
         self.ready.set()
 
+    @property
+    def refuses(self) -> bool:
+        """Whether its port is closed for a time."""
+        return self._reopening is not None and not self._reopening.done()
+
     def refuse(self, seconds: float, *, spared: asyncio.BaseTransport) -> None:
         """Close the port at once; open it again after ``seconds``. Call it on the server's event loop."""
         (listening,) = self.servers

@@ -51,6 +51,11 @@ class Served:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
+    @property
+    def refuses(self) -> bool:
+        """Whether it was ordered to refuse connections, and still does."""
+        return self._server.refuses
+
     def close(self) -> None:
         """Stop: no new connections, a few seconds for running requests, then the end. May be called again.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,53 +26,64 @@ from .errors import OrderError
 from .service import Service
 from .settings import Settings
 
-__all__ = ["admin_routes"]
+__all__ = ["NotFoundError", "admin_routes", "administer"]
 
-_Handler = Callable[[Service, Request, Any], Any]
+_Parameters = Mapping[str, str]
+"""Of the path, and of the query."""
+_Handler = Callable[[Service, _Parameters, Any], Any]
 
 
-class _NotFoundError(Exception):
+class NotFoundError(Exception):
     """Raised when there is no image cache of an id."""
 
 
 def admin_routes(service: Service) -> list[Route]:
     """The routes of the administration."""
-    handlers: list[tuple[str, str, _Handler]] = [
-        ("GET", "/_local/caches", _list_caches),
-        ("POST", "/_local/caches", _create_caches),
-        ("GET", "/_local/caches/{id}", _get_cache),
-        ("DELETE", "/_local/caches/{id}", _delete_cache),
-        ("PUT", "/_local/caches/{id}/status", _force_status),
-        ("PATCH", "/_local/caches/{id}/builds", _change_builds),
-        ("GET", "/_local/history", _history),
-        ("GET", "/_local/settings", _get_settings),
-        ("PATCH", "/_local/settings", _change_settings),
-        ("DELETE", "/_local/settings", _reset_settings),
-        ("GET", "/_local/faults", _list_faults),
-        ("POST", "/_local/faults", _add_fault),
-        ("DELETE", "/_local/faults", _clear_faults),
-        ("GET", "/_local/journal", _journal),
-        ("DELETE", "/_local/journal", _clear_journal),
-        ("DELETE", "/_local/state", _reset),
-    ]
     routes = [
-        Route(path, _endpoint(service, handler), methods=[method]) for method, path, handler in handlers
+        Route(path, _endpoint(service, handler), methods=[method])
+        for (method, path), handler in _HANDLERS.items()
     ]
     return [*routes, Route("/_local/refuse", _refuse, methods=["POST"])]
 
 
+def administer(service: Service, method: str, path: str, parameters: Mapping[str, str], document: Any) -> Any:
+    """Do what a request would, for who has the service at hand; returns the answer's document.
+
+    Args:
+        service: whose administration it is.
+        method: of the request.
+        path: of the request; not that of an order to the port, which a service knows nothing of.
+        parameters: of the request's query.
+        document: the request's, None where it has none.
+
+    Raises:
+        OrderError: the order is wrong.
+        SwitchError: a setting is wrong.
+        NotFoundError: there is no such image cache.
+        KeyError: there is no such order.
+    """
+    begin, found, rest = path.partition("/caches/")
+    image_cache_id, _, end = rest.partition("/")
+    if not found:
+        return _act(service, _HANDLERS[method, path], parameters, document)
+    handler = _HANDLERS[method, "/".join([f"{begin}/caches/{{id}}", *([end] if end else [])])]
+    return _act(service, handler, {**parameters, "id": image_cache_id}, document)
+
+
+def _act(service: Service, handler: _Handler, parameters: _Parameters, document: Any) -> Any:
+    with transaction(service.connection):
+        return handler(service, parameters, document)
+
+
 def _endpoint(service: Service, handler: _Handler) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        def act(document: Any) -> Any:
-            with transaction(service.connection):
-                return handler(service, request, document)
-
+        parameters = {**request.query_params, **request.path_params}
         try:
             document = await _document(request)
-            return JSONResponse(await run_in_threadpool(act, document))
+            return JSONResponse(await run_in_threadpool(_act, service, handler, parameters, document))
         except (OrderError, SwitchError) as error:
             return JSONResponse({"error": str(error)}, 400)
-        except _NotFoundError as error:
+        except NotFoundError as error:
             return JSONResponse({"error": str(error)}, 404)
 
     return endpoint
@@ -98,18 +109,18 @@ def _object(document: Any) -> dict[str, Any]:
 def _observed(service: Service, image_cache_id: str) -> Cache:
     cache = store.load_cache(service.connection, image_cache_id)
     if cache is None:
-        raise _NotFoundError(f"there is no image cache {image_cache_id}")
+        raise NotFoundError(f"there is no image cache {image_cache_id}")
     return machine.observe(cache, service.clock())
 
 
-def _list_caches(service: Service, _request: Request, _document: Any) -> Any:
+def _list_caches(service: Service, _parameters: _Parameters, _document: Any) -> Any:
     now = service.clock()
     return [
         seeds.show(machine.observe(cache, now), now) for _, cache in store.load_caches(service.connection)
     ]
 
 
-def _create_caches(service: Service, _request: Request, document: Any) -> Any:
+def _create_caches(service: Service, _parameters: _Parameters, document: Any) -> Any:
     """One seed or a list of them. ``building`` lets a cache go through its creation, from Preparing on."""
     created = []
     for seed in document if isinstance(document, list) else [document]:
@@ -130,22 +141,22 @@ def _create_caches(service: Service, _request: Request, document: Any) -> Any:
     return {"image_cache_ids": created}
 
 
-def _get_cache(service: Service, request: Request, _document: Any) -> Any:
-    return seeds.show(_observed(service, request.path_params["id"]), service.clock())
+def _get_cache(service: Service, parameters: _Parameters, _document: Any) -> Any:
+    return seeds.show(_observed(service, parameters["id"]), service.clock())
 
 
-def _delete_cache(service: Service, request: Request, _document: Any) -> Any:
-    image_cache_id, now = request.path_params["id"], service.clock()
+def _delete_cache(service: Service, parameters: _Parameters, _document: Any) -> Any:
+    image_cache_id, now = parameters["id"], service.clock()
     store.cut_update(service.connection, image_cache_id, "Deleted", now)
     if not store.delete_cache(service.connection, image_cache_id, now):
-        raise _NotFoundError(f"there is no image cache {image_cache_id}")
+        raise NotFoundError(f"there is no image cache {image_cache_id}")
     return {}
 
 
-def _force_status(service: Service, request: Request, document: Any) -> Any:
+def _force_status(service: Service, parameters: _Parameters, document: Any) -> Any:
     members = _object(document)
     now = service.clock()
-    cache = _observed(service, request.path_params["id"])
+    cache = _observed(service, parameters["id"])
     message = str(members.get("message", ""))
     forced = machine.force(cache, members.get("status", ""), now=now, message=message)
     store.cut_update(service.connection, cache.image_cache_id, forced.status, now)
@@ -153,58 +164,78 @@ def _force_status(service: Service, request: Request, document: Any) -> Any:
     return seeds.show(forced, now)
 
 
-def _change_builds(service: Service, request: Request, document: Any) -> Any:
+def _change_builds(service: Service, parameters: _Parameters, document: Any) -> Any:
     now = service.clock()
-    cache = _observed(service, request.path_params["id"])
+    cache = _observed(service, parameters["id"])
     cache = replace(cache, builds=cache.builds.changed(_object(document)))
     store.save_cache(service.connection, cache, now)
     return seeds.show(cache, now)
 
 
-def _history(service: Service, request: Request, _document: Any) -> Any:
-    return store.updates(service.connection, request.query_params.get("image_cache_id"), service.clock())
+def _history(service: Service, parameters: _Parameters, _document: Any) -> Any:
+    return store.updates(service.connection, parameters.get("image_cache_id"), service.clock())
 
 
-def _get_settings(service: Service, _request: Request, _document: Any) -> Any:
+def _get_settings(service: Service, _parameters: _Parameters, _document: Any) -> Any:
     return store.load_settings(service.connection).to_json()
 
 
-def _change_settings(service: Service, _request: Request, document: Any) -> Any:
+def _change_settings(service: Service, _parameters: _Parameters, document: Any) -> Any:
     settings = store.load_settings(service.connection).changed(_object(document))
     store.save_settings(service.connection, settings)
     return settings.to_json()
 
 
-def _reset_settings(service: Service, _request: Request, _document: Any) -> Any:
+def _reset_settings(service: Service, _parameters: _Parameters, _document: Any) -> Any:
     store.save_settings(service.connection, Settings())
     return Settings().to_json()
 
 
-def _list_faults(service: Service, _request: Request, _document: Any) -> Any:
+def _list_faults(service: Service, _parameters: _Parameters, _document: Any) -> Any:
     return faults.pending(service.connection)
 
 
-def _add_fault(service: Service, _request: Request, document: Any) -> Any:
+def _add_fault(service: Service, _parameters: _Parameters, document: Any) -> Any:
     return {"number": faults.add(service.connection, faults.read_fault(_object(document)))}
 
 
-def _clear_faults(service: Service, _request: Request, _document: Any) -> Any:
+def _clear_faults(service: Service, _parameters: _Parameters, _document: Any) -> Any:
     faults.clear(service.connection)
     return {}
 
 
-def _journal(service: Service, request: Request, _document: Any) -> Any:
-    return journal.calls(service.connection, request.query_params.get("action"))
+def _journal(service: Service, parameters: _Parameters, _document: Any) -> Any:
+    return journal.calls(service.connection, parameters.get("action"))
 
 
-def _clear_journal(service: Service, _request: Request, _document: Any) -> Any:
+def _clear_journal(service: Service, _parameters: _Parameters, _document: Any) -> Any:
     journal.clear(service.connection)
     return {}
 
 
-def _reset(service: Service, _request: Request, _document: Any) -> Any:
+def _reset(service: Service, _parameters: _Parameters, _document: Any) -> Any:
     service.reset()
     return {}
+
+
+_HANDLERS: dict[tuple[str, str], _Handler] = {
+    ("GET", "/_local/caches"): _list_caches,
+    ("POST", "/_local/caches"): _create_caches,
+    ("GET", "/_local/caches/{id}"): _get_cache,
+    ("DELETE", "/_local/caches/{id}"): _delete_cache,
+    ("PUT", "/_local/caches/{id}/status"): _force_status,
+    ("PATCH", "/_local/caches/{id}/builds"): _change_builds,
+    ("GET", "/_local/history"): _history,
+    ("GET", "/_local/settings"): _get_settings,
+    ("PATCH", "/_local/settings"): _change_settings,
+    ("DELETE", "/_local/settings"): _reset_settings,
+    ("GET", "/_local/faults"): _list_faults,
+    ("POST", "/_local/faults"): _add_fault,
+    ("DELETE", "/_local/faults"): _clear_faults,
+    ("GET", "/_local/journal"): _journal,
+    ("DELETE", "/_local/journal"): _clear_journal,
+    ("DELETE", "/_local/state"): _reset,
+}
 
 
 def _seconds(value: Any) -> float:

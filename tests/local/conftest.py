@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,8 @@ class SdkEci:
 
 @contextmanager
 def sdk_eci(server: EciServer) -> Iterator[SdkEci]:
-    """The server as if it was new."""
-    eci = renewed(server, ("nginx:1",))
+    """The server as if it was new. Its administration is tested here too, so orders go over HTTP."""
+    eci = replace(renewed(server, ("nginx:1",)), control=server.over_http)
     assert eci.clock is not None
     with ExitStack() as clients:
 

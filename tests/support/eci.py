@@ -2,11 +2,15 @@
 
 A server is started when the first test wants it. Before each test it forgets everything, and so do the
 functions in this process: what they keep from one invocation to the next goes by the server's address.
+
+What a test orders goes to the service itself, as HTTP would take most of the time of most tests. The
+functions call the server as they call ECI.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,13 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
-
 from imagecache.engine.warm import Warm
 from imagecache.triggers import invocation
-from local.base.serving import Served
-from local.eci.control import EciControl
-from local.eci.server import serve_eci
+from local.base.loopback import LoopbackClient
+from local.base.serving import Served, serve
+from local.base.switches import SwitchError
+from local.eci.admin import NotFoundError, administer
+from local.eci.app import eci_app
+from local.eci.control import ControlError, EciControl
+from local.eci.errors import OrderError
+from local.eci.service import Service
 from local.permissions.credentials import Credential, CredentialStore
 
 from .clock import ManualClock
@@ -99,7 +106,31 @@ def _update(parameters: dict[str, str]) -> Update:
     return Update(parameters["ImageCacheId"], [parameters[name] for name in names], parameters)
 
 
-@dataclass
+class _Direct(LoopbackClient):
+    """Orders to a service of this process. An order to the port is sent there."""
+
+    service: Service | None = None
+
+    def ask(self, method: str, path: str, expected: int = 200, **options: Any) -> Any:
+        if path == "/_local/refuse":
+            return super().ask(method, path, expected, **options)
+        assert self.service is not None
+        # Both ways as JSON, which has no tuples and nothing in common with what the service keeps.
+        document = json.loads(json.dumps(options.get("json")))
+        try:
+            answer = administer(self.service, method, path, options.get("params", {}), document)
+        except (OrderError, SwitchError, NotFoundError) as error:
+            raise ControlError(str(error)) from None
+        return json.loads(json.dumps(answer))
+
+
+class _DirectControl(EciControl):
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._client.close()
+        self._client = self.client = _Direct(url, ControlError, 30.0)
+
+
 class EciServer:
     """A running server, for one test after the other.
 
@@ -108,21 +139,32 @@ class EciServer:
         database_path: its memory, of which the keys are a part.
         clock: the time of its caches; None for the real one.
         control: orders to it.
+        over_http: the same, as everybody else gives them.
         store: its access keys.
         credential: one of them, for as long as nobody revokes it.
     """
 
-    served: Served
-    database_path: Path
-    clock: ManualClock | None
-    control: EciControl
-    store: CredentialStore
-    credential: Credential
+    def __init__(self, database_path: Path, clock: ManualClock | None, stack: ExitStack) -> None:
+        self.database_path = database_path
+        self.clock = clock
+        self.served, service = self._serve()
+        stack.callback(self.close)
+        self.control = _DirectControl(self.served.url)
+        self.control.client.service = service
+        self.over_http = EciControl(self.served.url)
+        self.store = CredentialStore(database_path)
+        for opened in (self.control, self.over_http, self.store):
+            stack.callback(opened.close)
+        self.credential = self.store.issue()
 
     def restart(self) -> None:
         """End it, and start it again on its file and its port."""
         self.served.close()
-        self.served = _serve(self.database_path, self.clock, self.served.port)
+        self.served, self.control.client.service = self._serve(self.served.port)
+
+    def close(self) -> None:
+        """End it."""
+        self.served.close()
 
     def only_key(self) -> Credential:
         """Revoke every key but one that is good for a long time."""
@@ -132,27 +174,17 @@ class EciServer:
         self.store.revoke_others(self.credential.access_key_id)
         return self.credential
 
-    def close(self) -> None:
-        """End it."""
-        self.served.close()
-
-
-def _serve(database_path: Path, clock: ManualClock | None, port: int = 0) -> Served:
-    return serve_eci(database_path, clock=clock or time.time, port=port)
+    def _serve(self, port: int = 0) -> tuple[Served, Service]:
+        service = Service(self.database_path, clock=self.clock or time.time, gateway_clock=time.time)
+        served = serve(eci_app(service), port=port, name="Elastic Container Instance", release=service.close)
+        return served, service
 
 
 @contextmanager
 def eci_server(database_path: Path, clock: ManualClock | None = None) -> Iterator[EciServer]:
     """A running server on a file."""
     with ExitStack() as stack:
-        served = _serve(database_path, clock)
-        control = EciControl(served.url)
-        stack.callback(control.close)
-        store = CredentialStore(database_path)
-        stack.callback(store.close)
-        server = EciServer(served, database_path, clock, control, store, store.issue())
-        stack.callback(server.close)
-        yield server
+        yield EciServer(database_path, clock, stack)
 
 
 def renewed(server: EciServer, images: tuple[str, ...] = ()) -> LocalEci:
@@ -162,11 +194,9 @@ def renewed(server: EciServer, images: tuple[str, ...] = ()) -> LocalEci:
         server: any; it is started again if it still refuses connections, as an earlier test ordered.
         images: what a cache lists if the test does not say.
     """
-    try:
-        server.control.reset()
-    except httpx.TransportError:
+    if server.served.refuses:
         server.restart()
-        server.control.reset()
+    server.control.reset()
     credential = server.only_key()
     if server.clock is not None:
         server.clock.reset()
