@@ -13,10 +13,12 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.depth import thin_out
+
 pytest_plugins = ("tests.support.fixtures",)
 
 COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", COMMON, derandomize=True, max_examples=15)
+settings.register_profile("quick", COMMON, derandomize=True, max_examples=10)
 settings.register_profile("full", COMMON, derandomize=False, max_examples=200)
 
 
@@ -26,8 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile(os.environ.get("TEST_DEPTH", "quick"))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest test waits for most of its time: it begins first, so that it is not the last to end."""
+    """Before tests are chosen by their marks.
+
+    The longest test waits for most of its time: it begins first, so that it is not the last to end.
+    """
+    thin_out(items)
     items.sort(key=lambda item: "/matrix/" not in item.nodeid)
 
 

@@ -25,6 +25,7 @@ from cli.problem import Problem
 from cli.sources.account import local_account
 from imagecache.base.credentials import Credentials
 from local.permissions.credentials import Credential, CredentialStore
+from tests.support.depth import every_value
 from tests.support.eci import REGION
 from tests.support.operator import API, HOLD, WEB, Act, account_environment
 from tests.support.waiting import wait_until
@@ -121,6 +122,7 @@ def test_a_wrong_option_of_a_hold_is_told(act: Act, options: tuple[str, ...], to
 # Asking
 
 
+@every_value
 @pytest.mark.parametrize("command", [("refresh",), ("hold",), ("rollback", "--to", "v0.9.0")])
 @pytest.mark.parametrize("given", ["n\n", ""])
 def test_who_does_not_agree_changes_nothing(act: Act, command: tuple[str, ...], given: str) -> None:

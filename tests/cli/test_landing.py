@@ -12,6 +12,7 @@ from cli.act.landing import ANOTHER, FAILED, GONE, LANDED, NOT_KNOWN, Landing
 from imagecache.model.image_cache import ImageCache
 from imagecache.planning.update_memory import with_memory
 from imagecache.planning.update_memory_layout import UpdateMemory
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 OLD, NEW, OTHER = ("web:v1",), ("web:v2",), ("web:v3",)
@@ -45,7 +46,7 @@ def landing(before: str, images: tuple[str, ...], **members: Any) -> Landing:
     return Landing(found, images, **members)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("before", "images", "looks", "end"),
     [
         # Rebuilt with its own list: by what it remembers, or by its states.
@@ -71,7 +72,7 @@ def test_what_was_accepted_is_watched_to_its_end(
     assert ended(landing(before, images), looks) == end
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("before", "images", "looks", "end"),
     [
         # The update that runs is another one's, and counts for nothing.

@@ -20,6 +20,7 @@ from imagecache.model.image_cache import ImageCache
 from local.cloud.cloud import Cloud
 from local.permissions.credentials import CredentialStore
 from tests.support.eci import REGION
+from tests.support.for_each import for_each
 from tests.support.http_server import QuietHandler, serve_http
 from tests.support.operator import (
     API,
@@ -124,7 +125,7 @@ def test_without_a_word_it_is_the_list_that_was_served_before(act: Act, promoted
     landed(act, promoted, GOOD, "redis:7")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("now", "served", "before"),
     [
         ("c", "a b c", "b"),

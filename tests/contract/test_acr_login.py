@@ -20,6 +20,7 @@ from imagecache.clients.acr_login import AcrConnections, AcrLogin
 from imagecache.clients.registry_reader import Account
 from local.permissions.credentials import Credential, CredentialStore
 from tests.contract.acr_api import AcrApi, acr_api
+from tests.support.depth import every_value
 
 REGION, INSTANCE = "cn-beijing", "cri-abc123"
 MARK = re.compile("MARK")
@@ -258,6 +259,7 @@ FAULTS: dict[str, tuple[bytes, str]] = {
 }
 
 
+@every_value
 @both_editions
 @pytest.mark.parametrize(("said", "told"), FAULTS.values(), ids=FAULTS)
 def test_a_connection_that_fails(
@@ -307,6 +309,7 @@ SECRET_PATHS: dict[str, tuple[int, bytes] | None] = {
 }
 
 
+@every_value
 @both_editions
 @pytest.mark.parametrize("said", SECRET_PATHS.values(), ids=SECRET_PATHS)
 def test_nothing_secret_is_logged_or_told(

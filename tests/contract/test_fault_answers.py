@@ -15,6 +15,7 @@ from local.eci.control import EciControl
 from local.eci.faults import ANSWER_KINDS
 from local.eci.server import serve_eci
 from local.permissions.credentials import CredentialStore
+from tests.support.depth import every_value
 
 REGION = "cn-hangzhou"
 ACTIONS = ("DescribeImageCaches", "UpdateImageCache")
@@ -63,6 +64,7 @@ def test_every_kind_of_fault_is_expected_somewhere() -> None:
     assert set(EXPECTED) == set(ANSWER_KINDS)
 
 
+@every_value
 @each_action
 @each_kind
 def test_a_fault_that_stays_ends_in_one_error_of_ours(
@@ -82,6 +84,7 @@ def test_a_fault_that_stays_ends_in_one_error_of_ours(
     assert [call["fault"] for call in eci.control.journal(action)] == [kind] * error.calls
 
 
+@every_value
 @each_action
 @each_quick_kind
 def test_a_fault_that_passes_is_only_another_attempt(eci: Any, gateway: Any, kind: str, action: str) -> None:
@@ -153,6 +156,7 @@ PAGES = [(status, "SERVER_ERROR") for status in (500, 502, 503, 504)]
 PAGES += [(status, "UNREADABLE_ANSWER") for status in (400, 403, 404, 408, 429)]
 
 
+@every_value
 @pytest.mark.parametrize(("status", "reason"), PAGES, ids=[str(status) for status, _ in PAGES])
 @each_action
 def test_a_page_of_a_gateway_in_front_tells_its_status_and_nothing_of_its_text(
@@ -191,6 +195,7 @@ ODD_ANSWERS = {
 }
 
 
+@every_value
 @each_action
 @pytest.mark.parametrize("answer", ODD_ANSWERS.values(), ids=list(ODD_ANSWERS))
 def test_an_answer_that_is_no_answer_is_a_passing_fault_and_nothing_else(

@@ -23,6 +23,7 @@ from imagecache.clients.fc_signatures import acs3_authorization
 from imagecache.clients.function_compute import FcTaskStore, TaskConnections
 from imagecache.clients.task_store import Stored
 from imagecache.config.settings import FollowSettings
+from tests.support.depth import every_value
 from tests.support.http_server import QuietHandler, serve_http
 
 PAYLOAD = b'{"version":2}'
@@ -114,6 +115,7 @@ TAKEN: dict[str, tuple[tuple[str, ...], list[str]]] = {
 }
 
 
+@every_value
 @pytest.mark.parametrize("refuses", [401, 403])
 @pytest.mark.parametrize("case", TAKEN)
 def test_either_signature_stores_a_task_under_one_id(server: Caught, case: str, refuses: int) -> None:

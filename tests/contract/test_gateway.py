@@ -21,6 +21,7 @@ from imagecache.base.errors import (
 from imagecache.clients.eci_error_codes import ATTEMPTS
 from imagecache.clients.eci_gateway import Accepted
 from imagecache.model.image_cache import ImageCache
+from tests.support.depth import every_value
 from tests.support.rpc_calls import form_of, parameters_of, url_of
 
 REGION = "cn-hangzhou"
@@ -266,6 +267,7 @@ def test_the_table_of_attempts_has_every_class_that_a_call_can_end_in() -> None:
     assert {error.error_class for _, error in ERRORS} == set(ATTEMPTS) == set(ErrorClass) - {ErrorClass.INPUT}
 
 
+@every_value
 @pytest.mark.parametrize(("code", "error"), ERRORS, ids=[code for code, _ in ERRORS])
 @pytest.mark.parametrize("action", ["DescribeImageCaches", "UpdateImageCache", "TagResources"])
 def test_a_call_is_made_as_often_as_its_class_of_error_says(

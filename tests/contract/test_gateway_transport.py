@@ -23,6 +23,7 @@ from imagecache.base.credentials import Credentials
 from imagecache.base.errors import EciError
 from imagecache.clients.aliyun_sdk import EciConnections
 from imagecache.clients.eci_gateway import Accepted
+from tests.support.depth import every_value
 from tests.support.rpc_calls import form_of, parameters_of, url_of
 
 REGION = "cn-hangzhou"
@@ -201,6 +202,7 @@ def test_a_lasting_key_is_used_without_a_token(eci: Any, new_gateway: Any, crede
     assert new_gateway(eci.url, credentials(lasting)).list_image_caches(REGION) == ()
 
 
+@every_value
 @pytest.mark.parametrize("variable", PROXY_VARIABLES)
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_loopback_is_called_without_a_proxy(

@@ -38,6 +38,7 @@ from imagecache.base.errors import HandOffError
 from imagecache.clients.function_compute import KNOWN_ID, MOST_PAYLOAD_BYTES, FcTaskStore, TaskConnections
 from imagecache.clients.task_store import Stored
 from imagecache.config.settings import FollowSettings
+from tests.support.depth import every_value
 from tests.support.eci import LocalEci
 from tests.support.http_server import QuietHandler, serve_http
 
@@ -520,6 +521,7 @@ def test_the_store_has_no_secret_in_its_text_form(new_store: NewStore) -> None:
     assert not MARK.search(repr(new_store()))
 
 
+@every_value
 @pytest.mark.parametrize("level", [logging.NOTSET, logging.INFO, logging.CRITICAL + 5])
 @pytest.mark.parametrize("answer", [202, 403], ids=["stored", "not stored"])
 def test_what_was_disabled_in_logging_is_so_afterwards(

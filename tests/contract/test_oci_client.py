@@ -32,6 +32,8 @@ from imagecache.clients.oci_auth import (
 from imagecache.clients.oci_registry import OciReader, RegistryConnections
 from imagecache.clients.registry_reader import Account
 from tests.contract.lying_registry import Asked, LyingRegistry, Said, lying_registry, page, refusal
+from tests.support.depth import every_value
+from tests.support.for_each import for_each
 
 REPOSITORY = "prod/web"
 TAGS, MANIFEST = f"/v2/{REPOSITORY}/tags/list", f"/v2/{REPOSITORY}/manifests/v1"
@@ -933,7 +935,7 @@ TRUSTED: dict[str, tuple[str, str, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("registry", "host", "trusted"), TRUSTED.values(), ids=TRUSTED)
+@for_each(("registry", "host", "trusted"), TRUSTED.values(), ids=TRUSTED)
 def test_who_gets_a_password(registry: str, host: str, trusted: bool) -> None:
     assert may_get_password(registry, host) is trusted
 
@@ -1013,15 +1015,13 @@ CHALLENGES: dict[str, tuple[str, list[tuple[str, dict[str, str]]]]] = {
 }
 
 
-@pytest.mark.parametrize(("header", "expected"), CHALLENGES.values(), ids=CHALLENGES)
+@for_each(("header", "expected"), CHALLENGES.values(), ids=CHALLENGES)
 def test_challenges(header: str, expected: list[tuple[str, dict[str, str]]]) -> None:
     found = [(challenge.scheme, dict(challenge.parameters)) for challenge in read_challenges(header)]
     assert found == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["a" * 60_000, 'a="' * 20_000, "a," * 30_000, "a=b " * 15_000, " ," * 30_000]
-)
+@for_each("text", ["a" * 60_000, 'a="' * 20_000, "a," * 30_000, "a=b " * 15_000, " ," * 30_000])
 def test_a_long_header_is_read_quickly(text: str) -> None:
     began = time.monotonic()
     read_challenges(f"Bearer {text}")
@@ -1155,6 +1155,7 @@ SECRET_PATHS: dict[str, Said] = {
 }
 
 
+@every_value
 @pytest.mark.parametrize("said", SECRET_PATHS.values(), ids=SECRET_PATHS)
 @pytest.mark.parametrize("by_registry", [True, False], ids=["registry", "token service"])
 def test_nothing_secret_is_logged_or_told(

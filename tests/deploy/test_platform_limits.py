@@ -20,6 +20,8 @@ from imagecache.config.forms import FUNCTION_NAME
 from local.permissions.policies import allows, role_of_function
 from local.template.document import Resource, TemplateError, load_template
 from local.template.parameters import parameter_value
+from tests.support.depth import every_value
+from tests.support.for_each import for_each
 from tests.support.template_variables import (
     MOST_BYTES,
     feeding_parameters,
@@ -166,6 +168,7 @@ def test_the_table_has_a_row_for_each_variable_and_each_function() -> None:
 # Names
 
 
+@every_value
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_every_name_from_the_prefix_is_one_that_its_service_takes(prefix: str, region: str) -> None:
@@ -190,7 +193,7 @@ def test_every_place_of_the_prefix_is_a_name_with_a_limit_or_the_name_of_another
     assert places == set(NAME_LIMITS) | NO_NAMES
 
 
-@pytest.mark.parametrize("prefix", ["a" * 25, "ab", "9ab", "ab-", "aB-c", "a_b"])
+@for_each("prefix", ["a" * 25, "ab", "9ab", "ab-", "aB-c", "a_b"])
 def test_a_prefix_that_a_service_would_refuse_is_refused_with_the_stack(prefix: str) -> None:
     with pytest.raises(TemplateError, match=r"^Parameters\.NamePrefix: "):
         loaded({"NamePrefix": prefix})

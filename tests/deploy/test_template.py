@@ -15,6 +15,7 @@ from imagecache.config.rules_file import read_rules
 from imagecache.config.settings import Settings, read_settings
 from local.permissions.policies import allows, role_of_function
 from local.template.document import Resource, TemplateError, load_template
+from tests.support.for_each import for_each
 
 ROOT = Path(__file__).parents[2]
 REGION, ACCOUNT = "cn-hangzhou", "1234567890123456"
@@ -125,7 +126,7 @@ def test_rules_as_a_text_do_not_count_beside_a_file() -> None:
         assert (environment["IMC_RULES"], environment["IMC_RULES_FILE"]) == ("", "rules.json")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "value"),
     [
         pytest.param("Rules", '{"rules":\n[]}', id="two-lines"),

@@ -11,6 +11,7 @@ import pytest
 
 from imagecache.config.setting_table import SETTINGS, Setting
 from local.template.document import parse_template
+from tests.support.for_each import for_each
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE, PROBLEMS = parse_template(ROOT / "template.yml")
@@ -62,14 +63,14 @@ def test_every_setting_but_those_with_a_reason_is_fed_by_a_parameter() -> None:
     assert fed == {setting.name for setting in SETTINGS} - NO_PARAMETER
 
 
-@pytest.mark.parametrize(("setting", "parameter"), FED)
+@for_each(("setting", "parameter"), FED)
 def test_a_parameter_has_the_default_of_its_setting(setting: Setting[Any], parameter: str) -> None:
     default = str(PARAMETERS[parameter]["Default"])
     assert default == OWN_DEFAULTS.get(parameter, setting.default)
     assert setting.form.read(default) is not None
 
 
-@pytest.mark.parametrize(("setting", "parameter"), FED)
+@for_each(("setting", "parameter"), FED)
 def test_a_parameter_has_the_bounds_and_the_words_of_its_setting(
     setting: Setting[Any], parameter: str
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.entry_points.test_lost_pushes import PLACES, put, send
 from tests.entry_points.test_sources import publish
+from tests.support.depth import every_value
 
 CHART = "application/vnd.cncf.helm.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -50,6 +51,7 @@ def told(doors: Any, payload: Any, source: str, place: str, value: Any) -> Any:
     return send(doors, source, put(payload(f"{sample}.json"), place, value))
 
 
+@every_value
 @pytest.mark.parametrize("stated", NOT_IMAGES)
 @pytest.mark.parametrize("source", STATED)
 def test_a_push_of_what_is_no_image_rebuilds_nothing(
@@ -63,6 +65,7 @@ def test_a_push_of_what_is_no_image_rebuilds_nothing(
     assert deployed.actions() == []
 
 
+@every_value
 @pytest.mark.parametrize("stated", IMAGES, ids=lambda value: str(value)[:60])
 @pytest.mark.parametrize("source", STATED)
 def test_a_push_of_an_image_is_made_whatever_stands_there(
@@ -86,6 +89,7 @@ REFERENCES: dict[str, tuple[Any, bool]] = {
 }
 
 
+@every_value
 @pytest.mark.parametrize("source", ["distribution", "azure"])
 @pytest.mark.parametrize("case", REFERENCES)
 def test_what_a_manifest_refers_to_says_what_it_is(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.entry_points.test_sources import post, publish, relay
+from tests.support.depth import every_value
 
 TOKEN = "example-token-0123456789"
 OTHER_TOKEN = "another-token-0123456789"
@@ -73,6 +74,7 @@ def listed(deployed: Any, host: str) -> dict[str, str]:
     return {tag: deployed.cache(f"{host}/prod/web:{tag}", image_cache_name=tag) for tag in tags}
 
 
+@every_value
 @pytest.mark.parametrize("way", [post, publish, relay])
 @pytest.mark.parametrize("owner", OWN_HOSTS)
 @pytest.mark.parametrize("source", TELLS_HOST)
@@ -89,6 +91,7 @@ def test_a_host_in_a_payload_reaches_no_registry_of_another_source(
     assert deployed.actions() == []
 
 
+@every_value
 @pytest.mark.parametrize("owner", OWN_HOSTS)
 @pytest.mark.parametrize("source", PUSHES)
 def test_the_url_names_no_registry_of_another_source(
@@ -120,6 +123,7 @@ def test_an_event_names_no_registry_of_another_source_either(
     assert deployed.actions() == []
 
 
+@every_value
 @pytest.mark.parametrize(
     "alias", ["images.example.com", "IMAGES.example.com:443", "images.example.com%3A443"]
 )
@@ -174,6 +178,7 @@ def test_native_speaks_for_every_registry(deployed: Any, doors: Any, image: str)
     assert list(deployed.updated()) == [cache]
 
 
+@every_value
 @pytest.mark.parametrize("way", [post, publish, relay])
 @pytest.mark.parametrize("source", ["azure", "distribution", "github", "quay"])
 def test_a_registry_that_nobody_named_is_refused_with_what_to_set(
@@ -199,6 +204,7 @@ def test_the_url_names_the_registry_and_wins(deployed: Any, doors: Any, payload:
     assert not set(deployed.updated()) & {cache for other in others for cache in other.values()}
 
 
+@every_value
 @pytest.mark.parametrize("host", [VENDOR, "10.0.0.7:5000", "no host at all", "x" * 200])
 @pytest.mark.parametrize("source", TELLS_HOST)
 def test_another_host_in_the_payload_is_recorded_and_no_more(
@@ -293,6 +299,7 @@ LET_IN = {
 }
 
 
+@every_value
 @pytest.mark.parametrize("request_", REQUESTS)
 @pytest.mark.parametrize("configured", TOKENS)
 def test_a_token_is_good_for_what_it_is_bound_to(

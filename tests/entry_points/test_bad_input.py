@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagecache.base.errors import PermanentEntryPointError
-from tests.support.depth import pairs
+from tests.support.depth import every_value, pairs
 
 MIB = 1024 * 1024
 
@@ -73,6 +73,7 @@ def test_what_has_no_known_shape_is_refused(deployed: Any, doors: Any, sender: s
     assert deployed.actions() == []
 
 
+@every_value
 @pytest.mark.usefixtures("no_collection")
 @each_sender
 @pytest.mark.parametrize(
@@ -101,6 +102,7 @@ def test_what_is_too_large_is_refused(deployed: Any, doors: Any, sender: str) ->
     assert deployed.actions() == []
 
 
+@every_value
 @pytest.mark.parametrize("encode", [False, True], ids=["text", "base64"])
 @pytest.mark.parametrize(
     ("body", "status"),
@@ -130,6 +132,7 @@ BROKEN_BODIES = {
 }
 
 
+@every_value
 @pytest.mark.parametrize("body", BROKEN_BODIES.values(), ids=BROKEN_BODIES)
 @pytest.mark.parametrize("door", ["on_webhook", "on_manual"])
 def test_a_body_that_cannot_be_read_is_refused(deployed: Any, doors: Any, door: str, body: Any) -> None:
@@ -220,6 +223,7 @@ def test_a_hostile_text_is_refused_wherever_it_stands(
     assert fleet.actions() == []
 
 
+@every_value
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("field", OPTIONAL_IDS)
 def test_a_hostile_text_in_the_place_of_an_optional_fact_loses_no_push_and_is_not_shown(
@@ -239,6 +243,7 @@ def test_hostile_cache_names_and_lists_stay_data(deployed: Any, doors: Any) -> N
     assert told.only["image_cache_name"] == hostile
 
 
+@every_value
 @pytest.mark.parametrize("event", [None, "{}", {}, [], 7], ids=repr)
 @pytest.mark.parametrize("door", ["on_push", "on_webhook", "on_manual", "on_timer"])
 def test_an_event_that_is_no_bytes_is_a_defect_that_is_told(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
+from tests.support.depth import every_value
 
 WEB = "imc-bp1a2b3c4d5e6f7g8h9i"
 KEY_VARIABLES = (
@@ -56,6 +57,7 @@ def test_the_python312_runtime_has_its_key_in_variables(
     assert [result for result, _ in told.results] == ["refreshed"]
 
 
+@every_value
 @each_door
 @pytest.mark.parametrize("temporary", [True, False], ids=["temporary key", "lasting key"])
 def test_the_python310_runtime_has_its_key_in_the_context(
@@ -98,6 +100,7 @@ def test_a_key_that_eci_does_not_know_yet_is_tried_again(fleet: Any, doors: Any,
     assert isinstance(told.error, RetryableEntryPointError)
 
 
+@every_value
 @each_door
 @pytest.mark.parametrize(
     "credentials",

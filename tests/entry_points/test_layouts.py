@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.entry_points.test_sources import REFRESHED, post
+from tests.support.depth import every_value
 
 HOST = "images.example.com"
 PLACES = {
@@ -18,6 +19,7 @@ PLACES = {
 CASES = [(source, layout) for source, places in PLACES.items() for layout in places]
 
 
+@every_value
 @pytest.mark.parametrize("encoded", [False, True])
 @pytest.mark.parametrize(("source", "layout"), CASES)
 def test_the_url_says_where_the_repository_key_is(
@@ -35,6 +37,7 @@ def test_the_url_says_where_the_repository_key_is(
     assert list(deployed.updated()) == [caches[PLACES[source][layout]]]
 
 
+@every_value
 @pytest.mark.parametrize("layout", ["ports", "HOST", "host,path", "path/", "\u0440ath", "%68ost!"])
 @pytest.mark.parametrize("source", PLACES)
 def test_another_layout_is_refused(deployed: Any, doors: Any, payload: Any, source: str, layout: str) -> None:
@@ -52,6 +55,7 @@ def test_a_source_with_one_layout_has_no_such_parameter(
     assert told.results == [("ignored", "NO_MATCH")]
 
 
+@every_value
 @pytest.mark.parametrize("way", ["published", "relayed"])
 @pytest.mark.parametrize(("source", "layout"), CASES)
 def test_an_event_says_it_too(
@@ -66,6 +70,7 @@ def test_an_event_says_it_too(
     assert doors.push(event).only["image"] == f"{HOST}/{PLACES[source][layout]}:v1"
 
 
+@every_value
 @pytest.mark.parametrize("key", [None, "", 7, ["prod"]])
 @pytest.mark.parametrize(("source", "place"), [("artifactory", "data/repo_key"), ("nexus", "repositoryName")])
 def test_a_repository_key_is_needed_where_the_path_has_it_and_nowhere_else(

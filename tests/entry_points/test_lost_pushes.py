@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.entry_points.test_sources import post, publish, relay
+from tests.support.depth import every_value
 
 REFRESHED = ("refreshed", "TAG_REPUSHED")
 DIGEST = "sha256:" + "0f1e2d3c4b5a6978" * 4
@@ -96,6 +97,7 @@ def test_an_odd_optional_fact_loses_no_push(
     assert deployed.updates()
 
 
+@every_value
 @pytest.mark.parametrize("missing", ["name", "namespace"])
 @pytest.mark.parametrize("value", ["remove", None, "", 7])
 def test_the_vendors_webhook_needs_the_full_name_alone(
@@ -170,6 +172,7 @@ TAGS: dict[str, dict[str, Any]] = {
 }
 
 
+@every_value
 @pytest.mark.parametrize("document", [*OWNERS.values(), *TAGS.values()], ids=[*OWNERS, *TAGS])
 @pytest.mark.parametrize("way", [post, publish, relay])
 def test_a_push_to_github_counts_wherever_its_owner_and_tag_are(

@@ -8,6 +8,7 @@ import pytest
 
 from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
 from imagecache.clients.eci import flatten
+from tests.support.depth import every_value
 
 WEB = "imc-bp1a2b3c4d5e6f7g8h9i"
 SHARED = "registry.cn-hangzhou.aliyuncs.com/prod/web:latest"
@@ -66,6 +67,7 @@ def test_every_sample_has_a_row(samples: Any) -> None:
     assert {name for name in samples("http") if name.startswith("manual_")} == set(REQUESTS)
 
 
+@every_value
 @both_ways
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_sample_ends_as_the_table_says(
@@ -158,6 +160,7 @@ def test_a_list_with_something_that_is_no_reference_is_refused_whole(fleet: Any,
     assert fleet.actions() == []
 
 
+@every_value
 @both_ways
 @pytest.mark.parametrize(
     "request_",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.depth import pairs
+from tests.support.depth import every_value, pairs
 
 SHARED = "registry.cn-hangzhou.aliyuncs.com"
 ENTERPRISE = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
@@ -237,6 +237,7 @@ def test_caches_are_rebuilt_in_every_configured_region_and_in_no_other(
     }
 
 
+@every_value
 @pytest.mark.parametrize("pushed", ["nginx", "docker.io/library/nginx:latest", "index.docker.io/nginx"])
 @pytest.mark.parametrize(
     "listed",

@@ -19,6 +19,7 @@ import pytest
 from imagecache.base.errors import RetryableEntryPointError
 from local.base.loopback import LOOPBACK
 from local.registry.docker_registry import LocalRegistry, missing_tools
+from tests.support.depth import every_value
 from tests.support.http_server import QuietHandler, serve_http
 
 pytestmark = pytest.mark.skipif(
@@ -109,6 +110,7 @@ def listed(deployed: Any, identifier: str) -> list[str]:
     return [image.rpartition(":")[2] for image in deployed.control.cache(identifier)["images"]]
 
 
+@every_value
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("reads", [False, True], ids=["events only", "registry read"])
 def test_the_newest_two_stay_whatever_the_order_and_number_of_deliveries(

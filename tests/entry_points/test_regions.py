@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imagecache.base.errors import PermanentEntryPointError
+from tests.support.depth import every_value
 from tests.support.eci import REGION
 
 OTHER = "cn-beijing"
@@ -41,6 +42,7 @@ MANUAL: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@every_value
 @pytest.mark.parametrize("over_http", [False, True], ids=["invoked", "over HTTP"])
 @pytest.mark.parametrize("request_", MANUAL)
 def test_a_manual_request_names_regions_of_the_deployment(

@@ -13,6 +13,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from tests.support.depth import every_value
+
 TOKEN = "Example+Token/0123456789="
 PASSWORD = 'Pa$$ word/"\\+\u00fc%41'
 
@@ -67,6 +69,7 @@ PLACES: dict[str, Callable[[Any, Any, str], Any]] = {
 }
 
 
+@every_value
 @every_form
 @pytest.mark.parametrize("place", PLACES)
 def test_a_token_that_a_sender_repeats_is_not_shown(
@@ -87,6 +90,7 @@ def test_a_token_in_the_place_of_a_host_is_not_the_host_that_is_shown(
     assert told.only["image"] == "(hidden)/prod/web:latest"
 
 
+@every_value
 @every_form
 @pytest.mark.parametrize("place", ["event", "refusal"])
 def test_a_password_of_a_registry_in_what_eci_says_is_not_shown(
@@ -120,6 +124,7 @@ SETTINGS = {
 }
 
 
+@every_value
 @every_form
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize(

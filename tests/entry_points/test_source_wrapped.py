@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import every_value
+
 IMAGE = "registry.example.com/prod/web:v1"
 REFRESHED = ("refreshed", "TAG_REPUSHED")
 NO_PUSH = ("ignored", "UNKNOWN_EVENT_TYPE")
@@ -109,6 +111,7 @@ def test_in_an_array_each_event_has_its_own_fate(
     assert sorted(deployed.updated()) == sorted([native, vendor])
 
 
+@every_value
 @pytest.mark.parametrize("header", ["Authorization", "X-Hub-Signature-256"])
 @pytest.mark.parametrize("name", ["http_by_query", "http_no_source", "bad_http_without_body"])
 def test_what_a_relayed_request_carries_as_proof_is_neither_asked_for_nor_shown(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.depth import pairs
+from tests.support.depth import every_value, pairs
 
 TOKEN = "example-token-0123456789"
 OTHER_TAG = "other-tag"
@@ -383,6 +383,7 @@ def test_a_push_rebuilds_the_caches_that_list_it_and_no_other(
     assert told.status == (200 if way == "webhook" else None)
 
 
+@every_value
 @every_way
 @pytest.mark.parametrize("name", MIXED)
 def test_in_a_payload_each_part_has_its_own_fate(

@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support.depth import every_value
+
 TOKEN = "example-token-0123456789"
 MIB = 1024 * 1024
 
@@ -123,6 +125,7 @@ BROKEN_REQUESTS: dict[str, Any] = {
 }
 
 
+@every_value
 @pytest.mark.parametrize("change", BROKEN_REQUESTS.values(), ids=BROKEN_REQUESTS)
 @pytest.mark.parametrize("door", ["on_webhook", "on_manual"])
 def test_a_broken_http_event_is_refused_and_shows_no_token(

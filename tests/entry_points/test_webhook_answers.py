@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import every_value
+
 TOKEN = "example-token-0123456789"
 WEB, WEB_NAME = "imc-bp1a2b3c4d5e6f7g8h9i", "web-cache"
 
@@ -37,6 +39,7 @@ WRONG_SETTINGS = {
 }
 
 
+@every_value
 @pytest.mark.parametrize("token", [None, "wrong-token-0123456789", TOKEN], ids=["none", "wrong", "right"])
 @pytest.mark.parametrize("wrong", WRONG_SETTINGS)
 def test_wrong_settings_are_answered_with_the_request_id_alone(
@@ -58,6 +61,7 @@ def test_wrong_settings_are_answered_with_the_request_id_alone(
     assert "IMC_" in record["message"]
 
 
+@every_value
 @pytest.mark.parametrize("token", [None, "", "wrong-token-0123456789", TOKEN.upper()])
 @pytest.mark.parametrize("source", ["acr", "native", "github", "harbor"])
 def test_who_shows_no_right_token_gets_the_request_id_alone(
@@ -90,6 +94,7 @@ def test_a_push_is_answered_with_results_reasons_and_counts(fleet: Any, doors: A
     }
 
 
+@every_value
 @pytest.mark.parametrize("dry_run", ["false", "true"])
 @pytest.mark.parametrize("status", ["Ready", "Updating", "UpdateFailed"])
 def test_no_answer_names_a_cache_or_its_list(

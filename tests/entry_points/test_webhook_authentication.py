@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Access, Word
-from tests.support.depth import pairs
+from tests.support.depth import every_value, pairs, sampled
 
 TOKEN = "example-token-0123456789"
 OTHER_TOKEN = "another-token-0123456789"
@@ -304,6 +304,7 @@ def digits(body: str, key: str = TOKEN, algorithm: str = "sha256") -> str:
     return signature(body, key=key, algorithm=algorithm).partition("=")[2]
 
 
+@every_value
 @pytest.mark.parametrize("token", [None, TOKEN, WRONG_TOKEN], ids=["no token", "right token", "wrong token"])
 @pytest.mark.parametrize("signer", SIGNERS)
 def test_a_signature_that_is_there_decides_whatever_token_comes_with_it(
@@ -407,7 +408,7 @@ def test_nexus_signs_its_body_with_or_without_white_space(
 
 
 @pytest.mark.parametrize(
-    "body", ['{"a": "' + '\\"' * 500_000, '"' * 1_000_000, "\\" * 1_000_000, " " * 1_000_000]
+    "body", sampled(['{"a": "' + '\\"' * 500_000, '"' * 1_000_000, "\\" * 1_000_000, " " * 1_000_000], 2)
 )
 def test_a_body_that_is_no_json_is_signed_in_no_time(deployed: Any, doors: Any, body: str) -> None:
     event = doors.http("/webhooks/nexus", body, token=None, registry="registry.example.com")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from imagecache.base.errors import PermanentEntryPointError, RetryableEntryPointError
+from tests.support.depth import every_value
 
 OTHER = "acme-registry.cn-hangzhou.cr.aliyuncs.com/prod/api:v1"
 UTC = timezone.utc
@@ -176,6 +177,7 @@ def test_the_count_of_failures_begins_anew_after_one_that_was_ready(world: Any) 
     assert statuses == ["UpdateFailed", "Ready"] * 3
 
 
+@every_value
 @pytest.mark.parametrize("door", ["push", "manual", "timer"])
 @pytest.mark.parametrize("status", ["Ready", "Updating"])
 def test_a_cache_that_was_deleted_meanwhile_ends_quietly(world: Any, door: str, status: str) -> None:
@@ -471,6 +473,7 @@ def test_a_lost_memory_does_not_make_a_second_update_of_what_the_task_knows(worl
 WEBHOOK, MANUAL, PLAIN = "webhook", "manual over HTTP", "manual"
 
 
+@every_value
 @pytest.mark.parametrize("door", [WEBHOOK, MANUAL, PLAIN])
 @pytest.mark.parametrize(
     ("cache_status", "store_status", "status"),

@@ -16,6 +16,7 @@ from imagecache.engine.work import Work
 from imagecache.model.change import Probe
 from imagecache.model.image_cache import ImageCache
 from imagecache.policy.rules import Rule, Rules
+from tests.support.depth import every_value
 from tests.support.fake_clients import FakeClients, FixedTime
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -91,6 +92,7 @@ def test_without_a_follow_function_nothing_is_stored(world: Any) -> None:
     assert "IMC_FOLLOW_FUNCTION is not set" in stored["error"]
 
 
+@every_value
 @pytest.mark.parametrize("door", ["manual", "follow"])
 @pytest.mark.parametrize(
     ("body", "where"),

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import every_value
+
 MOST_TAGS = 20
 MODES = ["merge", "replace"]
 
@@ -36,6 +38,7 @@ def test_a_cache_with_as_many_tags_as_it_may_have_keeps_them_and_is_updated(worl
         assert len(world.updates(cache_id)) == count
 
 
+@every_value
 @modes
 @pytest.mark.parametrize("count", [0, 1, MOST_TAGS - 1])
 def test_a_cache_with_fewer_tags_keeps_them_and_remembers(world: Any, mode: str, count: int) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import every_value
+
 FULL = {f"k{number}": "v" for number in range(20)}
 
 
@@ -17,6 +19,7 @@ def cache_of(world: Any, **members: Any) -> str:
     return identifier
 
 
+@every_value
 @pytest.mark.parametrize("tags", [{}, FULL], ids=["never updated", "no room for a memory"])
 @pytest.mark.parametrize("code", ["QuotaExceeded", "Throttling", "IncorrectStatus", "NoPermission"])
 def test_an_update_that_was_refused_does_not_land(world: Any, tags: dict[str, str], code: str) -> None:

@@ -16,13 +16,15 @@ from imagecache.base.errors import EciError, TransientError
 from imagecache.base.reasons import Reason
 from tests.laws.stories import ECI, FC, play
 from tests.laws.world import APP, BAD, OWN_TAGS, PLAIN, World
+from tests.support.depth import every_value
+from tests.support.for_each import for_each
 
-QUICK_SEED, QUICK = 20261126, 20
+QUICK_SEED, QUICK = 20261126, 12
 SEED = int(os.environ.get("STORIES_SEED") or random.SystemRandom().randrange(10**6))
 """Of the stories of a full run; it is in the message of a story that ends badly, and repeats it."""
 FULL = os.environ.get("TEST_DEPTH") == "full"
 CHUNKS, CHUNK = 40, 500
-FIXED = range(20, 340)
+FIXED = range(QUICK, 340)
 """Numbers of the first seed that are told where no new stories are wanted."""
 
 
@@ -41,7 +43,7 @@ def test_stories_end_well(number: int) -> None:
     assert told(QUICK_SEED, range(number * QUICK // 4, (number + 1) * QUICK // 4)) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("seed", "number", "waits"),
     [(20261126, 168, False), (271828, 955, False), (161803, 5, False), (20261126, 313, True)],
 )
@@ -58,6 +60,7 @@ def test_many_stories_end_well(chunk: int) -> None:
     assert told(seed, numbers) == []
 
 
+@every_value
 @pytest.mark.parametrize("fc", FC, ids=str)
 @pytest.mark.parametrize("failures", [1, 2, 3, 7])
 def test_a_push_goes_on_however_often_the_list_of_caches_fails(fc: dict[str, Any], failures: int) -> None:

@@ -31,6 +31,7 @@ from local.command_line.commands import main
 from local.eci.settings import Settings as EciSettings
 from local.fc.queues import QueueStore
 from local.fc.settings import Settings as FcSettings
+from tests.support.for_each import for_each
 from tests.support.waiting import wait_until
 
 SECONDS = 30.0
@@ -409,7 +410,7 @@ def test_the_help_names_every_switch_with_its_values(command: str) -> None:
     assert "\n  tags_mode=merge|replace|drop (merge)\n" in shown
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("switch", "words"),
     [
         (("--eci-switch", "speed=1"), "no setting has the name 'speed'"),

@@ -13,6 +13,7 @@ from local.base.serving import serve
 from local.eci.app import eci_app
 from local.eci.control import ControlError, EciControl
 from local.eci.service import Service
+from tests.support.depth import every_value
 
 NEW = ["nginx:2"]
 
@@ -218,6 +219,7 @@ def test_an_unknown_status_cannot_be_forced(eci: Any) -> None:
         eci.control.force(eci.cache(), "Sleeping")
 
 
+@every_value
 @pytest.mark.parametrize(
     "sent",
     [

@@ -20,6 +20,7 @@ from local.base.database import STATE_VERSION, StateVersionError, connect, trans
 from local.base.loopback import LOOPBACK
 from local.base.serving import serve
 from local.permissions.credentials import CredentialStore
+from tests.support.for_each import for_each
 
 
 def hello(_request: Request) -> Response:
@@ -160,7 +161,7 @@ def test_a_port_can_be_taken_again_at_once_and_not_twice() -> None:
         assert httpx.get(third.url, **LOOPBACK).text == "hello"
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com", ""])  # noqa: S104 - refused
+@for_each("host", ["0.0.0.0", "192.0.2.1", "::", "example.com", ""])  # noqa: S104 - refused
 def test_only_loopback_is_served(host: str) -> None:
     with pytest.raises(ValueError, match="loopback"):
         serve(APP, name="test", host=host)

@@ -12,6 +12,7 @@ from aliyunsdkeci.request.v20180808.UpdateImageCacheRequest import UpdateImageCa
 from local.base.loopback import LOOPBACK
 from local.eci.errors import ApiError
 from local.eci.parameters import decode
+from tests.support.for_each import for_each
 
 Query = dict[str, str]
 
@@ -208,7 +209,7 @@ def test_an_invalid_query_is_refused(eci: Any, refused: Any, query: Query) -> No
     assert refused(eci.sdk.raw, DescribeImageCachesRequest(), query) == (400, "InvalidParameter")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "encoded",
     [b"a=1&a=2", b"a=%FF", b"\xff=1", b"&".join(b"a%d=1" % number for number in range(1001))],
     ids=["twice", "not UTF-8", "not ASCII", "too many"],

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.eci.control import ControlError
+from tests.support.depth import every_value
 
 OLD, NEW = ["nginx:1"], ["nginx:2", "redis:7"]
 BEFORE = {"a": "1", "b": "2"}
@@ -27,6 +28,7 @@ def statuses(eci: Any, cache_id: str) -> list[str | None]:
     return [one["status"] for one in eci.control.history(cache_id)]
 
 
+@every_value
 @pytest.mark.parametrize(
     ("mode", "expected"), [("merge", MERGED), ("replace", SENT), ("drop", BEFORE)], ids=str
 )

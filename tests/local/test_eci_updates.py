@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import every_value
+
 NEW = ["nginx:2", "redis:7"]
 UNCHANGED = {"events", "created_at", "build", "queue", "builds"}
 
@@ -77,6 +79,7 @@ def test_an_update_that_is_told_to_fail_ends_update_failed_with_a_warning(eci: A
     assert eci.sdk.describe_one(cache_id)["Status"] == "Ready"
 
 
+@every_value
 @pytest.mark.parametrize("status", ["Preparing", "Creating", "Failed", "Updating"])
 @pytest.mark.parametrize("code", ["IncorrectStatus", "ImageCache.IncorrectStatus", "OperationConflict"])
 def test_an_update_in_another_status_is_refused(eci: Any, refused: Any, status: str, code: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.eventbridge.pattern import PatternError, parse_pattern
+from tests.support.for_each import for_each
 
 EVENT = {
     "source": "acs.cr",
@@ -75,7 +76,7 @@ def test_a_pattern_meets_the_event(pattern: dict[str, Any], matches: bool) -> No
     assert parse_pattern(pattern)(EVENT) is matches
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pattern", "message"),
     [
         pytest.param([], "pattern: an object", id="list"),

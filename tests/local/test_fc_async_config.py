@@ -16,6 +16,7 @@ from local.fc.async_config import AsyncConfig, Destination, read_async_configs, 
 from local.fc.control import FcControlError
 from local.fc.dispatcher import RetryPolicy
 from local.template.document import Resource, TemplateError
+from tests.support.for_each import for_each
 
 ARN = "acs:mns:cn-hangzhou:1234:/queues/{}/messages"
 QUEUE = Resource("Q", "ALIYUN::MNS::Queue", {"QueueName": "failures"})
@@ -50,7 +51,7 @@ def test_everything_can_be_said() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("resources", "message"),
     [
         pytest.param([config(FunctionName="g")], "A.Properties.FunctionName: there is no", id="function"),

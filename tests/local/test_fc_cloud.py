@@ -121,6 +121,7 @@ def test_a_manual_request_is_signed_over_http(open_cloud: Callable[..., Cloud]) 
     assert [outcome["result"] for outcome in cloud.outcomes()] == ["planned", "planned"]
 
 
+@pytest.mark.deep
 def test_a_manual_request_is_a_plain_invocation_too(open_cloud: Callable[..., Cloud]) -> None:
     cloud = open_cloud()
     cache = create_cache(cloud)
@@ -130,6 +131,7 @@ def test_a_manual_request_is_a_plain_invocation_too(open_cloud: Callable[..., Cl
     assert len(cloud.control.history(cache)) == 1
 
 
+@pytest.mark.deep
 def test_the_sweep_repairs_a_failed_cache(open_cloud: Callable[..., Cloud]) -> None:
     cloud = open_cloud()
     cache = create_cache(cloud, status="UpdateFailed")

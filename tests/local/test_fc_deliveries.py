@@ -21,6 +21,7 @@ from local.cloud.cloud import Cloud, CloudConfig
 from local.fc.control import FcControlError
 from local.fc.dispatcher import RetryPolicy
 from local.permissions.credentials import CredentialStore
+from tests.support.for_each import for_each
 from tests.support.waiting import wait_until
 
 HANDLERS = '''
@@ -156,9 +157,7 @@ def test_an_event_that_is_too_old_is_given_up(folder: Folder) -> None:
     assert folder.notes() == ["one"]
 
 
-@pytest.mark.parametrize(
-    ("failures", "seconds"), [(1, 1.0), (2, 2.0), (4, 8.0), (7, 60.0), (5000, 60.0)], ids=str
-)
+@for_each(("failures", "seconds"), [(1, 1.0), (2, 2.0), (4, 8.0), (7, 60.0), (5000, 60.0)], ids=str)
 def test_the_pauses_double_up_to_a_bound(failures: int, seconds: float) -> None:
     assert RetryPolicy().pause_seconds(failures) == seconds
 

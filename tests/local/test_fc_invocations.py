@@ -477,6 +477,7 @@ def test_the_peak_memory_of_a_function_grows_with_what_it_holds(cloud: Cloud) ->
     assert peaks["result"] > peaks["calls"] + 48
 
 
+@pytest.mark.deep
 def test_the_peak_memory_of_a_function_is_not_that_of_the_server(tmp_path: Path) -> None:
     ballast = b"x" * (200 << 20)
     with Cloud(config(tmp_path)) as cloud:

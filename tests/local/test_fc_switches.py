@@ -23,6 +23,7 @@ from local.cloud.cloud import Cloud, CloudConfig
 from local.cloud.config import Switches
 from local.fc.control import FcControlError
 from local.fc.settings import Settings, Switchboard
+from tests.support.for_each import for_each
 
 DUPLICATE = r"409.*StatefulAsyncInvocationAlreadyExists"
 
@@ -104,7 +105,7 @@ def test_a_new_task_id_may_be_refused(cloud: Cloud) -> None:
     cloud.fc.invoke_async("f", b"", task_id="t-3", delay_seconds=600)
 
 
-@pytest.mark.parametrize(("share", "refused"), [(0.0, 0), (0.25, 3), (0.5, 6), (1.0, 12)])
+@for_each(("share", "refused"), [(0.0, 0), (0.25, 3), (0.5, 6), (1.0, 12)])
 def test_a_share_of_the_calls_is_refused_evenly(share: float, refused: int) -> None:
     board = Switchboard(Settings(conflict_share=share, conflict_code="Busy"))
     answers = [board.refusal() for _ in range(12)]

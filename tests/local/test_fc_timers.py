@@ -12,11 +12,12 @@ import pytest
 from local.fc.schedule import ScheduleError, parse_schedule
 from local.fc.specs import TimerTrigger
 from local.fc.timers import Timers, UnknownTriggerError, timer_event
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 3, 2, 10, 7, 30, tzinfo=timezone.utc)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("expression", "firings"),
     [
         pytest.param("0 0 4 * * *", ["03-03 04:00:00", "03-04 04:00:00"], id="daily-utc"),
@@ -36,7 +37,7 @@ def test_a_schedule_gives_the_next_times(expression: str, firings: list[str]) ->
     assert (found, first.utcoffset()) == (firings, timedelta(0))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "expression",
     [
         "",

@@ -8,6 +8,7 @@ import pytest
 
 from local.permissions.policies import Statement, allows, read_role, read_statements, role_of_function
 from local.template.document import Resource, TemplateError
+from tests.support.for_each import for_each
 
 UPDATE = "eci:UpdateImageCache"
 CACHE = "acs:eci:cn-hangzhou:1234:imagecache/imc-1"
@@ -21,7 +22,7 @@ def deny(action: str, *resources: str) -> Statement:
     return Statement("Deny", (action,), resources or ("*",))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("statements", "allowed"),
     [
         pytest.param([], False, id="nothing"),
@@ -60,7 +61,7 @@ def test_a_text_alone_is_a_list_of_one() -> None:
 STATEMENT: dict[str, Any] = {"Effect": "Allow", "Action": ["a:B"], "Resource": ["*"]}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("document", "message"),
     [
         pytest.param({"Statement": []}, "P.Version: the text '1' is expected, None", id="no-version"),
@@ -134,7 +135,7 @@ def test_a_function_may_have_no_role() -> None:
     assert role_of_function(function(), [role()]) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("reference", "message"),
     [
         pytest.param("acs:ram::1234:role/other", "F.Properties.Role: the Arn of a role", id="literal"),
@@ -151,7 +152,7 @@ def test_a_role_that_is_not_in_the_template_is_refused(reference: Any, message: 
     assert message in str(raised.value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("properties", "message"),
     [
         pytest.param({"AssumeRolePolicyDocument": {}}, "AssumeRolePolicyDocument.Version", id="no-trust"),

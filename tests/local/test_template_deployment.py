@@ -11,6 +11,7 @@ import pytest
 from local.cloud.cloud import ROOT
 from local.fc.specs import Deployment, read_deployment
 from local.template.document import Resource, TemplateError, load_template
+from tests.support.for_each import for_each
 
 GIVEN = {
     "CodeBucket": "some-bucket",
@@ -94,7 +95,7 @@ def test_the_sweep_is_on_and_the_refresh_is_off_unless_asked_for() -> None:
     assert asked_for["refresh"].enabled
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("event", "wanted"),
     [
         ({"source": "acs.cr", "type": "cr:Artifact:PushCompleted"}, True),
@@ -163,7 +164,7 @@ def test_what_is_left_out_has_the_defaults_of_the_platform() -> None:
     assert deployment.rules[0].enabled
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("function", "triggers", "message"),
     [
         pytest.param({**FUNCTION, "Handler": "f"}, [], "F.Properties.Handler: module.function", id="handler"),

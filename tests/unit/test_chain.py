@@ -20,6 +20,8 @@ from imagecache.planning.update_memory import MEMORY_TAG, tag_id
 from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
+from tests.support.depth import every_value
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered
 
 HOST = "registry.cn-hangzhou.aliyuncs.com"
@@ -444,7 +446,7 @@ def test_where_the_rules_do_not_want_it_any_more_nothing_is_put_back() -> None:
     assert said(step) == ends("failed", "UPDATE_FAILED")
 
 
-@pytest.mark.parametrize(("one", "found", "rules", "step"), TABLE.values(), ids=TABLE)
+@for_each(("one", "found", "rules", "step"), TABLE.values(), ids=TABLE)
 def test_a_look(one: Task, found: ImageCache | None, rules: Rules, step: tuple[Any, ...]) -> None:
     assert said(look(one, found, AT, rules, REBUILDS)) == step
 
@@ -467,6 +469,7 @@ def test_a_failed_update_is_repeated_a_bounded_number_of_times(made: int) -> Non
     assert said(step) == (over if made >= REBUILDS else repeats("TAG_REPUSHED", OLD))
 
 
+@every_value
 @pytest.mark.parametrize("warning", ["Failed: no such manifest", ""])
 @pytest.mark.parametrize(("status", "made"), [("Failed", 0), ("UpdateFailed", 0), ("UpdateFailed", REBUILDS)])
 def test_a_failure_is_told_with_the_caches_own_words(status: str, made: int, warning: str) -> None:

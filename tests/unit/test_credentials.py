@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from imagecache.base.credentials import Credentials, read_credentials, without_secrets
 from imagecache.base.errors import CredentialsError
+from tests.support.for_each import for_each
 
 KEY_ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"
 KEY_SECRET = "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
@@ -27,7 +28,7 @@ def context(key_id: Any = "ctx-id", secret: Any = "ctx-secret", token: Any = "ct
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("environ", "given_context", "expected"),
     [
         pytest.param(ENVIRON, context(), ("env-id", "env-secret", "env-token"), id="environment first"),
@@ -59,7 +60,7 @@ def test_credentials_are_read(
     assert read_credentials(environ, given_context) == Credentials(*expected)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("environ", "given_context"),
     [
         pytest.param({}, None, id="no context"),
@@ -109,7 +110,7 @@ def test_a_text_that_repeats_a_secret_in_any_encoding_is_not_shown(
         assert shown == "(not shown, as it repeats a secret)"
 
 
-@pytest.mark.parametrize("text", ["", "plain", "100%", "%zz", "a+b", "s3cr3"])
+@for_each("text", ["", "plain", "100%", "%zz", "a+b", "s3cr3"])
 def test_a_text_without_a_secret_is_shown_as_it_is(text: str) -> None:
     assert without_secrets(text, ("s3cr3t",)) == text
 

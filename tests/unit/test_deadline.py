@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imagecache.base.deadline import HAND_OFF_SECONDS, Deadline
+from tests.support.for_each import for_each
 
 
 class Clock:
@@ -17,7 +18,7 @@ class Clock:
         return self.now
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("timeout", "passed", "left"),
     [
         pytest.param(60.0, 0.0, 59.0, id="begun"),
@@ -37,7 +38,7 @@ def test_what_remains_is_the_timeout_less_a_second_and_the_time_that_passed(
     assert deadline.remaining() == pytest.approx(left)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("reserve", "passed", "left", "left_with_reserve"),
     [
         pytest.param(0.0, 0.0, 59.0, 59.0, id="no reserve"),
@@ -60,7 +61,7 @@ def test_the_reserve_is_kept_from_all_but_those_who_ask_for_it(
     assert deadline.remaining(reserve=False) == left_with_reserve
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("answer", "left"),
     [
         pytest.param(None, 55.0, id="nobody waits"),
@@ -78,7 +79,7 @@ def test_ordinary_calls_end_before_the_answer_and_the_hand_off_does_not(
     assert deadline.remaining(reserve=False) == 59.0
 
 
-@pytest.mark.parametrize("timeout", [3.0, 5.0, 10.0, 60.0])
+@for_each("timeout", [3.0, 5.0, 10.0, 60.0])
 def test_a_short_timeout_has_time_for_calls_beside_the_hand_off(timeout: float) -> None:
     deadline = Deadline(timeout, Clock(), reserve_seconds=HAND_OFF_SECONDS)
     assert deadline.remaining() > 0.5 * timeout

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from imagecache.base.reasons import Reason, Result
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache
@@ -11,6 +9,7 @@ from imagecache.model.selector import ALL_CACHES
 from imagecache.planning.deciding_rule import deciding_rule
 from imagecache.planning.plan import Decision
 from imagecache.policy.rules import Rule, Rules, read_repository_glob
+from tests.support.for_each import for_each
 
 HOST = "registry.example.com"
 RULES = Rules(
@@ -28,7 +27,7 @@ NEWER = CacheRequest("timer", "tick-1", Reason.REGISTRY_NEWER, ALL_CACHES)
 SWEEP = CacheRequest("timer", "tick-1", Reason.SWEEP_REPAIR, ALL_CACHES)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("change", "cache", "after", "rule", "expected"),
     [
         (PUSH, CACHE, (), None, "web"),

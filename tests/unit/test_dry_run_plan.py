@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from imagecache.engine.dry_run_plan import plan_of
 from imagecache.engine.records import answer_document
+from tests.support.for_each import for_each
 
 
 def record(result: str, reason: str, **facts: Any) -> dict[str, Any]:
     return {"result": result, "reason": reason, "dry_run": True, "image_cache_id": "imc-1", **facts}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("outcome", "group"),
     [
         (record("planned", "TAG_PROMOTED", cache_status="Ready"), "would_refresh"),

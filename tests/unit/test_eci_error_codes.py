@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.base.errors import ErrorClass
 from imagecache.base.reasons import Reason, Result
 from imagecache.clients.eci_error_codes import ATTEMPTS, ERROR_TABLE, classify
+from tests.support.for_each import for_each
 
 DOCUMENTED = {
     # UpdateImageCache, 400
@@ -63,14 +63,14 @@ def test_the_table_has_the_documented_codes_and_no_others() -> None:
     assert set(ERROR_TABLE) == set(DOCUMENTED)
 
 
-@pytest.mark.parametrize(("code", "error_class"), DOCUMENTED.items())
+@for_each(("code", "error_class"), DOCUMENTED.items())
 def test_a_documented_code_has_its_class_whatever_the_status(code: str, error_class: ErrorClass) -> None:
     row = ERROR_TABLE[code]
     assert row.error.error_class is error_class
     assert [classify(code, status) for status in (None, 400, 403, 404, 500, 503)] == [row] * 6
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("code", "reason"),
     [
         ("IncorrectStatus", Reason.CACHE_BUSY),
@@ -110,7 +110,7 @@ def test_every_code_of_the_throttling_family_is_throttling(name: str, http_statu
     assert (row.error.error_class, row.reason) == (ErrorClass.TRANSIENT, Reason.THROTTLED)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "code",
     [
         "",
@@ -127,7 +127,7 @@ def test_a_code_is_known_by_its_exact_spelling_only(code: str) -> None:
     assert classify(code, 400).reason is Reason.ECI_REFUSED
 
 
-@pytest.mark.parametrize("code", DOCUMENTED)
+@for_each("code", DOCUMENTED)
 def test_the_reason_of_a_code_can_come_with_the_results_of_its_class(code: str) -> None:
     row = ERROR_TABLE[code]
     results = row.reason.results
@@ -146,7 +146,7 @@ def test_only_what_can_pass_at_once_is_called_again() -> None:
     assert min(ATTEMPTS.values()) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error_class", "retryable"),
     [
         (ErrorClass.BUSY, True),

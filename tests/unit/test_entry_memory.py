@@ -25,6 +25,7 @@ from imagecache.planning.entry_memory import (
     remembers_digests,
 )
 from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, OWN_TAGS, last_update
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered
 
 BEGAN = datetime(2026, 3, 2, 2, 15, 31, 250000, tzinfo=timezone.utc)
@@ -85,7 +86,7 @@ def test_they_are_read_with_the_start_that_the_cache_remembers() -> None:
     assert had_digest(image_cache, last.began, "nginx", DIGEST)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("entry", "digest", "began", "expected"),
     [
         pytest.param("nginx", DIGEST, BEGAN, True, id="as noted"),
@@ -164,7 +165,7 @@ def test_times_of_other_repositories_stay_and_the_oldest_goes_first() -> None:
     assert promoted_at(noted(image_cache, NO_NOTES), *keys[-1]) is not None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("registry", "repository"), [("docker.io", "shop/web"), (WEB[0], "shop/web2"), (WEB[0], "web"), ("", "")]
 )
 def test_a_time_is_known_for_its_repository_only(registry: str, repository: str) -> None:
@@ -191,7 +192,7 @@ def test_garbage_is_no_error_and_no_knowledge(
     assert promoted_at(image_cache, *WEB) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",
@@ -218,7 +219,7 @@ def test_a_damaged_time_is_none(text: str) -> None:
     assert promoted_at(cache([(PUSHED_TAG, text.format(repository=repository))]), *WEB) is None
 
 
-@pytest.mark.parametrize("length", [1, 5, 6, 7, 11, 12, 13])
+@for_each("length", [1, 5, 6, 7, 11, 12, 13])
 def test_digests_that_are_cut_off_are_not_known(length: int) -> None:
     written = value(noted(cache(), Notes({"nginx": DIGEST, "redis": DIGEST})), DIGESTS_TAG)
     image_cache = cache([(DIGESTS_TAG, written[:length])])
@@ -231,7 +232,7 @@ def test_nothing_to_note_writes_no_tag() -> None:
     assert set(dict(noted(cache(), NO_NOTES).tags)) == {MEMORY_TAG}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("room", "keys"),
     [
         (0, set()),

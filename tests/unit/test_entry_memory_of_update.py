@@ -19,6 +19,7 @@ from imagecache.planning.entry_memory_of_update import notes_of
 from imagecache.planning.plan import Decision, decide
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered
 
 BEGAN = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -57,7 +58,7 @@ def noted(
 NOTED = {f"{WEB}:v1": DIGEST}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pushes", "expected"),
     [
         pytest.param([push()], NOTED, id="a young, dated push with its digest"),
@@ -96,7 +97,7 @@ def test_a_pushed_digest_is_noted_where_it_is_certain(
     assert notes_of([*wanted, asked_for], {}, Moment(BEGAN, SKEW), NO_RULES) == Notes(expected)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("images", "expected"),
     [
         pytest.param(
@@ -131,7 +132,7 @@ def test_what_the_registry_told_after_the_start_goes_before_what_a_push_told() -
     assert noted(push(), asked=asked).digests == asked
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("rule", "pushes", "expected"),
     [
         pytest.param(ANY.rules[0], [push()], BEGAN, id="any"),
@@ -182,7 +183,7 @@ def test_a_push_of_the_digest_that_was_built_is_unchanged_and_its_rule_is_told()
     assert decision.images_after == ()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("facts", "expected"),
     [
         pytest.param({}, Reason.SAME_DIGEST, id="the digest that was built"),
@@ -197,7 +198,7 @@ def test_which_push_is_of_the_digest_that_was_built(facts: dict[str, Any], expec
     assert decided(built(push()), replace(AGAIN, **facts)) is expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("status", "expected"),
     [
         ("Ready", Reason.SAME_DIGEST),
@@ -212,7 +213,7 @@ def test_only_an_update_that_ended_ready_certainly_built_it(status: str, expecte
     assert decided(built(push(), status=status), AGAIN) is expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cache", "expected"),
     [
         pytest.param(CACHE, Reason.TAG_REPUSHED, id="nothing is remembered"),

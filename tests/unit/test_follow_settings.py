@@ -6,6 +6,7 @@ import pytest
 
 from imagecache.base.errors import SettingsError
 from imagecache.config.settings import FollowSettings, read_settings
+from tests.support.for_each import for_each
 
 PLATFORM = {"FC_REGION": "cn-hangzhou", "FC_ACCOUNT_ID": "1234567890123456"}
 ENABLED = {**PLATFORM, "IMC_FOLLOW_FUNCTION": "on-follow"}
@@ -49,7 +50,7 @@ def test_all_can_be_set() -> None:
     ) == FollowSettings("on-follow", "http://127.0.0.1:9000", 1, 3599, 60, 604800, 0)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "value"),
     [
         ("IMC_FOLLOW_BASE_SECONDS", "0"),

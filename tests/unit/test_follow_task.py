@@ -25,6 +25,7 @@ from imagecache.engine.hand_off import HandOff
 from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.selector import CacheSelector
 from tests.support.fake_clients import FakeClients
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 3, 2, 2, 15, 31, 250000, tzinfo=timezone.utc)
 SETTINGS = FollowSettings(function="on-follow")
@@ -190,7 +191,7 @@ def test_changes_that_wait_for_a_cache_share_its_task(changed: dict[str, Any]) -
     assert task(**changed).task_id == task().task_id
 
 
-@pytest.mark.parametrize("changed", DIFFERENT.values(), ids=DIFFERENT)
+@for_each("changed", DIFFERENT.values(), ids=DIFFERENT)
 def test_task_ids_differ_for_another(changed: dict[str, Any]) -> None:
     others = [task(**other).task_id for other in DIFFERENT.values() if other is not changed]
     assert task(**changed).task_id not in [task().task_id, *others]
@@ -219,9 +220,7 @@ def test_a_change_that_goes_on_is_named_by_its_parent_and_what_is_left() -> None
     assert goes_on(key="") != goes_on(key="", change=push("e-2"))
 
 
-@pytest.mark.parametrize(
-    ("due", "delay"), [(-60, 1), (0, 1), (0.9, 1), (2.9, 2), (60, 60), (3599.5, 3599), (86400, 3599)]
-)
+@for_each(("due", "delay"), [(-60, 1), (0, 1), (0.9, 1), (2.9, 2), (60, 60), (3599.5, 3599), (86400, 3599)])
 def test_a_delay_ends_before_the_task_is_due_within_what_the_platform_takes(due: float, delay: int) -> None:
     store = RecordingStore()
     hand_off(store).store(task(due=NOW + timedelta(seconds=due)))
@@ -256,7 +255,7 @@ def test_without_a_follow_function_nothing_is_followed() -> None:
     assert not hand_off(RecordingStore(), function="").enabled
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("hours", "held", "over"),
     [(5.9, 0, False), (6, 0, True), (7, 1.5, False), (29.9, 24, False), (30, 24, True), (99, 90, True)],
 )
@@ -286,7 +285,7 @@ def test_a_push_that_waits_alone_does_so_until_its_update() -> None:
 LISTS = Slot(("a",), ("b",), restorable=True)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changes", "own"),
     [
         ({"slot": LISTS}, True),
@@ -331,7 +330,7 @@ OLD_REQUEST = {
 }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("more", "job", "slot"),
     [
         pytest.param({}, Job.CHANGE, None, id="not planned"),
@@ -392,7 +391,7 @@ MALFORMED: dict[str, Spoil] = {
 }
 
 
-@pytest.mark.parametrize("spoil", MALFORMED.values(), ids=MALFORMED)
+@for_each("spoil", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_message_is_refused(spoil: Spoil) -> None:
     document = message_document(task())
     read_message(document)

@@ -15,6 +15,7 @@ from tests.fuzz.mutations import mutated
 from tests.fuzz.reading import SOURCES
 from tests.fuzz.samples import TARGETS, samples
 from tests.fuzz.vocabulary import confused, odd_value, replaced_name
+from tests.support.for_each import for_each
 
 TIMES = 200
 
@@ -24,7 +25,7 @@ def chance() -> random.Random:
     return random.Random(1)  # noqa: S311 - repeatable on purpose
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@for_each("target", TARGETS)
 def test_the_same_seed_gives_the_same_cases_and_another_one_others(target: str) -> None:
     def cases(seed: int) -> list[Case]:
         return [make_case(seed, target, number) for number in range(20)]
@@ -66,7 +67,7 @@ def test_odd_values_are_of_every_type(chance: random.Random) -> None:
     assert found == {str, int, float, bool, type(None), list, dict}
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@for_each("source", SOURCES)
 def test_a_small_share_of_senders_shows_no_right_proof(source: str) -> None:
     known = [make_case(1, source, number).known for number in range(TIMES)]
     assert 0 < known.count(False) < TIMES / 8

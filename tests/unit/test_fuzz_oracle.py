@@ -24,6 +24,7 @@ from tests.fuzz.outcome_schema import is_valid_outcome
 from tests.fuzz.reading import SOURCES, bus_images, webhook_images
 from tests.fuzz.run import Answer, play
 from tests.fuzz.samples import NAMED_BY_URL, PUSHED, TARGETS, samples
+from tests.support.for_each import for_each
 
 ROOT = Path(__file__).parents[2]
 VALIDATOR = Draft202012Validator(
@@ -179,7 +180,7 @@ def changed_at(document: Any, path: Sequence[Any], value: Any) -> Any:
     return document
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "path", "value"),
     [
         ("acr/push_latest", ["push_data", "tag"], ["latest"]),
@@ -213,7 +214,7 @@ def test_a_document_that_no_longer_says_so_names_no_image_of_the_fleet(
     assert not concerned(webhook_images(source, changed_at(document, path, value), named))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "value"),
     [
         (["source"], "acs.oss"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.model.globs import glob_matches
+from tests.support.for_each import for_each
 
 plain_texts = st.text(st.characters(exclude_characters="*?", exclude_categories=[]), max_size=20)
 
@@ -25,7 +25,7 @@ def matches_by_definition(pattern: str, text: str) -> bool:
     return fits and matches_by_definition(pattern[1:], text[1:])
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pattern", "text", "expected"),
     [
         ("web", "web", True),

@@ -19,6 +19,7 @@ from imagecache.planning.barriers import hold_barrier, hold_on
 from imagecache.planning.entry_memory import DIGESTS_TAG, PUSHED_TAG
 from imagecache.planning.hold_tag import CacheHold, hold_value, read_hold, room_for_hold
 from imagecache.planning.update_memory import HOLD_TAG, MEMORY_TAG
+from tests.support.for_each import for_each
 
 END = datetime(2026, 3, 2, 18, tzinfo=timezone.utc)
 PUSH = PushEvent("acr", "event-1", "registry.example.com", "prod/web", "v1")
@@ -33,7 +34,7 @@ def own(count: int) -> tuple[tuple[str, str], ...]:
     return tuple((f"key-{number}", "") for number in range(count))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "expected"),
     [
         ("", {}),
@@ -91,7 +92,7 @@ def test_the_record_says_how_long_by_whom_and_why(value: str, says: str) -> None
     assert (barrier.until is not None) == ("19:00" in value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "change", "new_list", "kept"),
     [
         ("", PUSH, True, True),
@@ -142,7 +143,7 @@ def test_what_has_no_room_is_refused() -> None:
     assert len(hold_value(CacheHold(others=("x" * 128,), why="no room"))) == 128
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("tags", "gone"),
     [
         (own(19), ()),

@@ -15,6 +15,7 @@ from imagecache.base.json_input import MAX_BODY_BYTES
 from imagecache.base.reasons import Reason, Result
 from imagecache.engine.records import ON_FAILURE_QUEUE, RETRIED, Outcome
 from imagecache.triggers.http import HttpRequest, http_answer, is_http_event, read_http_event, status_code
+from tests.support.for_each import for_each
 
 TOKEN = "correct-horse-battery"
 
@@ -56,7 +57,7 @@ BUSY = outcome(Result.FAILED, Reason.CACHE_BUSY, fate=RETRIED)
 DENIED = outcome(Result.FAILED, Reason.PERMISSION_DENIED, fate=ON_FAILURE_QUEUE)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("document", "expected"),
     [
         pytest.param(event(), True, id="event"),
@@ -90,7 +91,7 @@ def test_query_body_and_encoding_may_be_absent(absent: Any) -> None:
     assert read.body() == b""
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("document", "where"),
     [
         pytest.param(event(rawPath=...), "/", id="no path"),
@@ -119,7 +120,7 @@ def test_an_event_of_another_shape_is_refused(document: Any, where: str) -> None
     assert TOKEN not in f"{refused.value.message} {refused.value.found}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("headers", "read"),
     [
         pytest.param({}, {}, id="none"),
@@ -149,7 +150,7 @@ def test_a_plain_body_is_its_text_in_utf_8(text: str) -> None:
     assert request(text).body().decode("utf-8") == text
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         pytest.param(request("x" * MAX_BODY_BYTES), id="plain"),
@@ -162,7 +163,7 @@ def test_a_body_of_one_mebibyte_is_taken(body: HttpRequest) -> None:
     assert MAX_BODY_BYTES - 1 <= len(body.body()) <= MAX_BODY_BYTES
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         pytest.param(request("x" * (MAX_BODY_BYTES + 1)), id="plain"),
@@ -179,14 +180,14 @@ def test_a_larger_body_is_refused(body: HttpRequest) -> None:
     assert (refused.value.reason, refused.value.where) == (Reason.TOO_LARGE, "body")
 
 
-@pytest.mark.parametrize("raw_body", ["e30", "e30===", "{}", "e3 0=", "e30=\n", "e3-_"])
+@for_each("raw_body", ["e30", "e30===", "{}", "e3 0=", "e30=\n", "e3-_"])
 def test_a_body_that_is_no_base64_is_refused(raw_body: str) -> None:
     with pytest.raises(InputError) as refused:
         request(raw_body, is_base64=True).body()
     assert (refused.value.reason, refused.value.where) == (Reason.NOT_JSON, "body")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("outcomes", "status"),
     [
         pytest.param([], 200, id="nothing"),
@@ -219,7 +220,7 @@ STATUS_OF_REJECTION = {
 }
 
 
-@pytest.mark.parametrize(
+@for_each(
     "reason",
     [reason for reason in Reason if Result.REJECTED in reason.results],
     ids=lambda r: r.value,

@@ -9,6 +9,7 @@ import pytest
 
 from imagecache.model.image_cache import UPDATABLE, ImageCache, Listing, cache_entries
 from imagecache.model.reference import ImageRef
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 HOST = "registry.cn-hangzhou.aliyuncs.com"
@@ -56,7 +57,7 @@ def test_only_id_and_status_are_needed(absent: dict[str, Any] | None) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("change", "error"),
     [
         pytest.param({"ImageCacheId": None}, TypeError, id="id is null"),
@@ -86,7 +87,7 @@ def test_an_answer_without_id_or_status_is_an_error(key: str) -> None:
         ImageCache.from_answer("cn-hangzhou", {name: value for name, value in ITEM.items() if name != key})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("status", "expected"),
     [
         ("Ready", True),
@@ -140,7 +141,7 @@ def test_a_listing_without_caches_has_an_empty_index() -> None:
 READY = {"Type": "Normal", "Reason": "Ready", "LastTimestamp": "2026-03-02T12:00:00Z"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("events", "ready_at"),
     [
         pytest.param([], None, id="no events"),

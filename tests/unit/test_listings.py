@@ -16,6 +16,7 @@ from imagecache.clients.eci_gateway import Accepted
 from imagecache.config.settings import Settings
 from imagecache.engine.listings import LISTING_LIFETIME, Listings
 from imagecache.model.image_cache import ImageCache, Listing
+from tests.support.for_each import for_each
 
 START = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 ENDPOINT = "https://eci.{region}.aliyuncs.com"
@@ -60,7 +61,7 @@ def seconds(number: float) -> datetime:
     return START + timedelta(seconds=number)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("now", "since", "listed_again"),
     [
         pytest.param(0, None, False, id="same invocation, request"),

@@ -6,9 +6,8 @@ import json
 from datetime import datetime, timezone
 from typing import Any
 
-import pytest
-
 from imagecache.clients.oci_answers import manifest_time
+from tests.support.for_each import for_each
 
 MADE = datetime(2026, 3, 2, 12, 0, 5, tzinfo=timezone.utc)
 HTTP_DATE = "Mon, 02 Mar 2026 12:00:05 GMT"
@@ -20,7 +19,7 @@ def made_at(annotation: Any = None, modified: str = "") -> datetime | None:
     return manifest_time({"Last-Modified": modified} if modified else {}, json.dumps(document).encode())
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("annotation", "modified", "expected"),
     [
         ("2026-03-02T12:00:05Z", "", MADE),
@@ -46,6 +45,6 @@ def test_the_later_of_what_is_said_counts(annotation: Any, modified: str, expect
     assert made_at(annotation, modified) == expected
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"annotations": []}', b"{", b'"text"'])
+@for_each("body", [b"", b"[]", b'{"annotations": []}', b"{", b'"text"'])
 def test_a_manifest_of_another_form_says_nothing(body: bytes) -> None:
     assert manifest_time({}, body) is None

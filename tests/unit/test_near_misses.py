@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-import pytest
-
 from imagecache.base.reasons import Hold
 from imagecache.base.timestamps import Moment
 from imagecache.model.change import PushEvent
@@ -15,6 +13,7 @@ from imagecache.planning.near_misses import Near, near_misses
 from imagecache.planning.plan import plan
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
+from tests.support.for_each import for_each
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 REGION = "cn-hangzhou"
@@ -39,7 +38,7 @@ def missed(event: PushEvent, *caches: ImageCache, rules: Rules = NO_RULES) -> li
     return [(miss.entry, miss.because) for miss in near_misses(listings, event, decisions, rules)]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("host", "listed", "because"),
     [
         (SHARED, "registry-vpc.cn-shanghai.aliyuncs.com", Near.OTHER_REGION),
@@ -78,7 +77,7 @@ def test_the_message_says_which_registry_the_entry_is_of() -> None:
     assert miss.rule == ""
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("tag", "listed", "because"),
     [
         ("1.1", "1.0@sha256:" + "a" * 64, Hold.PINNED_BY_DIGEST),

@@ -15,6 +15,7 @@ from imagecache.model.change import Item, PushEvent
 from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Access, Source, Word
 from imagecache.triggers.event_bus import read_event_bus
 from imagecache.triggers.sources import Delivery, read_source
+from tests.support.depth import every_value
 from tests.support.payloads import read_sample, sample_names
 
 ARRIVED = datetime(2999, 1, 1, tzinfo=timezone.utc)
@@ -133,6 +134,7 @@ def test_every_source_has_samples_here() -> None:
     assert {name.partition("/")[0] for name in SAMPLES} == set(NEEDED) == {*WEBHOOK_SOURCES, "cloudevents"}
 
 
+@every_value
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("name", SAMPLES)
 def test_an_optional_fact_that_cannot_be_read_loses_no_push(name: str, odd: str) -> None:

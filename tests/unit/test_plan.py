@@ -18,6 +18,8 @@ from imagecache.model.image_cache import ImageCache, Listing, cache_entries
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.plan import Decision, decide, plan
 from imagecache.planning.update_memory import MEMORY_TAG, last_update
+from tests.support.depth import every_value
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -56,7 +58,7 @@ def request(selector: CacheSelector | None = None, **facts: Any) -> CacheRequest
     return CacheRequest(selector=selector or CacheSelector(), **{**asked, **facts})
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("images", "pushed", "expected"),
     [
         pytest.param([f"{HOST}/shop/web:v1"], push(), REPUSHED, id="same tag"),
@@ -143,7 +145,7 @@ def test_a_rebuild_sends_the_full_list_as_written_and_in_order() -> None:
     assert decision.images_after == images
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@for_each("status", STATUSES)
 def test_without_a_memory_a_push_is_decided_alike_in_every_state(status: str) -> None:
     (decision,) = plan([listing(cache("imc-1", f"{HOST}/shop/web:v1", status=status))], push(), AT)
     assert (decision.result, decision.reason) == REPUSHED
@@ -168,7 +170,7 @@ def test_the_record_of_a_held_tag_names_the_listed_tags() -> None:
     assert "v2, v3" in decision.message
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("asked", "ids"),
     [
         pytest.param(request(CacheSelector(ids=("imc-2",))), ["imc-2"], id="by id"),
@@ -199,7 +201,7 @@ def test_a_request_rebuilds_the_selected_caches_with_their_lists(asked: CacheReq
         assert decision.images_after == decision.cache.images
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("facts", "status", "result", "reason"),
     [
         pytest.param(
@@ -249,7 +251,7 @@ def test_a_name_that_two_caches_have_is_ambiguous_and_their_ids_are_told() -> No
     assert "imc-1, imc-2" in decision.message
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("change", "result", "reason"),
     [
         pytest.param(push(), Result.IGNORED, Reason.NO_MATCH, id="push"),
@@ -312,6 +314,7 @@ def test_a_push_before_the_last_update_is_covered_and_the_record_tells_by_which(
     assert decision.message == f"an update that began at 2026-03-02T12:00:00+00:00 has it and {state}"
 
 
+@every_value
 @pytest.mark.parametrize("duplicate", [False, True], ids=["an earlier push", "the very push"])
 @pytest.mark.parametrize("status", STATUSES)
 def test_only_an_update_that_runs_or_ended_ready_covers(status: str, duplicate: bool) -> None:
@@ -323,7 +326,7 @@ def test_only_an_update_that_runs_or_ended_ready_covers(status: str, duplicate: 
     assert (decision.covered_by is None) is (status not in CERTAIN)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pushed_at", "skew", "expected"),
     [
         pytest.param(NOW - timedelta(hours=1), SKEW, COVERED, id="long before the update"),
@@ -346,7 +349,7 @@ def test_a_push_is_covered_only_if_the_update_began_after_it_and_the_margin(
     assert (decision.result, decision.reason) == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     "change",
     [
         pytest.param(push(), id="a push without a time"),
@@ -397,7 +400,7 @@ def test_a_request_is_not_covered_by_an_update_that_was_made_for_something_else(
     assert (decision.result, decision.reason) == (Result.REFRESHED, Reason.REBUILD_REQUESTED)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         pytest.param("", id="empty"),
@@ -425,7 +428,7 @@ def test_each_cache_is_covered_by_its_own_memory() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("began", "quiet_since", "expected"),
     [
         pytest.param(NOW, NOW - MICROSECOND, Reason.FOLLOW_RUNNING, id="began after it"),

@@ -6,9 +6,8 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
 from imagecache.base.reasons import Hold, Reason, Result
+from tests.support.for_each import for_each
 
 ROOT = Path(__file__).parents[2]
 REASONS_PAGE = ROOT / "docs" / "reasons.md"
@@ -36,7 +35,7 @@ def test_every_code_is_its_name_in_upper_case() -> None:
         assert re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", reason.value), reason
 
 
-@pytest.mark.parametrize("hold", list(Hold), ids=lambda hold: hold.value)
+@for_each("hold", list(Hold), ids=lambda hold: hold.value)
 def test_a_hold_is_its_name_and_one_sentence(hold: Hold) -> None:
     assert hold.value == hold.name.lower()
     assert Hold(hold.value) is hold
@@ -48,7 +47,7 @@ def test_the_schema_of_records_has_every_hold() -> None:
     assert schema["properties"]["held_because"]["enum"] == [hold.value for hold in Hold]
 
 
-@pytest.mark.parametrize("result", list(Result), ids=lambda result: result.value)
+@for_each("result", list(Result), ids=lambda result: result.value)
 def test_every_result_has_a_reason_to_come_with(result: Result) -> None:
     assert any(result in reason.results for reason in Reason)
 

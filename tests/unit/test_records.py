@@ -40,6 +40,7 @@ from imagecache.model.selector import CacheSelector
 from imagecache.planning.plan import Decision
 from imagecache.planning.update_memory_layout import UpdateMemory
 from imagecache.planning.update_request import masked
+from tests.support.for_each import for_each
 from tests.support.remembered import update_request
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -210,7 +211,7 @@ def test_every_failure_of_ours_is_a_valid_record(
     assert outcome["error"] == {"class": error_class.value, "code": "KeyError"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error_type", "fate"),
     [
         (BusyError, RETRIED),
@@ -349,7 +350,7 @@ def test_a_change_that_is_not_planned_yet_is_described_by_itself() -> None:
 REPUSHED = (Result.REFRESHED, Reason.TAG_REPUSHED)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("before", "after", "with_request", "truncated"),
     [
         pytest.param(CACHE.images, CACHE.images, True, None, id="short"),

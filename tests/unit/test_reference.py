@@ -20,6 +20,7 @@ from imagecache.model.reference import (
     check_tag,
     parse_reference,
 )
+from tests.support.for_each import for_each
 
 SHA256 = "sha256:" + "0123456789abcdef" * 4
 SHA512 = "sha512:" + "0123456789abcdef" * 8
@@ -106,7 +107,7 @@ def test_any_text_is_read_or_refused_with_a_printable_reason(text: str) -> None:
         assert "\n" not in text
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "nginx",
@@ -122,7 +123,7 @@ def test_every_form_of_a_docker_hub_name_is_one_reference(text: str) -> None:
     assert parse_reference(text) == ImageRef(DOCKER_HUB, "library/nginx")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         pytest.param("nginx:1.27", ImageRef(DOCKER_HUB, "library/nginx", "1.27"), id="tag on a short name"),
@@ -158,7 +159,7 @@ def test_a_reference_is_taken_apart(text: str, expected: ImageRef) -> None:
     assert parse_reference(text) == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "where"),
     [
         pytest.param("", "reference", id="nothing"),
@@ -232,7 +233,7 @@ def test_a_refusal_shows_no_more_than_80_characters_of_what_was_found() -> None:
     assert refused.value.rule in refused.value.message
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("check", "valid"),
     [
         pytest.param(check_host, "r.example.com:5000", id="host"),

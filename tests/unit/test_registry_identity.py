@@ -16,6 +16,7 @@ from imagecache.model.registry_identity import (
     registry_region,
     shared_host,
 )
+from tests.support.for_each import for_each
 
 
 class Registry(NamedTuple):
@@ -94,12 +95,12 @@ def test_the_region_is_told_by_the_name(registry: Registry) -> None:
     assert registry_region(registry_identity(registry.hosts[-1])) == registry.region
 
 
-@pytest.mark.parametrize("host", ["docker.io", "index.docker.io", "registry-1.docker.io", "Docker.IO:443"])
+@for_each("host", ["docker.io", "index.docker.io", "registry-1.docker.io", "Docker.IO:443"])
 def test_docker_hub_has_several_names(host: str) -> None:
     assert registry_identity(host) == "docker.io"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("host", "identity"),
     [
         pytest.param("r.example.com", "r.example.com", id="custom domain"),
@@ -115,7 +116,7 @@ def test_any_other_host_is_its_own_registry(host: str, identity: str) -> None:
     assert registry_region(identity) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "host",
     [
         "registry.cn-hangzhou.aliyuncs.com.evil.example",
@@ -150,9 +151,7 @@ def test_a_look_alike_is_its_own_registry(host: str) -> None:
     assert registry_region(host) is None
 
 
-@pytest.mark.parametrize(
-    "host", ["", "r.example.com/", "https://r.example.com", "r.example.com\n", "r x", "\x00"]
-)
+@for_each("host", ["", "r.example.com/", "https://r.example.com", "r.example.com\n", "r x", "\x00"])
 def test_what_is_no_host_has_no_identity(host: str) -> None:
     with pytest.raises(InputError):
         registry_identity(host)

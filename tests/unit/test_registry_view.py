@@ -28,7 +28,9 @@ from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from imagecache.planning.wanted_list import Current, what_is_newer
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
+from tests.support.depth import every_value
 from tests.support.fake_clients import FakeClients, FixedTime
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -109,7 +111,7 @@ def current(source: RegistryReader, *images: str, rules: Rules = RULES) -> Curre
     return view(source, rules).current(cache(*images), images)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("tags", "images", "expected", "digests"),
     [
         pytest.param(["1", "2"], [f"{WEB}:1"], [f"{WEB}:2"], {f"{WEB}:2": "digest-2"}, id="a newer tag"),
@@ -179,6 +181,7 @@ def pushed(*tags: str) -> list[PushEvent]:
     return [replace(PUSH, event_id=f"event-{tag}", tag=tag) for tag in tags]
 
 
+@every_value
 @pytest.mark.parametrize(
     ("kinds", "listed", "expected"),
     [
@@ -313,7 +316,7 @@ LISTED = (f"{WEB}:1", f"{API}:1")
 DIGESTS = {f"{WEB}:1": "w", f"{API}:1": "a"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("described", "found", "expected"),
     [
         pytest.param(built(LISTED, DIGESTS), Current(LISTED, DIGESTS), "", id="as it was built"),

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.for_each import for_each
+
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "functions"
 LIBRARY = FUNCTIONS / "imagecache"
@@ -178,7 +180,7 @@ def test_there_is_something_to_check() -> None:
     assert {path.parent.name for path in PURE_MODULES} == set(PURE_ROOMS)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "room",
     [
         path
@@ -194,7 +196,7 @@ def test_a_room_says_what_it_is_for_and_what_it_must_not_know(room: Path) -> Non
     assert "not" in text.split()
 
 
-@pytest.mark.parametrize("name", ENTRY_POINTS)
+@for_each("name", ENTRY_POINTS)
 def test_an_entry_point_imports_the_library_and_nothing_else(name: str) -> None:
     assert roots(FUNCTIONS / f"{name}.py") <= {"__future__", "typing", "imagecache"}
 
@@ -208,7 +210,7 @@ def test_only_the_outermost_frame_catches_everything() -> None:
     assert everything == {LIBRARY / "triggers" / "invocation.py": ["Exception"]}
 
 
-@pytest.mark.parametrize("path", PURE_MODULES, ids=name_of)
+@for_each("path", PURE_MODULES, ids=name_of)
 def test_a_pure_module_asks_no_clock_and_opens_nothing(path: Path) -> None:
     tree = parsed(path)
     attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

@@ -31,6 +31,7 @@ from imagecache.policy.rules import (
     update_parameters,
 )
 from imagecache.policy.tag_policy import EXACT, Policy
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered, update_request
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -45,7 +46,7 @@ CACHE = ImageCache("cn-hangzhou", "imc-1", "web-blue", "Ready", ("nginx",), (("t
 PUSH = PushEvent("acr", "event-1", HOST, "shop/web", "v1")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("glob", "image", "expected"),
     [
         pytest.param("**", f"{HOST}/shop/web", True, id="any repository"),
@@ -119,7 +120,7 @@ def test_a_repository_glob_means_a_repository_or_not(glob: str, image: str, expe
     assert (found is not None) is expected
 
 
-@pytest.mark.parametrize("glob", ["-bad-.example.com/web", "a..b/web", "r.example.com:port/web", "[::1/web"])
+@for_each("glob", ["-bad-.example.com/web", "a..b/web", "r.example.com:port/web", "[::1/web"])
 def test_a_repository_glob_with_a_host_that_is_none_is_refused(glob: str) -> None:
     with pytest.raises(InputError, match="host"):
         read_repository_glob(glob, {})
@@ -130,7 +131,7 @@ def test_a_glob_without_a_host_has_none() -> None:
     assert read_repository_glob("*/**", ALIASES) == RepositoryGlob(None, "*/**")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("facts", "expected"),
     [
         pytest.param({}, True, id="no condition"),
@@ -160,9 +161,7 @@ def test_a_rule_matches_where_every_condition_does(facts: dict[str, Any], expect
     assert Rule("r", **facts).matches(CACHE, HOST, "shop/web", "v1") is expected
 
 
-@pytest.mark.parametrize(
-    ("tag", "name"), [("v1", "releases"), ("vx", "releases"), ("main", "rest"), ("x", "rest")]
-)
+@for_each(("tag", "name"), [("v1", "releases"), ("vx", "releases"), ("main", "rest"), ("x", "rest")])
 def test_the_first_rule_that_matches_is_the_entrys(tag: str, name: str) -> None:
     rules = Rules(
         (
@@ -193,7 +192,7 @@ def test_without_rules_there_is_none() -> None:
     assert Rule("r").policy is EXACT
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pushed", "listed", "expected"),
     [
         pytest.param(HOST, HOST, True, id="registry"),
@@ -243,7 +242,7 @@ def test_of_two_rules_that_give_a_parameter_the_first_one_counts() -> None:
     assert update_parameters([]) == {}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("images", "expected"),
     [
         pytest.param(

@@ -21,6 +21,7 @@ from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
 from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules, update_parameters
 from imagecache.policy.tag_policy import Policy
+from tests.support.for_each import for_each
 from tests.support.remembered import update_request
 
 ROOT = Path(__file__).parents[2]
@@ -99,9 +100,7 @@ def loaded(*rules: Any, **document: Any) -> Rules:
     return found
 
 
-@pytest.mark.parametrize(
-    "variables", [{}, {"IMC_RULES": ""}, {"IMC_RULES": " \n "}, {"IMC_RULES_FILE": " "}], ids=ascii
-)
+@for_each("variables", [{}, {"IMC_RULES": ""}, {"IMC_RULES": " \n "}, {"IMC_RULES_FILE": " "}], ids=ascii)
 def test_without_rules_there_are_none(variables: Mapping[str, str]) -> None:
     env = Environment(variables)
     assert read_rules(env) is NO_RULES
@@ -264,7 +263,7 @@ VIOLATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "where", "broken"), VIOLATIONS)
+@for_each(("rule", "where", "broken"), VIOLATIONS)
 def test_what_breaks_the_schema_is_told_with_its_place_and_rule(
     rule: dict[str, Any], where: str, broken: str
 ) -> None:
@@ -273,7 +272,7 @@ def test_what_breaks_the_schema_is_told_with_its_place_and_rule(
     assert any(where in problem and broken in problem for problem in problems)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("document", "where"),
     [
         pytest.param([], "at /: ", id="an array"),
@@ -373,7 +372,7 @@ def test_a_pattern_that_is_no_regular_expression_is_told(pattern: str) -> None:
     assert len(problem) < 300
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pattern", "part"),
     [
         pytest.param("(?=v)(?P<key>.+)", "(?=", id="look-ahead"),
@@ -401,20 +400,20 @@ def test_a_pattern_that_cannot_be_matched_in_a_bounded_time_is_told(pattern: str
         assert len(problem) < 300
 
 
-@pytest.mark.parametrize("pattern", ["x", "([0-9]+)", "(?P<keys>.)", "(?:key)"])
+@for_each("pattern", ["x", "([0-9]+)", "(?P<keys>.)", "(?:key)"])
 def test_a_pattern_without_the_group_is_told(pattern: str) -> None:
     (problem,) = problems_of({"policy": {"type": "alphabetical", "pattern": pattern}})
     assert problem == "IMC_RULES at /rules/0/policy/pattern: has no group (?P<key>...)"
 
 
-@pytest.mark.parametrize("range_text", ["newest", ">=1,<2", "^", "rc - 2", "1.x-rc", "<" * 256])
+@for_each("range_text", ["newest", ">=1,<2", "^", "rc - 2", "1.x-rc", "<" * 256])
 def test_a_range_that_is_none_is_told(range_text: str) -> None:
     (problem,) = problems_of({"policy": {"type": "semver", "range": range_text}})
     assert problem.startswith("IMC_RULES at /rules/0/policy/range: is not a range: ")
     assert len(problem) < 300
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("aliases", "expected"),
     [
         pytest.param(
@@ -479,7 +478,7 @@ PASTED = [
 ]
 
 
-@pytest.mark.parametrize("rule", PASTED)
+@for_each("rule", PASTED)
 def test_a_password_in_the_wrong_place_is_told_and_not_shown(rule: dict[str, Any]) -> None:
     environ = {"FC_REGION": "cn-hangzhou", "IMC_RULES": json.dumps({"rules": [rule]})}
     with pytest.raises(SettingsError) as raised:
@@ -500,7 +499,7 @@ def test_no_text_form_of_settings_shows_a_password() -> None:
         assert SECRET not in f"{shown!r} {shown!s}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cooldown", "give_up", "refused"),
     [
         pytest.param(21599, "", False, id="just shorter than the default"),
@@ -615,7 +614,7 @@ def test_every_parameter_is_in_these_tests() -> None:
     assert set(UPDATE) == set(SCHEMA["$defs"]["update"]["properties"])
 
 
-@pytest.mark.parametrize(("ours", "theirs"), list(zip(UPDATE, API, strict=True)), ids=list(UPDATE))
+@for_each(("ours", "theirs"), list(zip(UPDATE, API, strict=True)), ids=list(UPDATE))
 def test_a_parameter_reaches_the_request_by_the_apis_name(ours: str, theirs: str) -> None:
     rules = loaded({"update": {ours: UPDATE[ours]}})
     assert rules.rules[0].update == {theirs: API[theirs]}

@@ -16,6 +16,7 @@ from jsonschema.exceptions import best_match
 from imagecache.base.errors import ErrorClass
 from imagecache.base.reasons import Reason, Result
 from imagecache.engine.records import ON_FAILURE_QUEUE, RETRIED
+from tests.support.for_each import for_each
 
 ROOT = Path(__file__).parents[2]
 SUFFIX = ".schema.json"
@@ -194,7 +195,7 @@ def test_everything_is_bounded(name: str) -> None:
     assert unbounded == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name", ["cache-selector", "manual-request", "outcome", "rules", "timer-payload", "update-image-cache"]
 )
 def test_what_this_project_defines_knows_all_its_keys(name: str) -> None:
@@ -241,7 +242,7 @@ def test_outcome_takes_every_reason_code() -> None:
     assert set(refused.values()) == {None}, refused
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "pointer"),
     [
         ("update-image-cache", "/properties/ImageRegistryCredential"),
@@ -270,7 +271,7 @@ CONTROL_CHARACTERS = (
 )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "number", "pointer"),
     [
         ("acr-webhook", 0, "/push_data/tag"),
@@ -393,7 +394,7 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "document"),
     [pytest.param(name, document, id=f"{name}-{case}") for name, document, case in ACCEPTED],
 )
@@ -700,7 +701,7 @@ CHANGES: list[tuple[str, int, str, Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "number", "pointer", "value", "blamed", "keyword"),
     [
         pytest.param(*case, id=f"{case[0]}-{case[1]}{case[2][:40] or '/'}-{case[5]}-{index}")
@@ -842,13 +843,13 @@ def samples() -> list[str]:
     return sorted(case.as_posix() for case in found if case.parts[0] in SCHEMA_OF_SOURCE)
 
 
-@pytest.mark.parametrize("case", [case for case in samples() if not case.startswith("cloudevents/array_")])
+@for_each("case", [case for case in samples() if not case.startswith("cloudevents/array_")])
 def test_sample_is_accepted_or_refused_as_a_whole(case: str) -> None:
     schema = SCHEMA_OF_SOURCE[case.partition("/")[0]]
     assert refusal(schema, payload(case)) == REFUSED_SAMPLES.get(case)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("schema", "case", "refused"),
     [
         ("acr-cloudevent", "cloudevents/array_one", {}),
@@ -878,7 +879,7 @@ def test_events_of_one_delivery_are_judged_one_by_one(
     assert judged == refused
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("case", "expected"),
     [
         ("sweep", None),

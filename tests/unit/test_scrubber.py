@@ -13,6 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagecache.base.scrubber import HIDDEN, NO_SECRETS, Scrubber, scrubber
+from tests.support.depth import every_value
+from tests.support.for_each import for_each
 
 TOKEN = "example-token-0123456789"
 ODD = 'p+w/="\\%41&?\u00fc \U0001f511~end'
@@ -74,6 +76,7 @@ def test_every_form_is_found_and_taken_out(form: str, secret: str, before: str, 
     assert secret not in cleaned.replace(HIDDEN, "")
 
 
+@every_value
 @pytest.mark.parametrize("length", range(12, len(TOKEN)))
 @pytest.mark.parametrize("form", ["plain", "lower case", "percent-encoded", "every byte percent-encoded"])
 def test_a_secret_that_is_cut_off_is_taken_out_as_far_as_it_goes(form: str, length: int) -> None:
@@ -82,7 +85,7 @@ def test_a_secret_that_is_cut_off_is_taken_out_as_far_as_it_goes(form: str, leng
     assert scrubber(frozenset({TOKEN})).cleaned(text) == f"registry host '{HIDDEN}'... is not a host"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector, read_selector
+from tests.support.for_each import for_each
 
 CACHE = ImageCache(
     region_id="cn-hangzhou",
@@ -21,7 +22,7 @@ CACHE = ImageCache(
 )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("document", "expected"),
     [
         pytest.param({"names": ["web-blue"]}, True, id="name"),
@@ -61,7 +62,7 @@ def test_a_selector_document_means_a_cache_or_not(document: dict[str, Any], expe
     assert read_selector(document).matches(CACHE) is expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "expected"),
     [("web-blue", True), ("web-*", False), ("web", False), ("", False)],
 )

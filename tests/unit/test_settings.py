@@ -17,6 +17,7 @@ from imagecache.config.setting_table import SETTINGS, Setting
 from imagecache.config.settings import FollowSettings, Settings, read_settings
 from imagecache.config.webhook_tokens import TOKENS, WebhookToken
 from imagecache.policy.rules import Rule, Rules
+from tests.support.for_each import for_each
 
 TOKEN = "Tr0ub4dor-and-3-more"
 OTHER_TOKEN = "another-token-of-20c"
@@ -113,7 +114,7 @@ def test_every_setting_is_read() -> None:
     assert given == ["the rules"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("environ", "regions"),
     [
         pytest.param({"IMC_REGIONS": "cn-shanghai"}, ("cn-shanghai",), id="wins over the function's"),
@@ -126,7 +127,7 @@ def test_regions_are_listed(environ: dict[str, str], regions: tuple[str, ...]) -
     assert read_settings({"FC_REGION": "cn-hangzhou", **environ}).regions == regions
 
 
-@pytest.mark.parametrize(
+@for_each(
     "regions",
     [
         "CN-Hangzhou",
@@ -151,7 +152,7 @@ def test_a_region_must_come_from_somewhere() -> None:
     assert refused.value.problems == ["IMC_REGIONS is not set and FC_REGION gives no default"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "endpoint",
     [
         "https://eci.{region}.aliyuncs.com",
@@ -170,7 +171,7 @@ def test_an_endpoint_is_taken(endpoint: str) -> None:
     assert read_settings({"FC_REGION": "cn-hangzhou", "IMC_ECI_ENDPOINT": endpoint}).eci_endpoint == endpoint
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("endpoint", "told"),
     [
         pytest.param(
@@ -274,7 +275,7 @@ def test_an_endpoint_is_refused_without_repeating_it(endpoint: str, told: str) -
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("hostname", "expected"),
     [
         ("localhost", True),
@@ -293,7 +294,7 @@ def test_loopback_is_this_machine_alone(hostname: str, expected: bool) -> None:
     assert is_loopback(hostname) is expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "tokens"),
     [
         pytest.param("", (), id="none"),
@@ -309,7 +310,7 @@ def test_tokens_are_listed(value: str, tokens: tuple[str, ...]) -> None:
     assert read == tuple(WebhookToken(token) for token in tokens)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("token", "told"),
     [
         pytest.param("hunter2-hunter2", "token 2 has 15 characters", id="short"),
@@ -341,7 +342,7 @@ def test_the_text_form_of_settings_shows_no_token() -> None:
     assert TOKEN not in f"{settings!r} {settings}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "expected"),
     [
         ("true", True),
@@ -358,29 +359,23 @@ def test_a_flag_is_read(value: str, expected: bool) -> None:
     assert read_settings({"FC_REGION": "r", "IMC_DRY_RUN": value}).dry_run is expected
 
 
-@pytest.mark.parametrize("value", ["yes", "on", "2", "truee", "t\u0433ue"])
+@for_each("value", ["yes", "on", "2", "truee", "t\u0433ue"])
 def test_any_other_flag_is_a_problem_lest_a_dry_run_be_a_real_one(value: str) -> None:
     assert problems_of(IMC_DRY_RUN=value) == [f"IMC_DRY_RUN is {value!a}, but must be true or false"]
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"), [("", 2), ("0", 0), ("2", 2), (" 10 ", 10), ("0010", 10), ("3600", 3600)]
-)
+@for_each(("value", "seconds"), [("", 2), ("0", 0), ("2", 2), (" 10 ", 10), ("0010", 10), ("3600", 3600)])
 def test_the_margin_for_clock_skew_is_read(value: str, seconds: int) -> None:
     settings = read_settings({"FC_REGION": "r", "IMC_CLOCK_SKEW_SECONDS": value})
     assert settings.clock_skew_seconds == seconds
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"), [("", 2.5), ("0", 0.0), ("0.125", 0.125), (" 3 ", 3.0), ("600", 600.0)]
-)
+@for_each(("value", "seconds"), [("", 2.5), ("0", 0.0), ("0.125", 0.125), (" 3 ", 3.0), ("600", 600.0)])
 def test_when_to_answer_may_have_a_fraction(value: str, seconds: float) -> None:
     assert read_settings({"FC_REGION": "r", "IMC_ANSWER_SECONDS": value}).answer_seconds == seconds
 
 
-@pytest.mark.parametrize(
-    "value", ["-1", "601", "600.001", "1.", ".5", "1.0000", "1e2", "nan", "inf", "\u0661"]
-)
+@for_each("value", ["-1", "601", "600.001", "1.", ".5", "1.0000", "1e2", "nan", "inf", "\u0661"])
 def test_what_is_no_number_in_the_range_is_a_problem(value: str) -> None:
     assert problems_of(IMC_ANSWER_SECONDS=value) == [
         f"IMC_ANSWER_SECONDS is {value!a}, but must be a number from 0 to 600"
@@ -394,7 +389,7 @@ NUMBERS = {
 }
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         "-1",
@@ -420,7 +415,7 @@ def test_what_is_no_whole_number_in_the_range_is_a_problem_that_tells_the_range(
     }
 
 
-@pytest.mark.parametrize(("name", "bounds"), NUMBERS.items(), ids=NUMBERS)
+@for_each(("name", "bounds"), NUMBERS.items(), ids=NUMBERS)
 def test_a_range_ends_where_it_says(name: str, bounds: tuple[int, int]) -> None:
     # The longest delay goes with the first, which may not be more.
     others = {"FC_REGION": "r", "IMC_FOLLOW_BASE_SECONDS": "1", "IMC_FOLLOW_MAX_SECONDS": "3599"}
@@ -431,7 +426,7 @@ def test_a_range_ends_where_it_says(name: str, bounds: tuple[int, int]) -> None:
         assert problem.endswith(f"from {smallest} to {largest}")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("base", "longest", "problems"),
     [
         ("900", "900", []),
@@ -460,7 +455,7 @@ def test_any_other_log_level_is_a_problem(value: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["IMC_DRYRUN", "IMC_", "IMC_dry_run", "IMC_WEBHOOK_TOKEN"])
+@for_each("name", ["IMC_DRYRUN", "IMC_", "IMC_dry_run", "IMC_WEBHOOK_TOKEN"])
 def test_an_unknown_name_is_a_problem_and_its_value_is_not_shown(name: str) -> None:
     (problem,) = problems_of(**{name: TOKEN})
     assert problem.startswith(f"{name} is not a setting; known are ")
@@ -504,12 +499,12 @@ def test_every_wrong_item_of_a_list_is_named() -> None:
     ]
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+@for_each("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_a_default_has_the_form_of_its_setting(setting: Setting[Any]) -> None:
     assert setting.default_value == setting.read(Environment({setting.name: setting.default}))
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+@for_each("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_a_setting_has_a_form_and_a_meaning_in_plain_sentences(setting: Setting[Any]) -> None:
     assert re.fullmatch(r"[^|\n]*[^|\n.]", setting.form.says)
     assert re.fullmatch(r"[A-Z`][^|\n]*\.", setting.meaning)

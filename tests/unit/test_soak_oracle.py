@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.soak.oracle import Cache, Claim, Finding, GivenUp, Kind, Push, Update, judge, staleness, unneeded
+from tests.support.for_each import for_each
 
 WEB, API, OTHER = "r.example.com/web:v1", "r.example.com/api:v1", "r.example.com/other:v1"
 LIST = ("r.example.com/web:v1", "r-vpc.example.com/api:v1")
@@ -22,7 +23,7 @@ def kinds(findings: list[Finding]) -> list[Kind]:
     return [finding.kind for finding in findings]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("caches", "pushes", "updates"),
     [
         pytest.param([CACHE], [], [], id="nothing happened"),
@@ -51,7 +52,7 @@ def test_a_run_in_which_every_push_ended_in_its_caches_has_no_findings(
     assert judge(caches, pushes, updates) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pushes", "updates"),
     [
         pytest.param([PUSH], [], id="never rebuilt"),
@@ -99,7 +100,7 @@ def test_an_update_without_images_has_no_push() -> None:
     assert kinds(findings) == [Kind.LIST_CHANGED, Kind.STALE]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "images",
     [
         pytest.param(LIST[:1], id="an entry is lost"),
@@ -120,7 +121,7 @@ def test_a_cache_that_was_rebuilt_though_nothing_of_it_was_pushed_is_found() -> 
     assert kinds(findings) == [Kind.UNINVOLVED]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given_up", "explained"),
     [
         pytest.param([], False, id="nothing was given up"),
@@ -161,7 +162,7 @@ def test_a_cache_that_is_not_ready_is_explained_by_what_was_given_up_for_it(
     assert (finding.kind, finding.explained) == (Kind.NOT_READY, explained)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("claim", "false"),
     [
         pytest.param(Claim("imc-1", "e-1", 120.0), False, id="said when the rebuild had ended"),
@@ -187,7 +188,7 @@ def test_a_record_that_a_push_landed_in_a_rebuild_that_did_not_end_ready_is_fals
     assert kinds(findings) == [Kind.FALSE_CLAIM]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pushes", "updates", "waits"),
     [
         pytest.param([PUSH], [UPDATE], [20.0], id="until the rebuild's end, not its beginning"),
@@ -224,7 +225,7 @@ def test_a_stored_task_does_not_explain_a_list_that_was_changed() -> None:
     assert (finding.kind, finding.explained) == (Kind.LIST_CHANGED, False)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("pushes", "updates", "expected"),
     [
         pytest.param([PUSH], [UPDATE], (1, 0), id="one for one"),

@@ -14,6 +14,7 @@ from imagecache.base.errors import InputError
 from imagecache.base.reasons import Reason
 from imagecache.model.change import Item, Notice, PushEvent
 from imagecache.triggers.sources import Delivery, cloudevents, read_source
+from tests.support.depth import every_value
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 DELIVERY = Delivery(datetime(2026, 3, 2, 3, tzinfo=timezone.utc), "request-1")
@@ -72,6 +73,7 @@ def test_a_build_whose_status_is_spelt_with_other_letters_has_not_succeeded(
     assert notice.reason is Reason.BUILD_FAILED
 
 
+@every_value
 @pytest.mark.parametrize("name", [None, "acme"], ids=["no name", "a name"])
 @pytest.mark.parametrize("suffix", ["-vpc", "-", ".example.com", "\n"], ids=ascii)
 def test_more_than_the_id_of_a_personal_instance_names_no_registry(

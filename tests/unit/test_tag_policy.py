@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from imagecache.policy.tag_pattern import check_pattern, key_of
 from imagecache.policy.tag_policy import EXACT, Policy, newest_first
 from imagecache.policy.version_range import read_range
+from tests.support.depth import every_value
+from tests.support.for_each import for_each
 
 ANY_VERSION = ">=0.0.0-0"
 """A range that also takes every prerelease of 0.0.0; of other versions none."""
@@ -62,13 +64,13 @@ def variant(text: str, policy: Policy = Policy("semver", range="*")) -> str:  # 
     return rank.variant
 
 
-@pytest.mark.parametrize("text", ["latest", "1", "1.0.0", "v1.0.0"])
+@for_each("text", ["latest", "1", "1.0.0", "v1.0.0"])
 def test_exact_understands_none_and_is_what_holds_without_a_rule(text: str) -> None:
     assert not understood(EXACT, text)
     assert Policy("exact", 1) == EXACT
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "ordered"),
     [("exact", False), ("semver", True), ("numerical", True), ("alphabetical", True), ("any", False)],
 )
@@ -81,7 +83,7 @@ def test_any_understands_every_tag_and_knows_one_variant(text: str) -> None:
     assert Policy("any").rank(text) == ("", ())
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         pytest.param("1", True, id="one number"),
@@ -138,7 +140,7 @@ def test_semver_understands(text: str, expected: bool) -> None:
     assert understood(Policy("semver", range="*"), text) is expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         pytest.param("1.2.3", "3-", id="three numbers"),
@@ -166,7 +168,7 @@ def test_the_variant_is_the_number_of_numbers_and_the_first_part_that_is_no_prer
     assert variant(text) == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         pytest.param("0.0.0-rc.1", "3-", id="prerelease only"),
@@ -183,7 +185,7 @@ def test_a_prerelease_is_no_part_of_the_variant(text: str, expected: str) -> Non
     assert variant(text, Policy("semver", range=ANY_VERSION)) == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     "word",
     [
         *(
@@ -209,7 +211,7 @@ def test_the_words_of_prereleases_are_no_variants(word: str) -> None:
         assert not understood(Policy("semver", range="*"), f"1.0.0-{word}{number}"), number
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("range_text", "inside", "outside"),
     [
         pytest.param("*", ["0.0.1", "1", "99.0"], ["1.0.0-rc.1"], id="star"),
@@ -289,7 +291,7 @@ def test_semver_understands_what_is_in_the_range(
     assert [text for text in [*inside, *outside] if understood(policy, text)] == inside
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         *("latest", "^", ">", "1.2.3.4", ">=1,<2", "1.x-rc", ">=1.0.0-rc_1", "~>", "1 -2"),
@@ -303,7 +305,7 @@ def test_what_is_no_range_is_a_value_error_and_nothing_else(text: str) -> None:
     assert type(raised.value) is ValueError
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "part"),
     [
         pytest.param(">=1 || 2.x <new", "'<new'", id="a word"),
@@ -331,7 +333,7 @@ def test_a_range_is_refused_or_can_be_used(text: str) -> None:
     assert {understood(policy, tag) for tag in ("1", "1.2.3", "1.2.3-rc.1", "2.0.0-alpine")} <= {True, False}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("older", "newer", "range_text"),
     [
         pytest.param("1.9.0", "1.10.0", "*", id="numbers are no texts"),
@@ -363,7 +365,7 @@ def test_the_newer_version(older: str, newer: str, range_text: str) -> None:
     assert newest_first(Policy("semver", range=range_text), {older, newer}) == [newer, older]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("one", "other"),
     [
         ("1.27", "1.27.1"),
@@ -379,7 +381,7 @@ def test_tags_of_different_variants_are_not_compared(one: str, other: str) -> No
     assert variant(one) != variant(other)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("policy", "equal"),
     [
         pytest.param(Policy("semver", range="*"), ["v1.0.0", "1.0.0"], id="v"),
@@ -395,7 +397,7 @@ def test_tags_with_one_key_are_ordered_by_their_text(policy: Policy, equal: list
         assert newest_first(policy, set(order)) == equal
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("0", True),
@@ -425,7 +427,7 @@ def test_numerical_understands_whole_and_decimal_numbers(text: str, expected: bo
     assert understood(NUMERICAL, text) is expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("older", "newer"),
     [
         pytest.param("9", "10", id="no texts"),
@@ -447,7 +449,7 @@ def test_whole_numbers_are_compared_as_numbers(one: int, other: int) -> None:
     assert listed == sorted({str(one), str(other)}, key=int, reverse=True)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("older", "newer"),
     [
         pytest.param("a", "b", id="letters"),
@@ -468,7 +470,7 @@ def test_alphabetical_understands_all_and_sorts_as_texts(texts: set[str]) -> Non
     assert newest_first(ALPHABETICAL, texts) == sorted(texts, reverse=True)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "pattern", "text", "key"),
     [
         pytest.param("alphabetical", "main-(?P<key>[0-9]{4})", "main-2024", "2024", id="key"),
@@ -496,6 +498,7 @@ def test_the_key_is_the_patterns_group(kind: str, pattern: str | None, text: str
     assert rank == (None if key is None else ("", (key,)))
 
 
+@every_value
 @pytest.mark.parametrize(
     ("pattern", "text"),
     [
@@ -535,7 +538,7 @@ def test_a_pattern_means_what_it_means_to_python(pattern: str, text: str) -> Non
 WEB_PROD = Policy("semver", range=">=1 <2", pattern="web-(?P<key>.+)-prod")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         pytest.param("web-v1.2.3-prod", "3-", id="version"),
@@ -609,7 +612,7 @@ def test_every_tag_is_understood_or_not_and_none_is_an_error(policy: Policy, tex
     assert (rank is None) is (newest_first(policy, {text}) == [])
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         pytest.param("1.0.0-rc" + "1" * 110 + "_", id="digits of a prerelease"),

@@ -26,6 +26,7 @@ from imagecache.policy.list_entries import entries_of
 from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules
 from imagecache.policy.tag_policy import Policy, newest_first
 from imagecache.policy.tag_slots import bring_up_to_date, governed, promote
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
@@ -62,7 +63,7 @@ def promoted(
     return promote(CACHE, tuple(images), repository, tag, rules_of(policy))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("policy", "listed", "tag", "after"),
     [
         pytest.param(SEMVER, ["1.0.0"], "1.0.1", ["1.0.1"], id="newer"),
@@ -131,7 +132,7 @@ def test_what_a_pushed_tag_does_to_the_tags_of_its_repository(
     assert promoted(policy, written(listed), tag) == written(after)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("keep", "images", "tag", "after"),
     [
         pytest.param(
@@ -155,7 +156,7 @@ def test_where_the_kept_tags_stand(keep: int, images: str, tag: str, after: str)
     assert promoted(Policy("numerical", keep), full(images), tag, repository) == full(after)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("others", "listed", "keep", "tag", "after"),
     [
         pytest.param(19, ["1"], 5, "2", ["2"], id="full: the oldest goes"),
@@ -196,7 +197,7 @@ def test_slots_that_shrink_make_room_for_those_before_them() -> None:
     assert listed == (f"{public}:6", f"{public}:5", *others, f"{vpc}:6", f"{vpc}:5")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("images", "repository", "after"),
     [
         pytest.param(
@@ -265,7 +266,7 @@ def test_entries_tell_what_they_are() -> None:
     assert entries_of(images, rules_of(NUMERICAL), WEB) == entries[1:]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("listed", "available", "keep", "after"),
     [
         pytest.param(["1"], {"1", "2", "3"}, 1, ["3"], id="the newest that there is"),
@@ -287,7 +288,7 @@ def test_a_list_is_brought_to_what_the_registry_has(
     assert result == ("redis:7", *(f"{stem}:{tag}" for tag in after), f"{stem}@{DIGEST}")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "rule",
     [
         pytest.param(Rule("r", policy=NUMERICAL), id="a rule that does not read"),
@@ -546,7 +547,7 @@ def test_a_push_rebuilds_for_its_own_tag_only(
 WEB_FORM = FORMS[WEB][0]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("policy", "listed", "tag", "reason", "after"),
     [
         pytest.param(SEMVER, ["1.0.0"], "1.0.1", Reason.TAG_PROMOTED, ["1.0.1"], id="let in"),
@@ -586,7 +587,7 @@ RANGE = Policy("semver", range=">=1 <2")
 KEYED = Policy("semver", range=">=1 <2", pattern="web-(?P<key>.+)-prod")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("policy", "listed", "tag", "expected"),
     [
         pytest.param(None, ["1.0.0"], "1.0.1", Hold.EXACT_POLICY, id="no rule"),
@@ -688,7 +689,7 @@ def test_a_tag_that_is_listed_under_one_name_is_promoted_under_the_other(
     assert decision.images_after == (f"{vpc}:2", f"{public}:2")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("policy", "minutes", "expected"),
     [
         pytest.param(Policy("any"), -1, Reason.POLICY_HOLDS, id="an older push"),
@@ -720,7 +721,7 @@ def test_what_is_remembered_of_one_repository_holds_no_push_of_another() -> None
     assert decided(images, green, rules_of(Policy("any")), tags=tags).reason is Reason.TAG_PROMOTED
 
 
-@pytest.mark.parametrize("tags", list(itertools.permutations(["1", "2", "10"])), ids=" ".join)
+@for_each("tags", list(itertools.permutations(["1", "2", "10"])), ids=" ".join)
 def test_three_pushes_in_any_order_end_alike(tags: tuple[str, ...]) -> None:
     rules = rules_of(Policy("numerical", 2))
     assert delivered((f"{WEB_FORM}:0",), tags, rules) == (f"{WEB_FORM}:10", f"{WEB_FORM}:2")

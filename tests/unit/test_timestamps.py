@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagecache.base.timestamps import CHINA_TIME, parse_moment
+from tests.support.for_each import for_each
 
 UTC = timezone.utc
 ARRIVED = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
@@ -35,7 +36,7 @@ def zone_text(moment: datetime, *, colon: bool) -> str:
     return f"{text[:3]}:{text[3:]}" if colon else text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         pytest.param("2026-03-02T10:00:00Z", "2026-03-02T10:00:00.999999", id="UTC"),
@@ -68,7 +69,7 @@ def test_a_time_is_read_as_the_latest_moment_it_can_mean(text: str, expected: st
     assert parse_moment(text, arrived=ARRIVED) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         None,

@@ -24,6 +24,7 @@ from imagecache.planning.follow_times import FollowTimes
 from imagecache.planning.plan import Decision
 from imagecache.planning.update_memory import memory_of_update, with_memory
 from imagecache.policy.rules import Rule
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -44,7 +45,7 @@ def decision(change: Change = PUSH, rule: Rule | None = RULE) -> Decision:
     return Decision(change, CACHE, Result.REFRESHED, Reason.TAG_REPUSHED, "", CACHE.images, rule=rule)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("seconds", "left"),
     [(0, 600), (1, 599), (599.5, 0.5), (600, 0), (601, 0), (86400, 0), (-2, 602), (-60, 0)],
     ids=[
@@ -63,7 +64,7 @@ def test_a_push_waits_from_the_start_of_the_last_update_on(seconds: float, left:
     assert end == (NOW + timedelta(seconds=left) if left else None)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cache", "wanted", "waits"),
     [
         pytest.param(updated(NOW), decision(), True, id="a push"),
@@ -88,9 +89,7 @@ def failing(*minutes: float) -> ImageCache:
     return cache
 
 
-@pytest.mark.parametrize(
-    ("failures", "minutes"), [(1, 0), (2, 5), (3, 20), (4, 60), (5, 240), (6, 240), (20, 240)]
-)
+@for_each(("failures", "minutes"), [(1, 0), (2, 5), (3, 20), (4, 60), (5, 240), (6, 240), (20, 240)])
 def test_a_failing_cache_is_updated_at_once_then_ever_later(failures: int, minutes: int) -> None:
     cache = failing(*(0.1 for _ in range(failures)))
     end = pause_end(cache, [decision()], AT, TIMES)
@@ -100,7 +99,7 @@ def test_a_failing_cache_is_updated_at_once_then_ever_later(failures: int, minut
 ANOTHER = replace(PUSH, event_id="event-2", tag="other")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("wanted", "minutes"),
     [
         pytest.param([decision()], 59, id="the same image"),
@@ -169,7 +168,7 @@ def other(number: int, *began: datetime) -> ImageCache:
     return cache
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("caches", "count"),
     [
         pytest.param([], 0, id="none"),
@@ -216,7 +215,7 @@ def test_caches_that_could_not_be_listed_are_no_free_pass() -> None:
         limits(list_caches, per_hour=1).spend(AT)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cache", "wanted", "reason"),
     [
         pytest.param(replace(CACHE, status="Updating"), [decision()], Reason.CACHE_BUSY, id="busy"),

@@ -26,6 +26,7 @@ from imagecache.planning.update_memory import (
     memory_of_update,
 )
 from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered as remembered_tags
 
 BEGAN = datetime(2026, 3, 2, 2, 15, 31, 250000, tzinfo=timezone.utc)
@@ -342,7 +343,7 @@ START = "mm8zvg2q"
 GOOD = f"2.{START}..0.....abcdefgh"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         "",
@@ -387,7 +388,7 @@ def test_no_text_in_the_tag_is_ever_an_error(value: str) -> None:
     assert last is None or last.began <= BEGAN + LATER
 
 
-@pytest.mark.parametrize(("ahead", "known"), [(0, True), (2, True), (2.001, False), (10**9, False)])
+@for_each(("ahead", "known"), [(0, True), (2, True), (2.001, False), (10**9, False)])
 def test_a_memory_from_the_future_is_no_memory(ahead: float, known: bool) -> None:
     image_cache = updated(cache(), push(), began=BEGAN + timedelta(seconds=ahead))
     assert (last_update(image_cache, Moment(BEGAN, SKEW)) is not None) is known
@@ -428,7 +429,7 @@ def test_a_request_is_covered_by_its_own_update_alone(
     assert covered == (other.change_id == request.change_id)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("seconds", "covered"),
     [(-3600, False), (0, False), (1.999, False), (2, False), (2.001, True), (3600, True)],
 )

@@ -23,6 +23,7 @@ from imagecache.model.selector import CacheSelector
 from imagecache.planning.entry_memory import DIGESTS_TAG, PUSHED_TAG
 from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, OWN_TAGS, carries, last_update
 from imagecache.planning.update_request import MASK, client_token, masked
+from tests.support.for_each import for_each
 from tests.support.remembered import remembered, update_request
 
 BEGAN = datetime(2026, 3, 2, 12, 0, 0, 250000, tzinfo=timezone.utc)
@@ -236,7 +237,7 @@ def test_configured_parameters_replace_described_ones() -> None:
     assert request["RetentionDays"] == 7
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("size", "sent"),
     [(None, None), (0, None), (19, None), (20, 20), (32768, 32768), (32769, None)],
 )
@@ -283,7 +284,7 @@ def test_a_token_depends_on_the_images_and_their_order(
     assert same is (images == turned)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cache", "images", "changes"),
     [
         pytest.param(replace(CACHE, image_cache_id="imc-2"), ("nginx",), ["a"], id="another cache"),
@@ -300,7 +301,7 @@ def test_another_update_has_another_token(
     assert client_token(cache, images, changes) != client_token(CACHE, ("nginx",), ["a"])
 
 
-@pytest.mark.parametrize(
+@for_each(
     "facts",
     [
         pytest.param({"name": "api"}, id="name"),
@@ -389,7 +390,7 @@ def test_the_request_is_flattened_to_the_names_of_the_api() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "expected"),
     [
         pytest.param(None, {}, id="none"),

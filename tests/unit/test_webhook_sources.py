@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from imagecache.model.registry_identity import registry_identity
 from imagecache.model.webhook_sources import WEBHOOK_SOURCES, Word, own_sources
+from tests.support.for_each import for_each
 
 ACR = {"acr", "acs.cr"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("host", "sources"),
     [
         ("registry.cn-hangzhou.aliyuncs.com", ACR),

@@ -23,6 +23,8 @@ from imagecache.triggers.http import HttpRequest
 from imagecache.triggers.invocation import Invocation
 from imagecache.triggers.sender import check_signature, check_token
 from imagecache.triggers.webhook import read_webhook
+from tests.support.depth import every_value
+from tests.support.for_each import for_each
 
 TOKEN = "correct-horse-battery"
 OTHER_TOKEN = "staple+and/more=signs%41"
@@ -83,7 +85,7 @@ def test_no_other_token_is_let_in(text: str) -> None:
     assert OTHER_TOKEN not in shown
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "told"),
     [
         pytest.param({}, "the token parameter is missing", id="missing"),
@@ -101,6 +103,7 @@ def test_a_refusal_tells_what_is_wrong_and_not_what_was_given(query: dict[str, s
     assert error.found == ""
 
 
+@every_value
 @pytest.mark.parametrize("path", ["/webhooks/acr", "/webhooks/github", "/webhooks/harbor"])
 @pytest.mark.parametrize("query", [{}, {"token": ""}, {"token": TOKEN}, {"token": "None"}])
 def test_without_configured_tokens_nobody_is_let_in(

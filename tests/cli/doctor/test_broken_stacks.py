@@ -19,6 +19,7 @@ from cli.problem import Problem
 from cli.services.account import Account
 from imagecache.base.credentials import Credentials
 from tests.support.account import ACCOUNT_ID, ENDPOINTS, REGION, RefusedError
+from tests.support.for_each import for_each
 
 PREFIX = "imc-refresh"
 KEYS = Credentials("LTAI-MARK-key", "MARK-secret", "MARK-token")
@@ -471,7 +472,7 @@ def test_facts_are_yes_or_no_numbers_words_and_the_form_of_an_event(doctor: Any)
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("value", ["imc-bp1abc", "10.0.0.1", 5.5, {"a": "cri-1"}, ["acs.cr"], None, "LTAI0"])
+@for_each("value", ["imc-bp1abc", "10.0.0.1", 5.5, {"a": "cri-1"}, ["acs.cr"], None, "LTAI0"])
 def test_nothing_but_what_the_list_allows_is_a_fact(value: Any) -> None:
     found = dict.fromkeys([*ALLOWED, "anything"], value)
     assert allowed(found) == {}

@@ -11,6 +11,7 @@ from cli.doctor.findings import Finding, NotReadError, State, exit_code, listed,
 from imagecache.model.image_cache import ImageCache
 from imagecache.policy.rules import NO_RULES
 from local.template.document import Resource
+from tests.support.for_each import for_each
 
 ALLOWED, DENIED = (
     ["r eci:UpdateImageCache"],
@@ -106,14 +107,14 @@ JUDGED: dict[str, tuple[Finding, State, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", JUDGED)
+@for_each("name", JUDGED)
 def test_it_is_judged(name: str) -> None:
     finding, state, text = JUDGED[name]
     assert (finding.state, text in finding.text) == (state, True), finding
     assert bool(finding.remedy) or state is not State.WRONG
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("statement", "problems", "notes"),
     [
         (NEEDED, [], []),
