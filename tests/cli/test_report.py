@@ -158,6 +158,7 @@ def test_any_time_is_drawn(ask: Any, count: int) -> None:
     assert "NaN" not in text
 
 
+@pytest.mark.deep
 @needs_chromium
 def test_a_browser_opens_the_file_and_says_nothing(ask: Any, week: str) -> None:
     text, path = report(ask, "--records", week, *PERIOD)

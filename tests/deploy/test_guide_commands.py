@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.support.aliyun_tool import Tool
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +31,7 @@ def commands() -> list[str]:
     return [block for block in blocks if COMMAND.match(block)]
 
 
+@pytest.mark.deep
 def test_every_command_of_the_guide_runs_in_its_order(tool: Tool, tmp_path: Path) -> None:
     folder = tmp_path / "checkout"
     folder.mkdir()

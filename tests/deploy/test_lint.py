@@ -298,7 +298,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "place", "message"), sampled(MISTAKES, 5))
+@pytest.mark.parametrize(("path", "value", "place", "message"), sampled(MISTAKES, 8))
 def test_a_mistake_is_told_with_its_place(
     template: dict[str, Any],
     check: Callable[[Any], dict[str, str]],

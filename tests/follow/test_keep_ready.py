@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import sampled
+
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 WEB, API = f"{HOST}/prod/web:latest", f"{HOST}/prod/api:latest"
 REBUILD = 100
@@ -45,19 +47,22 @@ def settled(world: Any) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("keep", "count", "at_once"),
-    [
-        (1, 1, 1),
-        (1, 2, 1),
-        (1, 3, 2),
-        (2, 3, 1),
-        (5, 3, 1),
-        ("50%", 4, 2),
-        ("50%", 5, 2),
-        ("34%", 3, 1),
-        ("100%", 3, 1),
-        ("0%", 3, 3),
-        (0, 3, 3),
-    ],
+    sampled(
+        [
+            (1, 3, 2),
+            (1, 1, 1),
+            (1, 2, 1),
+            (5, 3, 1),
+            (2, 3, 1),
+            ("50%", 4, 2),
+            ("50%", 5, 2),
+            ("34%", 3, 1),
+            ("100%", 3, 1),
+            (0, 3, 3),
+            ("0%", 3, 3),
+        ],
+        3,
+    ),
 )
 def test_so_many_stay_ready_and_all_are_rebuilt(
     world: Any, keep: int | str, count: int, at_once: int

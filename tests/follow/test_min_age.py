@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.depth import sampled
 from tests.support.tagged_registry import TaggedRegistry
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
@@ -258,7 +259,9 @@ def test_a_sweep_reads_when_a_tag_was_made(world: Any, registry: TaggedRegistry,
     assert AGE - DAY - 1 <= world.updates()[-1]["started_at"] - begin <= AGE - DAY + 5
 
 
-@pytest.mark.parametrize("made", [None, "1980-01-01T00:00:00Z", "2999-01-01T00:00:00Z", "yesterday"])
+@pytest.mark.parametrize(
+    "made", sampled([None, "yesterday", "2999-01-01T00:00:00Z", "1980-01-01T00:00:00Z"], 2)
+)
 def test_without_a_usable_time_it_counts_from_when_it_was_first_seen(
     world: Any, registry: TaggedRegistry, made: str | None
 ) -> None:

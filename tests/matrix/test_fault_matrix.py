@@ -6,9 +6,8 @@ pass have to be survived; only those that last may end in a dead letter or a ref
 
 The deep run has every fault at every step of every entry point, except for those that take seconds each
 and the variants of an unreadable answer: these go through all steps and all entry points, but not through all
-pairs of them. ``FAULT_MATRIX=full`` in the environment runs all. The quick run has each kind of fault once,
-of those that differ in their bytes one, and thereby every step and every entry point at least twice; the deep
-run leaves out what the quick one plays.
+pairs of them. ``FAULT_MATRIX=full`` in the environment runs all. The quick run has a few faults once each,
+and thereby every step and every entry point at least once; the deep run leaves out what the quick one plays.
 """
 
 from __future__ import annotations
@@ -159,12 +158,14 @@ ROUNDS = tuple(rounds())
 
 QUICK_FAULTS = frozenset(
     {
-        *("reset before", "reset after", "key rotated", "killed before", "killed after"),
-        *("busy", "throttled for long", "capacity", "permanent for good"),
-        *("409", "stored, 500", "500 for good", "no json", "cut", "frozen"),
+        *("reset after", "key rotated", "killed before", "killed after", "frozen"),
+        *("throttled for long", "permanent for good", "stored, 500", "no json"),
     }
 )
-"""Of faults that differ in their bytes alone, one each."""
+"""Those that need a platform around the functions, and one each of what an answer may say.
+
+What the functions make of every other answer is tested without one: see tests/contract and tests/follow.
+"""
 
 
 def representatives() -> list[Case]:
@@ -464,7 +465,7 @@ def test_the_representatives_have_every_step_and_entry_point() -> None:
         assert set(map(part, QUICK)) == set(map(part, cases))
     assert {case.fault.name for case in QUICK} == QUICK_FAULTS
     had = Counter(part for case in QUICK for part in (case.step, case.door))
-    assert min(had.values()) >= 2
+    assert min(had.values()) >= 1
 
 
 def test_no_push_is_lost_by_any_kind_of_fault(
