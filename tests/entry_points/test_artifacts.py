@@ -35,14 +35,16 @@ def references(*types: Any) -> list[Any]:
     return [{"mediaType": one, "size": 1} for one in types]
 
 
-STATED = {
-    "dockerhub": "push_data/media_type",
-    "github": "package/package_version/container_metadata/manifest",
-    "distribution": "events/0/target/mediaType",
-    "azure": "target/mediaType",
-    "harbor": "data/resources/0/mediaType",
-    "native": "mediaType",
-}
+STATED = [
+    ("dockerhub", "push_data/media_type"),
+    ("github", "package/package_version/container_metadata/manifest"),
+    ("distribution", "events/0/target/mediaType"),
+    ("distribution", "events/0/target/artifactType"),
+    ("azure", "target/mediaType"),
+    ("azure", "target/artifactType"),
+    ("harbor", "data/resources/0/mediaType"),
+    ("native", "mediaType"),
+]
 """Where a payload of each source may say of what media type the push is."""
 
 
@@ -53,27 +55,27 @@ def told(doors: Any, payload: Any, source: str, place: str, value: Any) -> Any:
 
 @every_value
 @pytest.mark.parametrize("stated", NOT_IMAGES)
-@pytest.mark.parametrize("source", STATED)
+@pytest.mark.parametrize(("source", "place"), STATED)
 def test_a_push_of_what_is_no_image_rebuilds_nothing(
-    deployed: Any, doors: Any, payload: Any, rules: Any, source: str, stated: str
+    deployed: Any, doors: Any, payload: Any, rules: Any, source: str, place: str, stated: str
 ) -> None:
     rules({"policy": {"type": "any"}})
     deployed.cache(PLACES[source][1].rpartition(":")[0] + ":before")
     value = {"config": {"media_type": stated}} if source == "github" else stated
-    answer = told(doors, payload, source, STATED[source], value)
+    answer = told(doors, payload, source, place, value)
     assert (answer.status, answer.results) == (200, [("ignored", "NOT_AN_IMAGE")])
     assert deployed.actions() == []
 
 
 @every_value
 @pytest.mark.parametrize("stated", IMAGES, ids=lambda value: str(value)[:60])
-@pytest.mark.parametrize("source", STATED)
+@pytest.mark.parametrize(("source", "place"), STATED)
 def test_a_push_of_an_image_is_made_whatever_stands_there(
-    deployed: Any, doors: Any, payload: Any, source: str, stated: Any
+    deployed: Any, doors: Any, payload: Any, source: str, place: str, stated: Any
 ) -> None:
     cache = deployed.cache(PLACES[source][1])
     value = {"media_type": stated, "config": {"media_type": stated}} if source == "github" else stated
-    assert told(doors, payload, source, STATED[source], value).results == [("refreshed", "TAG_REPUSHED")]
+    assert told(doors, payload, source, place, value).results == [("refreshed", "TAG_REPUSHED")]
     assert list(deployed.updated()) == [cache]
 
 

@@ -168,7 +168,11 @@ def _manifest(event: Mapping[str, Any], host: str) -> Iterator[Image]:
     target = _object(event, "target")
     listed = target.get("references")
     among = {_stated(one, "mediaType") for one in listed} - {""} if isinstance(listed, list) else set()
-    image = not _other(target, "mediaType") and (not among or among & _IMAGES)
+    image = (
+        not _other(target, "mediaType")
+        and not _other(target, "artifactType")
+        and (not among or among & _IMAGES)
+    )
     if event.get("action") == "push" and image:
         yield known_registry(host), _text(target, "repository"), _text(target, "tag")
 

@@ -99,7 +99,8 @@ def manifest_push(
         return ignored(source, event_id, Reason.NOT_A_PUSH, f"action {action} adds no image")
     target = event["target"]
     event_id = event_id or push_id(delivery, event.get("timestamp"), event)
-    if artifact := other_artifact(target.get("mediaType")) or artifact_among(target.get("references")):
+    stated = other_artifact(target.get("mediaType"), target.get("artifactType"))
+    if artifact := stated or artifact_among(target.get("references")):
         return not_an_image(source, event_id, artifact)
     if not target.get("tag"):
         return untagged(source, event_id, target["repository"])
