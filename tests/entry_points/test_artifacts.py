@@ -129,3 +129,39 @@ def test_a_chart_inside_an_event_of_the_bus_is_none_either(deployed: Any, doors:
     document = put(payload("dockerhub/push.json"), "push_data/media_type", CHART)
     assert publish(doors, "dockerhub", document).results == [("ignored", "NOT_AN_IMAGE")]
     assert deployed.actions() == []
+
+
+BY_DIGEST = {
+    "acr": "push_data/tag",
+    "azure": "target/tag",
+    "distribution": "events/0/target/tag",
+    "dockerhub": "push_data/tag",
+    "harbor": "data/resources/0/tag",
+}
+"""Where the payload of a source has the tag, if it is there at all."""
+
+
+@pytest.mark.parametrize("digest", ["sha256:" + "0f1e2d3c" * 8, "sha512:" + "0f" * 60, "sha256:abc"])
+@pytest.mark.parametrize("source", BY_DIGEST)
+def test_a_digest_in_the_place_of_a_tag_is_a_manifest_without_one(
+    deployed: Any, doors: Any, payload: Any, source: str, digest: str
+) -> None:
+    answer = told(doors, payload, source, BY_DIGEST[source], digest)
+    assert (answer.status, answer.results) == (200, [("ignored", "NO_TAG")])
+    assert deployed.actions() == []
+
+
+def test_a_digest_for_the_tag_is_none_in_an_event_of_the_vendor_either(
+    deployed: Any, doors: Any, events: Any
+) -> None:
+    answer = doors.push([events.cloud(tag="sha256:" + "0f1e2d3c" * 8)])
+    assert (answer.results, answer.error) == ([("ignored", "NO_TAG")], None)
+
+
+def test_of_a_push_to_quay_the_digest_is_no_tag_and_the_tag_is_one(
+    deployed: Any, doors: Any, payload: Any
+) -> None:
+    cache = deployed.cache("quay.io/prod/web:v1")
+    document = put(payload("quay/push.json"), "updated_tags", ["sha256:" + "0f1e2d3c" * 8, "v1"])
+    assert send(doors, "quay", document).results == [("ignored", "NO_TAG"), ("refreshed", "TAG_REPUSHED")]
+    assert list(deployed.updated()) == [cache]

@@ -17,7 +17,7 @@ from ...base.reasons import Reason
 from ...model.change import Item
 from .authority import Delivery, registry_host
 from .optional_facts import optional_object, optional_text
-from .push import ignored, image_push, is_digest, lower_case, push_id, split_host, untagged
+from .push import ignored, image_push, lower_case, push_id, split_host
 
 SOURCE = "gitea"
 
@@ -44,8 +44,6 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     repository = _repository(package, path, f"{delivery.where}/package")
     tag = package["version"]
     event_id = push_id(delivery, None, repository, tag, package.get("id"))
-    if is_digest(tag):
-        return [untagged(SOURCE, event_id, repository)]
     push = image_push(
         delivery,
         source=SOURCE,

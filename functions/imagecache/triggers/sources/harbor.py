@@ -16,7 +16,7 @@ from ...base.timestamps import rfc3339
 from ...model.change import Item, Notice
 from .authority import Delivery, registry_host
 from .optional_facts import optional_text, other_artifact, other_kind
-from .push import ignored, image_push, is_digest, not_an_image, push_id, split_host
+from .push import ignored, image_push, not_an_image, push_id, split_host, untagged
 
 SOURCE = "harbor"
 
@@ -51,11 +51,10 @@ def _read_one(
     event_id = optional_text(document.get("id")) or push_id(delivery, pushed_at, name, resource)
     try:
         validate(resource, "harbor-resource", where=where)
-        tag = resource.get("tag") or ""
         # For a push by digest only, Harbor writes the digest as the tag.
-        if not tag or is_digest(tag):
-            problem = f"an artifact of {name} was pushed without a tag"
-            return ignored(SOURCE, event_id, Reason.NO_TAG, problem)
+        tag = resource.get("tag")
+        if not tag:
+            return untagged(SOURCE, event_id, name)
         if artifact := _artifact(resource):
             return not_an_image(SOURCE, event_id, artifact)
         host, _ = split_host(resource.get("resource_url"))

@@ -12,7 +12,7 @@ from ...base.reasons import Reason
 from ...model.change import Item
 from .authority import Delivery, not_named
 from .optional_facts import optional_text
-from .push import ignored, image_push, is_digest, keyed_path, push_id, untagged
+from .push import ignored, image_push, keyed_path, push_id
 
 SOURCE = "nexus"
 
@@ -40,8 +40,6 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     repository = keyed_path(delivery, SOURCE, key, component["name"], where=place)
     # A component keeps its id when it is updated, so the time tells two pushes apart.
     event_id = push_id(delivery, pushed_at, repository, tag, document["action"])
-    if is_digest(tag):
-        return [untagged(SOURCE, event_id, repository)]
     if delivery.registry is None:
         raise not_named(SOURCE, where=delivery.where, found="")
     push = image_push(

@@ -39,7 +39,8 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
 ) -> PushEvent | Notice:
     """The push that a payload reports, checked by the reference grammar.
 
-    A tag as signing tools write it (``sha256-...``, ``*.sig``, ``*.att``, ``*.sbom``) is a notice.
+    A digest in the place of a tag, and a tag as signing tools write it (``sha256-...``, ``*.sig``, ``*.att``,
+    ``*.sbom``), is a notice.
 
     Args:
         delivery: how the payload came.
@@ -58,12 +59,15 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
     time = optional_text(pushed_at, longest=_LONGEST_TIME)
     registry = registry_identity(host)
     delivery.authority.check(source, registry, where=_REGISTRY)
+    repository = check_repository(repository)
+    if is_digest(tag):
+        return untagged(source, event_id, repository)
     stated = parse_moment(time, arrived=delivery.arrived)
     push = PushEvent(
         source=source,
         event_id=event_id,
         registry=registry,
-        repository=check_repository(repository),
+        repository=repository,
         tag=check_tag(tag),
         digest=optional_digest(digest),
         # A push without a time counts as made when it arrived, or when its carrier was made.
