@@ -77,6 +77,7 @@ def test_what_is_no_push_causes_no_call_to_eci(fleet: Any, doors: Any, payload: 
     assert fleet.actions() == []
 
 
+KNOWN = {"RepoNamespaceName": "prod", "RepoName": "web", "Tag": "latest", "InstanceName": "acme"}
 UNSEEN: dict[str, Any] = {
     "no data": None,
     "empty": {},
@@ -85,6 +86,11 @@ UNSEEN: dict[str, Any] = {
     "in lower case": {"repoNamespaceName": "prod", "repoName": "web", "tag": "latest", "instanceId": "cri-1"},
     "no tag": {"RepoNamespaceName": "prod", "RepoName": "web", "InstanceName": "acme"},
     "no registry": {"RepoNamespaceName": "prod", "RepoName": "web", "Tag": "latest"},
+    "a title for the instance": {**KNOWN, "InstanceName": "Acme (production)"},
+    "a host for the instance": {**KNOWN, "InstanceName": "acme-registry.cn-hangzhou.cr.aliyuncs.com/prod"},
+    "a name in capitals": {**KNOWN, "RepoName": "Web"},
+    "the tag in the name": {**KNOWN, "RepoName": "web:latest"},
+    "two tags in one": {**KNOWN, "Tag": "v1,latest"},
 }
 """Forms that a push of the vendor's registry may have: nobody has seen its real one."""
 

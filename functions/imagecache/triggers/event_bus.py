@@ -52,6 +52,6 @@ def _read_one(event: Any, delivery: Delivery) -> list[Item]:
                 source=source if isinstance(source, str) else "",
                 event_id=identifier if isinstance(identifier, str) else "",
                 inside=delivery.where,
-                queued=cloudevents.is_push_of_unknown_form(members, error),
+                queued=cloudevents.is_push(members),
             )
         ]

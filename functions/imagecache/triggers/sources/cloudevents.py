@@ -58,10 +58,9 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     return [push]
 
 
-def is_push_of_unknown_form(event: Mapping[str, Any], error: InputError) -> bool:
-    """Whether a refused event says that it is a push, and has not the form that is taken for a push's."""
-    push = event.get("source") == SOURCE and event.get("type") == _PUSHED
-    return push and error.reason in {Reason.SCHEMA_VIOLATION, Reason.UNKNOWN_REGISTRY}
+def is_push(event: Mapping[str, Any]) -> bool:
+    """Whether an event says that it is a push. A refused one may be in a form that nobody has seen."""
+    return event.get("source") == SOURCE and event.get("type") == _PUSHED
 
 
 def _host(document: Mapping[str, Any], where: str) -> str:
