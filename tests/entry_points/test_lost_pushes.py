@@ -190,6 +190,39 @@ def test_the_letters_of_a_tag_in_an_address_stay_as_they_are(deployed: Any, door
     assert (told.results, list(deployed.updated())) == ([REFRESHED], [cache])
 
 
+OLDER = "docker.pkg.github.com/prod/shop/web"
+SERVER = "docker.github.example.com"
+
+
+@pytest.mark.parametrize("kind", ["docker", "DOCKER"])
+@pytest.mark.parametrize(
+    ("address", "registry", "image"),
+    [
+        (f"{OLDER}:v1", None, f"{OLDER}:v1"),
+        ("docker.pkg.github.com/Prod/Shop/web:v1", None, f"{OLDER}:v1"),
+        (f"{SERVER}/prod/shop/web:v1", SERVER, f"{SERVER}/prod/shop/web:v1"),
+    ],
+)
+def test_a_push_to_githubs_older_registry_counts(
+    deployed: Any, doors: Any, kind: str, address: str, registry: str | None, image: str
+) -> None:
+    cache = deployed.cache(image)
+    document = github(namespace="prod/shop", package_type=kind, version={"package_url": address})
+    assert post(doors, "github", document, registry=registry).results == [REFRESHED]
+    assert list(deployed.updated()) == [cache]
+
+
+@pytest.mark.parametrize("address", [None, "", "prod/shop/web:v1", 7])
+def test_a_push_to_githubs_older_registry_is_no_push_to_another(
+    deployed: Any, doors: Any, address: Any
+) -> None:
+    deployed.cache("ghcr.io/prod/web:v1")
+    version = {"package_url": address, **TAGGED}
+    told = post(doors, "github", github(namespace="prod", package_type="docker", version=version))
+    assert (told.status, told.results) == (400, [("rejected", "INVALID_REFERENCE")])
+    assert deployed.actions() == []
+
+
 NOWHERE: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
     "no owner": (github(version=TAGGED), ("rejected", "INVALID_REFERENCE")),
     "odd owners": (

@@ -97,6 +97,7 @@ PUSHES: dict[str, list[str]] = {
     "github/package_updated": [f"{GHCR}:v1"],
     "github/package_url_without_host": [f"{GHCR}:v1"],
     "github/package_url_without_tag": [f"{GHCR}:v1"],
+    "github/push_older_registry": ["docker.pkg.github.com/prod/shop/web:v1"],
     "github/registry_package_published": [f"{GHCR}:v1"],
     "github/upper_case_owner": [f"{GHCR}:v1"],
     "github/upper_case_owner_without_package_url": [f"{GHCR}:v1"],

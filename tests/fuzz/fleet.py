@@ -33,6 +33,7 @@ _FORMS: Mapping[str, Sequence[str]] = {
     _PERSONAL: ["crpi-a1b2c3d4e5f6g7h8-vpc.cn-hangzhou.personal.cr.aliyuncs.com"],
     _ACME2: ["acme2-registry-vpc.cn-hangzhou.cr.aliyuncs.com"],
     "docker.io": ["index.docker.io", "registry-1.docker.io"],
+    "docker.pkg.github.com": [],
     "ghcr.io": [],
     "containers.example.com": [],
     "registry.example.com": [],

@@ -250,9 +250,8 @@ def _github(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
     written = _plain(version, "package_url", 1024)
     if not tag or tag.startswith("sha256:"):
         tag = (_address(written) or ("", written))[1].split("@")[0].partition(":")[2]
-    if _text(document, "action") in {"published", "updated"} and _lower(
-        _plain(package, "package_type") or "container"
-    ) == ("container"):
+    kind = _lower(_plain(package, "package_type") or "container")
+    if _text(document, "action") in {"published", "updated"} and kind in {"container", "docker"}:
         owners = (
             _plain(package, "namespace"),
             *(
@@ -265,7 +264,8 @@ def _github(document: Mapping[str, Any], url: Url) -> Iterator[Image]:
             ),
         )
         owner, name = next(filter(None, owners), ""), _plain(package, "name")
-        told, path = "ghcr.io", f"{owner}/{name}" if owner and name else ""
+        # A path in the older registry is longer than that, and its address alone says it.
+        told, path = "ghcr.io", f"{owner}/{name}" if owner and name and kind == "container" else ""
         if address := _address(written):
             told, path = address[0], address[1].split("@")[0].split(":")[0]
         yield known_registry(url.host or told), _lower(path), tag

@@ -55,6 +55,7 @@ PUSHED: Mapping[str, Sequence[Image]] = {
     "gitea/deleted": [],
     "github/package_published": [("ghcr.io", "prod/web", "v1")],
     "github/nested_name": [("ghcr.io", "prod/shop/web", "v1")],
+    "github/push_older_registry": [("docker.pkg.github.com", "prod/shop/web", "v1")],
     "github/other_host": [],
     "github/deleted": [],
     "harbor/push": [("harbor.example.com", "prod/web", "v1")],

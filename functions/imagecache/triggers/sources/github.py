@@ -26,7 +26,8 @@ SOURCE = "github"
 _HOST = "ghcr.io"
 _ACTIONS = frozenset({"published", "updated"})
 _KEYS = ("package", "registry_package")
-_IMAGE = "container"
+_CONTAINER, _DOCKER = "container", "docker"
+"""What images are: the second in the older registry, whose paths also have the name of a Git repository."""
 
 
 def read(document: Any, delivery: Delivery) -> list[Item]:
@@ -42,7 +43,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
         problem = f"action {document['action']} adds no image" if package else "the event has no package"
         return [_ignored(package or {}, Reason.NOT_A_PUSH, problem)]
     kind = optional_text(package.get("package_type"))
-    if kind and kind.lower() != _IMAGE:
+    if kind and kind.lower() not in {_CONTAINER, _DOCKER}:
         return [_ignored(package, Reason.NOT_AN_IMAGE, f"a package of type {kind} is not an image")]
     version = package.get("package_version") or {}
     metadata = optional_object(version.get("container_metadata"))
@@ -53,7 +54,7 @@ def read(document: Any, delivery: Delivery) -> list[Item]:
     tag = _tag(stated, tag, f"{delivery.where}/{key}")
     if not tag:
         return [_ignored(package, Reason.NO_TAG, "a version was published without a tag")]
-    repository = path if host else _owned(document, package, f"{delivery.where}/{key}")
+    repository = path if host else _owned(document, package, kind, f"{delivery.where}/{key}")
     push = image_push(
         delivery,
         source=SOURCE,
@@ -95,11 +96,11 @@ def _tag(stated: Mapping[str, Any], in_address: str, where: str) -> str:
     return in_address
 
 
-def _owned(document: Mapping[str, Any], package: Mapping[str, Any], where: str) -> str:
+def _owned(document: Mapping[str, Any], package: Mapping[str, Any], kind: str, where: str) -> str:
     """The path of owner and name, where no address says it, in lower case: owners' names may have capitals.
 
     Raises:
-        InputError: when either is missing; a name alone would be somebody else's repository.
+        InputError: when either is missing, or is not all of the path; it would be somebody else's repository.
     """
     repository, organization = document.get("repository"), document.get("organization")
     named = (
@@ -110,7 +111,7 @@ def _owned(document: Mapping[str, Any], package: Mapping[str, Any], where: str) 
     )
     owner = next(filter(None, map(optional_text, named)), "")
     name = optional_text(package.get("name"))
-    if owner and name:
+    if owner and name and kind.lower() != _DOCKER:
         return lower_case(f"{owner}/{name}")
     raise InputError(
         Reason.INVALID_REFERENCE,
