@@ -441,6 +441,22 @@ KINDS: dict[str, tuple[Said, str | None]] = {
         typed(None, mediaType=IMAGE_MANIFEST, config={"mediaType": CHART}),
         CHART,
     ),
+    "an artifact with an image's config": (
+        typed(IMAGE_MANIFEST, artifactType=CHART, config={"mediaType": CONFIG}),
+        CHART,
+    ),
+    "an index of an artifact": (typed(LIST, artifactType=CHART, manifests=[]), CHART),
+    "an odd artifact type": (
+        typed(IMAGE_MANIFEST, artifactType="chart", config={"mediaType": CONFIG}),
+        CONFIG,
+    ),
+    "an artifact type that is null": (typed(LIST, artifactType=None, manifests=[]), LIST),
+    "plain JSON with an image's config": (typed("application/json", config={"mediaType": CONFIG}), CONFIG),
+    "plain JSON that says what it is": (typed("application/json", mediaType=LIST, manifests=[]), LIST),
+    "plain text that says what it is": (
+        typed("text/plain", mediaType=IMAGE_MANIFEST, config={}),
+        IMAGE_MANIFEST,
+    ),
     "another kind of manifest": (
         typed("application/vnd.oci.artifact.manifest.v1+json"),
         "application/vnd.oci.artifact.manifest.v1+json",
@@ -461,6 +477,12 @@ def test_a_manifest_says_what_it_is_of(setting: Setting, case: str) -> None:
 UNKINDLY: dict[str, tuple[Said, str]] = {
     "no manifest": (Said(b"<html>MARK", headers=(("Content-Type", "text/html"),)), "does not say what it is"),
     "no type": (typed(None), "does not say what it is"),
+    "plain JSON": (typed("application/json", error="MARK"), "does not say what it is"),
+    "a page in JSON": (typed("text/html; charset=utf-8", mediaType="MARK"), "does not say what it is"),
+    "plain JSON of an odd type": (
+        typed("application/json", mediaType=7, config=[]),
+        "does not say what it is",
+    ),
     "a list": (Said(b"[]", headers=(("Content-Type", IMAGE_MANIFEST),)), "does not say what it is"),
     "busy": (Said(status=429), "answered 429"),
     "a 404 of no registry": (Said(b"MARK", 404), "404 that does not name a missing manifest"),

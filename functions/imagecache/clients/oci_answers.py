@@ -21,6 +21,7 @@ from ..model.reference import check_digest, check_tag
 
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?=[\s;,]|$))", re.IGNORECASE)
+_VENDORS = "application/vnd."
 _CREATED = "org.opencontainers.image.created"
 _FIRST_IMAGES = datetime(2013, 1, 1, tzinfo=timezone.utc)
 _QUERY = re.compile(r"[\x21-\x7e]{1,4096}", re.ASCII)
@@ -103,19 +104,25 @@ def manifest_digest(headers: Mapping[str, str], body: bytes, *, where: str) -> s
 
 
 def manifest_kind(headers: Mapping[str, str], body: bytes, *, where: str) -> str:
-    """The media type that says what a manifest is of: that of its config where it has one, else its own.
+    """The media type that says what a manifest is of: its artifact's, that of its config, or its own.
+
+    The first that it has, as the specification lists referrers.
 
     Raises:
         RegistryError: when it is not a manifest that says what it is.
     """
     document = _json(body)
     members = document if isinstance(document, dict) else {}
-    own = media_type(headers.get("Content-Type", "")) or media_type(_text(members.get("mediaType")))
     config = members.get("config")
-    stated = media_type(_text(config.get("mediaType"))) if isinstance(config, dict) else ""
-    if not own or not members:
-        raise RegistryError(f"{where}: the manifest does not say what it is")
-    return stated or own
+    stated = (members.get("artifactType"), config.get("mediaType") if isinstance(config, dict) else None)
+    kinds = [media_type(_text(text)) for text in stated]
+    if members:
+        own = (headers.get("Content-Type", ""), members.get("mediaType"))
+        # Manifests have types of vendors; any other JSON, such as a proxy's, is none.
+        kinds += [kind for text in own if (kind := media_type(_text(text))).startswith(_VENDORS)]
+    if kind := next(filter(None, kinds), ""):
+        return kind
+    raise RegistryError(f"{where}: the manifest does not say what it is")
 
 
 def manifest_time(headers: Mapping[str, str], body: bytes) -> datetime | None:
