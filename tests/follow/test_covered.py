@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.follow.conftest import WEBHOOK_TOKEN
+
 UTC = timezone.utc
 COVERED = [("unchanged", "COVERED")]
 REFRESHED = [("refreshed", "TAG_REPUSHED")]
@@ -162,6 +164,45 @@ def test_the_end_of_the_last_known_digit_counts(world: Any) -> None:
     assert world.push(world.event("second", pushed_at=second.isoformat())).said == DEFERRED
     before = (second - timedelta(seconds=1)).isoformat()
     assert world.push(world.event("before", pushed_at=before)).said == COVERED
+
+
+SECOND = "%Y-%m-%dT%H:%M:%S"
+WRITTEN: dict[str, tuple[float, str]] = {
+    "to the second": (0, f"{SECOND}Z"),
+    "to the second, in China": (8 * 3600, f"{SECOND}+08:00"),
+    "to a tenth": (0, f"{SECOND}.0Z"),
+    "by a clock that is a second ahead": (1, f"{SECOND}Z"),
+}
+"""How a registry writes the time of a push, and how far its clock, or its zone, is ahead."""
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_two_pushes_that_are_told_with_one_id_and_one_time_are_two(world: Any, how: str) -> None:
+    cache_id = world.cache()
+    ahead, form = WRITTEN[how]
+    event = world.event("one", pushed_at=(world.clock.moment() + timedelta(seconds=ahead)).strftime(form))
+    assert world.push(event).said == REFRESHED
+    # Within the tenth: nothing tells whether this is the same push again.
+    world.clock.advance(0.02)
+    assert world.push(event).said == DEFERRED
+    world.settle()
+    assert len(world.updates(cache_id)) == 2
+    world.clock.advance(10)
+    assert world.push(event).said == COVERED
+
+
+def test_two_pushes_to_docker_hub_within_a_second_are_two(world: Any) -> None:
+    cache_id = world.cache("docker.io/prod/web:v1")
+    body = {
+        "push_data": {"pushed_at": int(world.clock.now), "tag": "v1"},
+        "repository": {"repo_name": "prod/web"},
+    }
+    world.clock.advance(0.1)
+    for said in (REFRESHED, DEFERRED):
+        assert world.http("on_webhook", "/webhooks/dockerhub", body, token=WEBHOOK_TOKEN).said == said
+        world.clock.advance(0.3)
+    world.settle()
+    assert len(world.updates(cache_id)) == 2
 
 
 def test_a_push_without_a_time_is_not_covered_by_an_update_that_began_before_it_came(world: Any) -> None:

@@ -37,8 +37,26 @@ class Moment(NamedTuple):
     skew: timedelta = CLOCK_SKEW
 
 
+class Stated(NamedTuple):
+    """A written time, as it is read.
+
+    Attributes:
+        latest: the latest moment that it can mean, but never after the event's arrival; in UTC.
+        certain: it has a zone, and is not in the future. It may still be one that has just begun.
+    """
+
+    latest: datetime
+    certain: bool
+
+
 def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
-    """The latest moment that a written time can mean, but never after the event's arrival.
+    """The latest moment that a written time can mean: see ``parse_time``."""
+    stated = parse_time(text, arrived=arrived)
+    return stated.latest if stated else None
+
+
+def parse_time(text: str | None, *, arrived: datetime) -> Stated | None:
+    """Read a written time.
 
     Args:
         text: ``YYYY-MM-DD HH:MM:SS`` or an RFC 3339 time; without a zone it may be UTC or China time
@@ -46,7 +64,7 @@ def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
         arrived: when the event arrived, with a zone.
 
     Returns:
-        An aware time in UTC, or None if the text is not a time: such a push counts as pushed when it arrived.
+        None if the text is not a time: such a push counts as pushed when it arrived.
     """
     match = _FORM.fullmatch(text or "")
     if match is None:
@@ -57,7 +75,10 @@ def parse_moment(text: str | None, *, arrived: datetime) -> datetime | None:
         begins = [begin.replace(tzinfo=zone).astimezone(timezone.utc) for zone in zones]
         # A reading is past if it has begun; its last instant may still be in the future.
         past = [moment for moment in begins if moment <= arrived + CLOCK_SKEW]
-        return min(max(past) + _last_instant(match["fraction"]), arrived) if past else arrived
+        if not past:
+            return Stated(arrived, certain=False)
+        latest = min(max(past) + _last_instant(match["fraction"]), arrived)
+        return Stated(latest, certain=bool(match["zone"]))
     except (ValueError, OverflowError):
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 from ...base.errors import InputError
 from ...base.json_input import fingerprint, shown
 from ...base.reasons import Reason, Result
-from ...base.timestamps import parse_moment
+from ...base.timestamps import parse_moment, parse_time
 from ...model.change import Notice, PushEvent
 from ...model.reference import check_repository, check_tag, is_host
 from ...model.registry_identity import registry_identity
@@ -18,7 +18,6 @@ from .authority import Delivery, other_host, registry_host
 from .optional_facts import artifact_among, optional_digest, optional_text, other_artifact
 
 _ATTACHED = re.compile(r"sha256-.*|.*\.(?:sig|att|sbom)", re.DOTALL)
-_ZONE = re.compile(r".*(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _DIGESTS = ("sha256:", "sha384:", "sha512:")
 _REGISTRY = "registry"
@@ -62,7 +61,7 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
     repository = check_repository(repository)
     if is_digest(tag):
         return untagged(source, event_id, repository)
-    stated = parse_moment(time, arrived=delivery.arrived)
+    stated = parse_time(time, arrived=delivery.arrived)
     push = PushEvent(
         source=source,
         event_id=event_id,
@@ -71,9 +70,8 @@ def image_push(  # noqa: PLR0913 - the facts of one push, all by name
         tag=check_tag(tag),
         digest=optional_digest(digest),
         # A push without a time counts as made when it arrived, or when its carrier was made.
-        pushed_at=stated or delivery.no_later_than or delivery.arrived,
-        # A time at or after the arrival was not stated: it replaces one that is impossible.
-        dated=stated is not None and stated < delivery.arrived and bool(_ZONE.fullmatch(time)),
+        pushed_at=stated.latest if stated else delivery.no_later_than or delivery.arrived,
+        dated=stated is not None and stated.certain,
         stated="" if stated is None else time,
         payload_host=other_host(delivery.authority, registry, payload_host),
     )
