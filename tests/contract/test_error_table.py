@@ -74,6 +74,7 @@ DESCRIBE_CODES = [
     (503, "ServiceUnavailable", "transient", "SERVER_ERROR"),
     (403, "Forbidden", "permanent", "ECI_REFUSED"),
     (400, "SignatureNonceUsed", "transient", "SERVER_ERROR"),
+    (400, "InvalidTimeStamp.Expired", "transient", "SERVER_ERROR"),
     (400, "InvalidSecurityToken.Expired", "transient", "SERVER_ERROR"),
     (404, "InvalidAccessKeyId.NotFound", "transient", "SERVER_ERROR"),
 ]

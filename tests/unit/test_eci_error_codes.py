@@ -50,6 +50,7 @@ DOCUMENTED = {
     "LastTokenProcessing": ErrorClass.BUSY,
     # the RPC gateway's own, about a signature and the key that made it
     "SignatureNonceUsed": ErrorClass.TRANSIENT,
+    "InvalidTimeStamp.Expired": ErrorClass.TRANSIENT,
     "InvalidSecurityToken.Expired": ErrorClass.TRANSIENT,
     "InvalidAccessKeyId.NotFound": ErrorClass.TRANSIENT,
 }

@@ -51,9 +51,10 @@ _CODES: dict[Row, str] = {
     "LastTokenProcessing",
     _THROTTLED: "Throttling Throttling.User",
     # A signature and its credentials are good for a short time, and not at once everywhere: another
-    # attempt has a new signature, another invocation new credentials.
-    _SERVER: "ServiceUnavailable InternalError SignatureNonceUsed InvalidSecurityToken.Expired "
-    "InvalidAccessKeyId.NotFound",
+    # attempt has a new signature, another invocation new credentials. An instance can be frozen between
+    # signing and sending.
+    _SERVER: "ServiceUnavailable InternalError SignatureNonceUsed InvalidTimeStamp.Expired "
+    "InvalidSecurityToken.Expired InvalidAccessKeyId.NotFound",
     Row(CapacityError, Reason.QUOTA_EXCEEDED): "QuotaExceeded",
     Row(CapacityError, Reason.OUT_OF_STOCK): "OperationDenied.NoStock",
     Row(CapacityError, Reason.OUT_OF_ADDRESSES): "InvalidVSwitchId.IpNotEnough",
