@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,14 @@ def test_without_a_time_each_delivery_is_a_push_of_its_own(
 def test_other_facts_make_another_push() -> None:
     time = "2026-03-02T02:15:30Z"
     assert push_id(DELIVERY, time, "prod/web", "v1") != push_id(DELIVERY, time, "prod/web", "v2")
+
+
+def test_of_a_long_envelope_every_event_is_read() -> None:
+    pushed = {"action": "push", "target": {"repository": "prod/web", "tag": "v1"}}
+    document = {"events": [*([{"action": "pull"}] * 1500), pushed]}
+    items = read_source("distribution", document, replace(DELIVERY, registry="r.example.com"))
+    assert len(items) == len(document["events"])
+    assert [item.image for item in items if isinstance(item, PushEvent)] == ["r.example.com/prod/web:v1"]
 
 
 def test_an_ignored_event_says_why() -> None:
