@@ -28,7 +28,10 @@ _FORMS: Mapping[str, Sequence[str]] = {
         "registry-vpc.cn-shanghai.aliyuncs.com",
         "registry-internal.cn-shanghai.aliyuncs.com",
     ],
-    "registry.cn-beijing.aliyuncs.com": ["registry-vpc.cn-beijing.aliyuncs.com"],
+    "registry.cn-beijing.aliyuncs.com": [
+        "registry-vpc.cn-beijing.aliyuncs.com",
+        "registry-internal.cn-beijing.aliyuncs.com",
+    ],
     _ACME: ["acme-registry-vpc.cn-hangzhou.cr.aliyuncs.com"],
     _PERSONAL: ["crpi-a1b2c3d4e5f6g7h8-vpc.cn-hangzhou.personal.cr.aliyuncs.com"],
     _ACME2: ["acme2-registry-vpc.cn-hangzhou.cr.aliyuncs.com"],
