@@ -5,7 +5,7 @@ MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
 # Each process imports and collects all tests for itself, which is seconds of CPU; many tests only wait.
-JOBS ?= 3
+JOBS ?= 4
 MATRIX ?= 3.10 3.11 3.12 3.13
 RUNTIME ?= python3.12
 REGION ?= cn-hangzhou

@@ -19,7 +19,7 @@ import pytest
 from imagecache.base.errors import RetryableEntryPointError
 from local.base.loopback import LOOPBACK
 from local.registry.docker_registry import LocalRegistry, missing_tools
-from tests.support.depth import every_value
+from tests.support.depth import every_value, sampled
 from tests.support.http_server import QuietHandler, serve_http
 
 pytestmark = pytest.mark.skipif(
@@ -418,7 +418,7 @@ def dripping() -> Iterator[list[str]]:
         ENDED.set()
 
 
-@pytest.mark.parametrize("tick", range(3))
+@pytest.mark.parametrize("tick", sampled(range(3), 3))
 def test_a_registry_behind_five_that_drip_is_read_in_each_sweep(
     deployed: Any,
     doors: Any,

@@ -251,11 +251,13 @@ def test_path_and_headers_have_limits(cloud: Cloud, path: str, header_bytes: int
     assert (b"InvalidArgument" in answer) is (status == 400)
 
 
+@pytest.mark.deep
 def test_a_body_over_32_mib_is_refused(cloud: Cloud, client: httpx.Client) -> None:
     answer = client.post(cloud.http_urls["answer-anonymous"], content=b"x" * (32 * 1024 * 1024 + 1))
     assert (answer.status_code, answer.json()["Code"]) == (400, "InvalidArgument")
 
 
+@pytest.mark.deep
 @pytest.mark.deep
 def test_a_body_of_32_mib_passes(cloud: Cloud, client: httpx.Client) -> None:
     answer = client.post(cloud.http_urls["answer-anonymous"], content=b"x" * (32 * 1024 * 1024))
