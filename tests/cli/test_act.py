@@ -193,8 +193,16 @@ def test_a_busy_cache_is_refreshed_later_and_watched_to_that_end(act: Act) -> No
     ran = act("refresh", identifier, "--yes", "--json", "--wait", "60s")
     thread.join()
     (said,) = json.loads(ran.stdout)["caches"]
-    told = [each for each in act.cloud.outcomes() if each.get("image_cache_id") == identifier]
-    assert (said["answered"]["result"], said["ended"]["result"]) == ("deferred", "landed"), told
+    keys = ("time", "door", "result", "reason", "message", "task_id", "follow_task_id")
+    told = [
+        " ".join(str(each.get(key)) for key in keys)
+        for each in act.cloud.outcomes()
+        if each.get("image_cache_id") == identifier
+    ]
+    ended = (said["answered"]["result"], said["ended"]["result"])
+    assert ended == ("deferred", "landed"), "\n".join(
+        [*told, *map(str, act.cloud.control.history(identifier))]
+    )
     assert len(act.cloud.control.history(identifier)) == 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -378,7 +378,11 @@ def test_ctrl_c_before_the_answer_leaves_it_held_and_says_so(
 ) -> None:
     with closing(CredentialStore(act.cloud.config.state / "cloud.db")) as store:
         environment = account_environment(act.cloud, store.issue())
-    over = threading.Event()
+    over, interrupted = threading.Event(), threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
 
     class Slow(QuietHandler):
         def respond(self) -> None:
@@ -386,11 +390,15 @@ def test_ctrl_c_before_the_answer_leaves_it_held_and_says_so(
             if b"dryRun" in body:
                 self.answer(200, act.cloud.invoke("on_manual", body).payload)
             else:
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                # A signal that comes just before the thread begins to wait for the answer wakes nobody.
+                while not interrupted.wait(0.2):
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 over.wait(20)
                 self.close_connection = True
 
-    with serve_http(Slow) as host:
+    before = signal.signal(signal.SIGINT, interrupt)
+    with ExitStack() as ended, serve_http(Slow) as host:
+        ended.callback(signal.signal, signal.SIGINT, before)
         for name, value in (environment | {"IMC_FC_ENDPOINT": f"http://{host}"}).items():
             monkeypatch.setenv(name, value)
         said = act.ask.json("rollback", act.name, "--to", f"{WEB}:v1.0.0", "--yes", exit_code=130)

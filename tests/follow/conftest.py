@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,11 +27,16 @@ import on_manual
 import on_push
 import on_timer
 import on_webhook
+from imagecache.base.credentials import read_credentials
+from imagecache.base.deadline import Deadline
 from imagecache.base.errors import EntryPointError
 from imagecache.base.json_schema import validate
 from imagecache.base.reasons import Reason, Result
+from imagecache.clients.clients import LiveClients
 from imagecache.clients.fc_signatures import TakenScheme
+from imagecache.config.settings import read_settings
 from imagecache.engine.warm import Warm
+from imagecache.policy.rules import NO_RULES
 from imagecache.triggers import invocation
 from local.eci.control import EciControl
 from tests.support.clock import ManualClock
@@ -158,6 +164,13 @@ class World:
         """A new image cache; its id."""
         members = {"region_id": REGION, "image_cache_name": "web", **members}
         return self.eci.create_cache(images=images or (IMAGE,), **members)
+
+    def tag(self, identifier: str, key: str, value: str) -> None:
+        """Set a tag by TagResources, in whatever state the cache is."""
+        settings = read_settings({**os.environ, "IMC_RULES": ""}, lambda _: NO_RULES)
+        connections = invocation._warm.connections  # noqa: SLF001 - of the instance that runs
+        clients = LiveClients(settings, read_credentials(os.environ, None), Deadline(60), connections)
+        clients.eci.tag_image_cache(REGION, identifier, key, value)
 
     def event(
         self,

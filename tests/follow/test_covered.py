@@ -85,6 +85,22 @@ def test_a_duplicate_is_covered_after_later_updates_too(world: Any) -> None:
     assert len(world.updates(cache_id)) == 4
 
 
+def test_a_memory_that_the_watch_of_an_earlier_update_wrote_over_is_restored(world: Any) -> None:
+    cache_id = world.cache()
+    world.push(world.event("first", pushed_at=""))
+    world.settle()
+    earlier, second = memory(world, cache_id), world.event("second", pushed_at="")
+    world.push(second)
+    started = began(world, cache_id)
+    # The watch had read the cache when it was Ready still, and writes how long the rebuild took.
+    world.tag(cache_id, "imc-refresh", earlier)
+    assert began(world, cache_id) < started
+    assert world.settle()[-1].said == LANDED
+    assert began(world, cache_id) == started
+    assert world.push(second).said == COVERED
+    assert len(world.updates(cache_id)) == 2
+
+
 def test_a_duplicate_of_a_push_whose_update_failed_is_done_again(world: Any) -> None:
     cache_id = world.cache()
     event = world.event()

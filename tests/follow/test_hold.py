@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from imagecache.base.credentials import read_credentials
-from imagecache.base.deadline import Deadline
-from imagecache.clients.clients import LiveClients
-from imagecache.config.settings import read_settings
-from imagecache.policy.rules import NO_RULES
-from imagecache.triggers import invocation
 from tests.support.tagged_registry import TaggedRegistry
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
@@ -45,10 +38,7 @@ def registry(world: Any) -> Iterator[TaggedRegistry]:
 
 def hold(world: Any, identifier: str, value: str = "") -> None:
     """Hold a cache as a person does: by TagResources, in whatever state it is."""
-    settings = read_settings({**os.environ, "IMC_RULES": ""}, lambda _: NO_RULES)
-    credentials = read_credentials(os.environ, None)
-    clients = LiveClients(settings, credentials, Deadline(60), invocation._warm.connections)  # noqa: SLF001
-    clients.eci.tag_image_cache("cn-hangzhou", identifier, HOLD, value)
+    world.tag(identifier, HOLD, value)
 
 
 def until(world: Any, seconds: float) -> str:

@@ -13,7 +13,7 @@ from ..base.reasons import Reason, Result
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision
-from ..planning.update_memory import MEMORY_TAG, has_wanted_list, last_update, learnt
+from ..planning.update_memory import MEMORY_TAG, has_wanted_list, last_update, learnt, restored
 from ..planning.update_memory_layout import memory_value
 from .applied import Applied
 from .chain import last_begun, look
@@ -114,9 +114,12 @@ class Follow:
         """What is known of an update that ended Ready; the cache is to remember how long it took."""
         at, change = self.work.now(), self.task.change
         began = last_begun(self.task, cache, at)
-        ended = _ended(cache, began) or at.now
+        shown = _ended(cache, began)
+        ended = shown or at.now
         memory = last_update(cache, at)
         better = learnt(memory, ended) if memory is not None and memory.began == began else None
+        if shown is not None and memory is not None and memory.began < began:
+            better = restored(cache, change, began, shown)
         if better is not None:
             self._remember(cache, memory_value(better))
         facts: dict[str, object] = {"covered_by": began.isoformat(), "changes_known": self.task.chain.changes}
