@@ -8,6 +8,7 @@ was said to come later came; lists lost no entry; nobody paid for more updates t
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from imagecache.base.environment import Environment
 from imagecache.base.errors import EciError, TransientError
 from imagecache.base.reasons import Reason, Result
 from imagecache.config.rules_file import read_rules
+from imagecache.config.settings import FollowSettings
 from imagecache.engine.records import RETRIED
 from imagecache.model.change import CacheRequest, Item, PushEvent
 from imagecache.model.selector import CacheSelector
@@ -39,6 +41,7 @@ _RULE = {"images": {"repositories": [f"{HOST}/{APP}"]}, "policy": {"type": "semv
 _FOR_ALL = {"keepReady"}
 """Of what makes updates wait, what does so for all repositories."""
 _MOST_RUNS = 20_000
+_REBUILDS = FollowSettings().rebuilds
 _TO_COME = memory_value(UpdateMemory(datetime(2099, 1, 1, tzinfo=timezone.utc)))
 _FAULTS: dict[str, Callable[[], EciError]] = {
     "refused": lambda: TransientError(Reason.SERVER_ERROR, "refused"),
@@ -302,7 +305,8 @@ class World:
         for identifier in self.cloud.eci.caches:
             found += self._stale(identifier)
             found += self._too_many(identifier)
-            found += self._odd_lists(identifier) + self._bad(identifier) + self._untold(identifier)
+            found += self._odd_lists(identifier) + self._bad(identifier)
+            found += self._untold(identifier) + self._tries(identifier)
         return found
 
     def _stale(self, identifier: str) -> list[str]:
@@ -365,6 +369,16 @@ class World:
         if any(one["image_cache_id"] == identifier and one["at"] > last for one in landed):
             return []
         return [f"{identifier}: nobody told that the update of {last} ended Ready"]
+
+    def _tries(self, identifier: str) -> list[str]:
+        """A failing update is made again as often as the setting says, and then somebody is told."""
+        told = [
+            int(times.group(1))
+            for one in self.cloud.seen
+            if one.get("image_cache_id") == identifier
+            and (times := re.search(r"UpdateFailed after (\d+) repetitions", one["message"]))
+        ]
+        return [f"{identifier}: made again {times} times" for times in told if times > _REBUILDS]
 
     def _odd_lists(self, identifier: str) -> list[str]:
         if identifier in self.by_person:
