@@ -119,7 +119,7 @@ class Follow:
         memory = last_update(cache, at)
         better = learnt(memory, ended) if memory is not None and memory.began == began else None
         if shown is not None and memory is not None and memory.began < began:
-            better = restored(cache, change, began, shown)
+            better = restored(cache, memory, change, began, shown)
         if better is not None:
             self._remember(cache, memory_value(better))
         facts: dict[str, object] = {"covered_by": began.isoformat(), "changes_known": self.task.chain.changes}

@@ -156,23 +156,22 @@ def learnt(memory: UpdateMemory, ended: datetime) -> UpdateMemory | None:
     return replace(memory, duration=took, failures=0, failed=(), extra=0, extra_since=None)
 
 
-def restored(cache: ImageCache, change: Change, began: datetime, ended: datetime) -> UpdateMemory | None:
-    """The memory of an update that ended Ready, where the cache has that of one before it; else None.
+def restored(
+    cache: ImageCache, before: UpdateMemory, change: Change, began: datetime, ended: datetime
+) -> UpdateMemory | None:
+    """The memory of an update that ended Ready, where the cache has that of one before it.
 
     The watch of an update writes what it has learnt, and may do so in the very moment when the next one
     begins: the last one to write a tag wins.
 
     Args:
         cache: as described.
+        before: what it remembers.
         change: what the update was for, as far as it is known.
         began: when the update began, with a zone.
         ended: when it ended, with a zone.
     """
-    at = Moment(began)
-    before = last_update(cache, at)
-    if before is None or before.began >= began:
-        return None
-    memory = memory_of_update(cache, [change], at, extra=False, undone=before.undone)
+    memory = memory_of_update(cache, [change], Moment(began), extra=False, undone=before.undone)
     return learnt(replace(memory, duration=None), ended)
 
 
