@@ -373,7 +373,7 @@ def judge(play: Play, status: int, *, needed: int = 1) -> dict[str, Any]:
         # So does one that is stored when no time is left to see what a call without an answer did.
         needed += 1
     if play.case.step == "deferral" or (play.case.step in HAND_OFFS and play.case.fault.passes):
-        # The event comes again, and on a slow machine so late that it gets a task of its own, of a later time.
+        # The event comes again, on a slow machine so late that it gets a task of its own, of a later time.
         needed += 1
     rebuilt = any(update["status"] == "Ready" for update in started_after)
     dead, told = len(play.dead_letters()), not 200 <= status < 300
