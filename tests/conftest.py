@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # A profile that is named on the command line wins.
     if config.getoption("--hypothesis-profile") is None:
         settings.load_profile(os.environ.get("TEST_DEPTH", "quick"))
+    # A shell starts what it runs in the background with Ctrl-C ignored, which every process below inherits.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
