@@ -78,8 +78,7 @@ class Applier:
             except EciError as error:
                 return self.deferral.defer(listed, group, error, {}, started)
         if cache is None:
-            in_task = self.deferral.task is not None
-            return [Applied(gone(decision, in_task=in_task), started=started) for decision in group]
+            return [Applied(gone(decision, self.deferral.task), started=started) for decision in group]
         if dry_run and len(group) == 1:
             # It was decided for this very description.
             settled = [each for each in group if each.result is not Result.REFRESHED]

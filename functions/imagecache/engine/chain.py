@@ -28,6 +28,7 @@ from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED
 from ..planning.plan import Decision, decide
 from ..planning.update_memory import last_update
 from ..policy.rules import Rules
+from .failed_update import failed_update
 from .follow_task import Job, Slot, Task
 from .steps import Done, Make, Wait, decision_of, ended, kept_by_hold, reason_of
 from .update_limits import creation_failed
@@ -163,8 +164,6 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
             message = f"{message}: the list before the promotion is back"
         reason = Reason.PROMOTION_UNDONE if task.undoes else Reason.LANDED
         return ended(task, cache, Result.LANDED, reason, message)
-    from .failed_update import failed_update  # noqa: PLC0415 - few updates fail
-
     return failed_update(task, cache, at, rules, rebuilds)
 
 

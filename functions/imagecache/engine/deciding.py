@@ -10,6 +10,7 @@ from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision, decide
+from .follow_task import Task
 from .work import Work
 
 BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
@@ -39,10 +40,10 @@ def decide_again(
     return settled, wanted
 
 
-def gone(decision: Decision, *, in_task: bool) -> Decision:
+def gone(decision: Decision, task: Task | None) -> Decision:
     """The decision for a cache that is no more; a requester gets an error, a follow task ends quietly."""
     change = decision.change
-    requested = isinstance(change, CacheRequest) and change.single and not in_task
+    requested = isinstance(change, CacheRequest) and change.single and task is None
     return Decision(
         change,
         decision.cache,

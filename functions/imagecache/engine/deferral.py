@@ -17,8 +17,9 @@ from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
 from .chain import expired
 from .deciding import BEFORE_ALL, pushed_at
+from .failed_update import may_be_taken_back
 from .follow_task import Chain, Job, Slot, Task
-from .steps import is_later, may_be_taken_back
+from .steps import is_later
 from .work import Work
 
 _FAILING_WINDOW = 7200

@@ -1,17 +1,26 @@
-"""A watch whose update failed: it is made again, within bounds, or the list before is put back."""
+"""A watch whose update failed: it is made again, within bounds, or the list before is put back.
+
+Also which pushes have to wait for that.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
-from ..model.image_cache import ImageCache
+from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.barriers import hold_on
-from ..planning.update_memory import last_update
+from ..planning.plan import Decision
+from ..planning.update_memory import last_update, undone_within_a_day
+from ..planning.update_memory_layout import UpdateMemory
 from ..policy.rules import Rules
 from .follow_task import Slot, Task
-from .steps import Done, Make, Wait, decision_of, ended, is_later, kept_by_hold, places, reason_of
+from .steps import Done, Make, Wait, decision_of, ended, is_later, kept_by_hold, reason_of
+
+_FAILED_PLACES = 3
+"""Places of a failing cache that a promoted tag may fail at before it is taken back."""
 
 
 def failed_update(
@@ -50,6 +59,24 @@ def failed_update(
     known = slot is not None and cache.images in {slot.before, slot.after}
     images = slot.after if slot is not None and known else cache.images
     return Make(replace(again, images_after=images), repeats=True)
+
+
+def places(memory: UpdateMemory | None, now: datetime, rebuilds: int) -> int:
+    """How often in a row a promotion may fail again before it is taken back.
+
+    Where a tag was taken back not long ago, another one gets no places of its own.
+    """
+    return 0 if undone_within_a_day(memory, now) else min(_FAILED_PLACES, rebuilds)
+
+
+def may_be_taken_back(cache: ImageCache, decision: Decision, at: Moment, rebuilds: int) -> bool:
+    """Whether a pushed tag that is listed may be taken back before its turn, and has to come again."""
+    rule = decision.rule
+    if decision.reason is not Reason.TAG_REPUSHED or rule is None or not rule.restores_failed:
+        return False
+    memory = last_update(cache, at)
+    last_try = memory is not None and memory.failures >= places(memory, at.now, rebuilds)
+    return rule.policy.type != "exact" and (cache.status == UPDATE_FAILED or last_try)
 
 
 def _is_restorable(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Rules) -> bool:

@@ -117,8 +117,10 @@ class Follow:
         shown = _ended(cache, began)
         ended = shown or at.now
         memory = last_update(cache, at)
-        better = learnt(memory, ended) if memory is not None and memory.began == began else None
-        if shown is not None and memory is not None and memory.began < began:
+        better = None
+        if memory is not None and memory.began == began:
+            better = learnt(memory, ended)
+        elif memory is not None and shown is not None:
             better = restored(cache, memory, change, began, shown)
         if better is not None:
             self._remember(cache, memory_value(better))

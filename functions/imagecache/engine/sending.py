@@ -138,11 +138,8 @@ class Sender:
             # The failure that asked this question is recorded in full; this one adds nothing to it.
             now = cache
         if now is None:
-            in_task = self.deferral.task is not None
-            return [
-                Applied(gone(decision, in_task=in_task), facts=facts, started=sending.started)
-                for decision in wanted
-            ]
+            ends = [gone(decision, self.deferral.task) for decision in wanted]
+            return [Applied(decision, facts=facts, started=sending.started) for decision in ends]
         settled, left = self._decided_again(now, wanted)
         done = self.deferral.settled(settled, sending.started)
         done = [replace(each, facts={"update_calls": error.calls, **each.facts}) for each in done]

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
 from ..model.change import PushEvent
-from ..model.image_cache import UPDATE_FAILED, ImageCache
+from ..model.image_cache import ImageCache
 from ..planning.barriers import hold_barrier, hold_on
 from ..planning.plan import Decision
-from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from .follow_task import Task
-
-_FAILED_PLACES = 3
-"""Places of a failing cache that a promoted tag may fail at before it is taken back."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +50,6 @@ class Make:
 def is_later(memory: UpdateMemory | None, watch: Task, at: Moment) -> bool:
     """Whether the cache's last update began after the one that a watch follows."""
     return memory is not None and memory.began > (watch.update_began or watch.due) + at.skew
-
-
-def places(memory: UpdateMemory | None, now: datetime, rebuilds: int) -> int:
-    """How often in a row a promotion may fail again before it is taken back.
-
-    Where a tag was taken back not long ago, another one gets no places of its own.
-    """
-    return 0 if undone_within_a_day(memory, now) else min(_FAILED_PLACES, rebuilds)
-
-
-def may_be_taken_back(cache: ImageCache, decision: Decision, at: Moment, rebuilds: int) -> bool:
-    """Whether a pushed tag that is listed may be taken back before its turn, and has to come again."""
-    rule = decision.rule
-    if decision.reason is not Reason.TAG_REPUSHED or rule is None or not rule.restores_failed:
-        return False
-    memory = last_update(cache, at)
-    last_try = memory is not None and memory.failures >= places(memory, at.now, rebuilds)
-    return rule.policy.type != "exact" and (cache.status == UPDATE_FAILED or last_try)
 
 
 def kept_by_hold(task: Task, cache: ImageCache, at: Moment, *, always: bool = False) -> Done | None:
