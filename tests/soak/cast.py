@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "EVENT_BUS",
+    "MOST_TAGS",
     "OWN_HOST",
     "REGIONS",
     "WEBHOOK",

@@ -41,6 +41,7 @@ class Cache:
         images: the names of the images that a push can make stale; what it pins by digest is not among them.
         listed_at_end: the list in the end.
         status: in the end.
+        remembers: whether it can keep a tag that says when its last update began.
     """
 
     image_cache_id: str
@@ -48,6 +49,7 @@ class Cache:
     images: frozenset[str]
     listed_at_end: tuple[str, ...]
     status: str
+    remembers: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class GivenUp:
-    """An event that nobody will try again, and anybody can see: a dead letter, or a refused sender.
+    """An event that nobody will try again, and anybody can see.
+
+    A dead letter, a refused sender, or ECI's word that the cache needs no update.
 
     Attributes:
         event_id: of the push.
@@ -137,8 +141,6 @@ def judge(
     claims: Iterable[Claim] = (),
     given_up: Collection[GivenUp] = (),
     postponed: Collection[str] = (),
-    *,
-    remembered: bool = True,
 ) -> list[Finding]:
     """Everything that is wrong; an empty list where every push that concerns a cache is in it.
 
@@ -149,7 +151,6 @@ def judge(
         claims: that the records make.
         given_up: events that were given up where it can be seen.
         postponed: ids of caches for which a task is stored that updates them after the run.
-        remembered: whether a cache can keep tags that say when its last update began.
     """
     by_image: dict[str, list[Push]] = {}
     by_event: dict[str, Push] = {}
@@ -169,7 +170,7 @@ def judge(
             excused |= {push.event_id for pushed in concerned.values() for push in pushed}
         findings += _lists(cache, made)
         all_pushed = [push for pushed in concerned.values() for push in pushed]
-        findings += _unbounded(cache, made, all_pushed, remembered=remembered)
+        findings += _unbounded(cache, made, all_pushed)
         if made and not concerned:
             text = f"{len(made)} updates, and no push of {sorted(cache.images)}"
             findings.append(Finding(Kind.UNINVOLVED, cache.image_cache_id, "", text))
@@ -221,13 +222,11 @@ def unneeded(made: Sequence[Update], pushes: Iterable[Push]) -> tuple[int, int]:
     return needed, len(made) - needed
 
 
-def _unbounded(
-    cache: Cache, made: Sequence[Update], pushes: Sequence[Push], *, remembered: bool
-) -> Iterable[Finding]:
+def _unbounded(cache: Cache, made: Sequence[Update], pushes: Sequence[Push]) -> Iterable[Finding]:
     # A push that arrives late or without a time may cost one too many; where nothing is remembered, each push
     # may that comes once more after the update that has it.
     needed, too_many = unneeded(made, pushes)
-    if pushes and too_many > max(1, needed if remembered else len(pushes)):
+    if pushes and too_many > max(1, needed if cache.remembers else len(pushes)):
         text = f"{needed} updates were needed, and {too_many} more were made"
         yield Finding(Kind.UNBOUNDED, cache.image_cache_id, "", text)
 

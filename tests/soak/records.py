@@ -26,6 +26,7 @@ class Records:
         first_line_at: when the first line of each invocation came, by request id.
         promised: the follow tasks that ``deferred`` records name.
         ran: the follow tasks that made a record.
+        no_need: the caches of which ECI said that they need no update, and when it did.
 
     Args:
         fc: has the lines that the functions wrote.
@@ -39,6 +40,7 @@ class Records:
         self.first_line_at: dict[str, float] = {}
         self.promised: set[str] = set()
         self.ran: set[str] = set()
+        self.no_need: list[tuple[str, float]] = []
         self._fc = fc
         self._last = 0
 
@@ -71,8 +73,10 @@ class Records:
             self.defects.append(line)
         if result == "landed" and "staleness_seconds" in record:
             self.staleness_seconds.append(record["staleness_seconds"])
+        # Written to the millisecond, cut off: what was true then was true at its end.
+        at = datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp() + 0.001
+        if reason == "NO_NEED_UPDATE":
+            self.no_need.append((record["image_cache_id"], at))
         covered = reason == "COVERED" and record.get("cache_status") == "Ready"
         if result == "landed" or covered:
-            # Written to the millisecond, cut off: what was true then was true at its end.
-            at = datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp() + 0.001
             self.claims.append(Claim(record["image_cache_id"], record["event_id"], at))

@@ -14,7 +14,7 @@ from local.cloud.cloud import Cloud, CloudConfig
 from local.cloud.config import Switches
 from local.fc.dispatcher import RetryPolicy
 
-from .cast import REGIONS, Listed
+from .cast import MOST_TAGS, REGIONS, Listed
 from .memory import MemoryPeaks
 from .oracle import Cache, Finding, GivenUp, Push, Update, judge, staleness
 from .records import Records
@@ -139,12 +139,9 @@ class _Player:
         updates = [_update(entry) for entry in self._cloud.control.history()]
         caches = self._caches(ids)
         pushes = [Push(push.event_id, push.image.name, began + push.at) for push in self._story.pushes]
-        given_up = {*_dead(dead_letters), *_refused(sent)}
+        given_up = {*_dead(dead_letters), *_refused(sent), *_not_needed(self._records.no_need, pushes)}
         postponed = frozenset(_postponed(deliveries))
-        remembered = self._cloud.config.switches.eci.get("tags_mode") != "drop"
-        findings = judge(
-            caches, pushes, updates, self._records.claims, given_up, postponed, remembered=remembered
-        )
+        findings = judge(caches, pushes, updates, self._records.claims, given_up, postponed)
         return Run(
             findings=findings,
             settled=settled,
@@ -180,6 +177,7 @@ class _Player:
 
     def _caches(self, ids: Mapping[str, Listed]) -> list[Cache]:
         shown = {cache["image_cache_id"]: cache for cache in self._cloud.control.caches()}
+        kept = self._cloud.config.switches.eci.get("tags_mode") != "drop"
         return [
             Cache(
                 image_cache_id=identifier,
@@ -187,6 +185,7 @@ class _Player:
                 images=listed.concerned_by,
                 listed_at_end=tuple(shown[identifier]["images"]),
                 status=shown[identifier]["status"],
+                remembers=kept and len(listed.tags) < MOST_TAGS,
             )
             for identifier, listed in ids.items()
         ]
@@ -266,6 +265,12 @@ def _dead(dead_letters: Iterable[Mapping[str, Any]]) -> Iterable[GivenUp]:
             yield GivenUp(document["change"]["eventId"], document.get("imageCacheId", ""))
         elif "id" in document:
             yield GivenUp(document["id"])
+
+
+def _not_needed(said: Iterable[tuple[str, float]], pushes: Sequence[Push]) -> Iterable[GivenUp]:
+    """The pushes before ECI said of a cache that it needs no update."""
+    for image_cache_id, at in said:
+        yield from (GivenUp(push.event_id, image_cache_id) for push in pushes if push.at <= at)
 
 
 def _refused(sent: Iterable[Sent]) -> Iterable[GivenUp]:

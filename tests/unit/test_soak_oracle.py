@@ -259,4 +259,4 @@ def test_more_updates_too_many_than_needed_ones_are_found(more: int, found: list
 def test_where_nothing_is_remembered_each_push_may_cost_one_more(more: int, found: list[Kind]) -> None:
     pushes = [replace(PUSH, event_id=f"e{number}") for number in range(3)]
     later = [replace(UPDATE, started_at=200.0 + number, ended_at=210.0 + number) for number in range(more)]
-    assert kinds(judge([CACHE], pushes, [UPDATE, *later], remembered=False)) == found
+    assert kinds(judge([replace(CACHE, remembers=False)], pushes, [UPDATE, *later])) == found
