@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from ..base.errors import EciError, PermanentError
 from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
 from ..config.settings import FollowSettings
@@ -27,6 +28,7 @@ from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision, decide
 from ..planning.update_memory import last_update
+from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
 from .failed_update import failed_update
 from .follow_task import Job, Slot, Task
@@ -69,6 +71,12 @@ def expired(task: Task, now: datetime, settings: FollowSettings) -> bool:
     )
 
 
+def given_up(error: EciError, settings: FollowSettings) -> PermanentError:
+    """What ends a chain whose time is over: the last error, which cannot be mended by trying."""
+    hours = settings.give_up_seconds / 3600
+    return PermanentError(Reason.GAVE_UP, f"not done after {hours:g} h; last: {error.message}")
+
+
 def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> Done | Wait | Make:
     own_list = task.slot is not None and isinstance(task.change, CacheRequest)
     kept = kept_by_hold(task, cache, at, always=own_list)
@@ -79,10 +87,9 @@ def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> D
     if ended is not None:
         return ended
     if cache.status not in UPDATABLE:
-        return Wait(
-            Reason.CACHE_BUSY,
-            f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated",
-        )
+        message = f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated"
+        place = () if task.slot is None or _is_ordered(wanted, cache, at) else tuple(sorted(task.slot.gone))
+        return Wait(Reason.CACHE_BUSY, message, place)
     if wanted is not None and wanted.result is Result.REFRESHED:
         return Make(wanted)
     # Changes that came later may have been merged into this task: what they ask for is in the list.
@@ -117,9 +124,9 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
     """A list of its own that is set already, or that something later has taken the place of."""
     change, memory = task.change, last_update(cache, at)
     wanted = decide(cache, change, at, rules)
-    other = cache.images not in {slot.before, slot.after}
-    forced = False
+    there, forced = cache.images == slot.after, False
     if isinstance(change, CacheRequest):
+        other = not there and cache.images != slot.before
         asked = memory.asked if memory is not None else None
         if asked is None or change.if_images is not None:
             taken = other
@@ -131,17 +138,35 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
     else:
         if wanted is None or wanted.result is not Result.REFRESHED:
             return Done(wanted or decision_of(task, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, _GONE))
-        ordered = wanted.rule is None or wanted.rule.policy.ordered or memory is not None
-        taken = other and not ordered
+        there = slot.new <= set(cache.images) and slot.gone.isdisjoint(cache.images)
+        taken = not _is_ordered(wanted, cache, at) and not there and _is_taken(slot, change, cache, rules)
     if taken:
         message = "the cache has got another list since this one was asked for"
         return ended(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
-    if cache.images == slot.after and cache.status != UPDATE_FAILED and not forced:
+    if there and cache.status != UPDATE_FAILED and not forced:
         covered = decision_of(
             task, cache, Result.UNCHANGED, Reason.COVERED, "the cache has this list already"
         )
         return Done(replace(covered, covered_by=memory))
     return None
+
+
+def _is_ordered(wanted: Decision | None, cache: ImageCache, at: Moment) -> bool:
+    """Whether a cache with one of several tags tells which of them comes after the others."""
+    return (
+        wanted is None
+        or wanted.rule is None
+        or wanted.rule.policy.ordered
+        or last_update(cache, at) is not None
+    )
+
+
+def _is_taken(slot: Slot, push: PushEvent, cache: ImageCache, rules: Rules) -> bool:
+    """Whether another tag has the place of a pushed one; those of other repositories have their own."""
+    if slot.gone:
+        return not slot.gone <= set(cache.images)
+    others = [image for image in cache.images if image not in slot.before]
+    return bool(entries_of(others, rules, (rules.identity(push.registry), push.repository)))
 
 
 def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: int) -> Done | Wait | Make:
@@ -152,8 +177,7 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
         slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules)
     )
     unseen = cache.status == READY and (
-        (slot is not None and cache.images == slot.before)
-        or (cache.ready_at is not None and cache.ready_at < began - at.skew - _SECOND)
+        (slot is not None and cache.images == slot.before) or (cache.ready_at is not None and cache.ready_at < began - at.skew - _SECOND)
     )
     if taken or unseen:
         message = f"the update that was to begin at {began.isoformat()} is not to be seen in the cache"

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ..base.errors import CapacityError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
+from ..base.errors import CapacityError, EciError, HandOffError, HeldBackError, TransientError
 from ..base.reasons import Reason, Result
+from ..clients.task_store import Stored
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision
 from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
-from .chain import expired
+from .chain import expired, given_up
 from .deciding import BEFORE_ALL, pushed_at
 from .failed_update import may_be_taken_back
 from .follow_task import Chain, Job, Slot, Task
@@ -33,10 +34,12 @@ class Deferral:
     Attributes:
         work: what this invocation works with.
         task: the follow task that is running, or None.
+        place: what it waits for together with others, of which the tag that was pushed last gets it.
     """
 
     work: Work
     task: Task | None = None
+    place: tuple[str, ...] = ()
 
     def defer(
         self,
@@ -63,19 +66,23 @@ class Deferral:
         if not error.error_class.retryable or not work.hand_off.enabled or work.is_dry(wanted):
             return [Applied(each, error, facts=facts, started=started) for each in wanted]
         if self.task is not None and expired(self.task, work.now().now, work.settings.follow):
-            error = self._given_up(error)
+            error = given_up(error, work.settings.follow)
             return [Applied(each, error, facts=facts, started=started) for each in wanted]
-        problems: dict[str, str] = {}
+        answers: dict[str, Stored | str] = {}
         done: list[Applied] = []
         for decision in wanted:
             task = self._again(cache, decision, error, len(wanted), sent=bool(sent))
-            if task.task_id not in problems:
-                problems[task.task_id] = self._store(task)
-            problem = problems[task.task_id]
-            more = {"hand_off": problem} if problem else {"follow_task_id": task.task_id}
-            done.append(
-                Applied(decision, error, facts={**facts, **more}, started=started, deferred=not problem)
-            )
+            if task.task_id not in answers:
+                answers[task.task_id] = self._store(task)
+            answer = answers[task.task_id]
+            if task.for_place and answer is Stored.BEFORE:
+                message = f"the task {task.task_id} waits for its place: for a later push, or for this one"
+                taken = replace(decision, result=Result.IGNORED, reason=Reason.SUPERSEDED, message=message)
+                done.append(Applied(taken, None, facts, started))
+                continue
+            stored = isinstance(answer, Stored)
+            more: dict[str, Any] = {"follow_task_id": task.task_id} if stored else {"hand_off": answer}
+            done.append(Applied(decision, error, {**facts, **more}, started, deferred=stored))
         return done
 
     def unread(self, error: EciError, started: float) -> Applied:
@@ -92,11 +99,12 @@ class Deferral:
         if not error.error_class.retryable:
             return Applied(decision, error, facts, started)
         if expired(task, at.now, work.settings.follow):
-            return Applied(decision, self._given_up(error), facts, started)
+            return Applied(decision, given_up(error, work.settings.follow), facts, started)
         again = task.next(task.job, work.hand_off.times.again(None, at), at.now, held=False)
-        problem = self._store(again)
-        facts |= {"hand_off": problem} if problem else {"follow_task_id": again.task_id}
-        return Applied(decision, error, facts, started, deferred=not problem)
+        answer = self._store(again)
+        if isinstance(answer, str):
+            return Applied(decision, error, {**facts, "hand_off": answer}, started)
+        return Applied(decision, error, {**facts, "follow_task_id": again.task_id}, started, deferred=True)
 
     def settled(self, decisions: Iterable[Decision], started: float) -> list[Applied]:
         """Decisions that need no update; one that an update covers which still runs is followed.
@@ -106,7 +114,7 @@ class Deferral:
             started: when work on the cache began, on the monotonic clock, in seconds.
         """
         done: list[Applied] = []
-        problems: dict[str, str] = {}
+        answers: dict[str, Stored | str] = {}
         for decision in decisions:
             if decision.result is Result.DEFERRED:
                 from .tag_age import wait_for_age  # noqa: PLC0415 - few rules have a minimum age
@@ -122,10 +130,10 @@ class Deferral:
                 if self.task is not None and self.task.image_cache_id and running.first:
                     # An earlier attempt of this task stored it before the update, under this id.
                     watch = replace(watch, key=self.task.task_id)
-                if watch.task_id not in problems:
-                    problems[watch.task_id] = self._store(watch)
-                if problems[watch.task_id]:
-                    error, facts["hand_off"] = unfollowed(decision), problems[watch.task_id]
+                if watch.task_id not in answers:
+                    answers[watch.task_id] = self._store(watch)
+                if isinstance(answer := answers[watch.task_id], str):
+                    error, facts["hand_off"] = unfollowed(decision), answer
                 else:
                     facts["follow_task_id"] = watch.task_id
             done.append(Applied(decision, error, facts=facts, started=started))
@@ -177,7 +185,8 @@ class Deferral:
         own = error.reason is Reason.REGISTRY_UNREADABLE or bool(undone_within_a_day(memory, at.now))
         slot = running.slot if running else self._slot(cache, decision, own=own)
         job = running.job if running else Job.AGAIN
-        due = times.again(memory, at, until)
+        watched = until is None and job is Job.WATCH
+        due = look = times.watch(memory, at) if watched else times.again(memory, at, until)
         if slot is not None and job is Job.AGAIN:
             moment = change.pushed_at if isinstance(change, PushEvent) else change.asked_at
             due += times.order(moment or at.now, times.before(due, memory), due)
@@ -190,7 +199,7 @@ class Deferral:
                 # The platform may run a task twice, and the cache may not say that the other run has made the
                 # update. Its watch does, which was stored before it: the two runs get one successor.
                 task = replace(task, key=running.task_id)
-            return task
+            return task.wait_for_place(self.place, look) if self.place else task
         place = (cache.region_id, cache.image_cache_id)
         task = Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
         rebuilds = self.work.settings.follow.rebuilds
@@ -228,17 +237,12 @@ class Deferral:
         asked = rule is not None and rule.reads_registry and rule.policy.ordered and not own
         return Slot(cache.images, after) if after and after != cache.images and not asked else None
 
-    def _given_up(self, error: EciError) -> PermanentError:
-        hours = self.work.settings.follow.give_up_seconds / 3600
-        return PermanentError(Reason.GAVE_UP, f"not done after {hours:g} h; last: {error.message}")
-
-    def _store(self, task: Task) -> str:
-        """Store a task; what went wrong, or nothing."""
+    def _store(self, task: Task) -> Stored | str:
+        """Store a task; what the store answered, or what went wrong."""
         try:
-            self.work.hand_off.store(task)
+            return self.work.hand_off.store(task)
         except HandOffError as problem:
             return str(problem)
-        return ""
 
 
 def unfollowed(decision: Decision) -> TransientError:

@@ -18,6 +18,7 @@ from ..model.change import Change
 
 _SHARED_LOOKS = 6
 _ALONE = "push-"
+_PLACE = "place-"
 
 
 class Job(str, Enum):
@@ -61,6 +62,16 @@ class Slot:
     after: tuple[str, ...]
     restorable: bool = False
 
+    @property
+    def gone(self) -> set[str]:
+        """The entries that it takes out."""
+        return set(self.before) - set(self.after)
+
+    @property
+    def new(self) -> set[str]:
+        """The entries that it brings."""
+        return set(self.after) - set(self.before)
+
 
 @dataclass(frozen=True)
 class Task:
@@ -101,6 +112,11 @@ class Task:
         return self.job is Job.AGAIN and self.key.startswith(_ALONE)
 
     @property
+    def for_place(self) -> bool:
+        """Whether it waits for its list's place, see ``wait_for_place``."""
+        return self.key.startswith(_PLACE)
+
+    @property
     def shared(self) -> bool:
         """Whether other changes may have been merged into it."""
         return self.job is Job.AGAIN and bool(self.image_cache_id) and self.slot is None and not self.alone
@@ -127,7 +143,7 @@ class Task:
         when, job = self.key or self.due.isoformat(), self.job.value
         if self.alone:
             when += self.due.isoformat()
-        elif self.key and self.image_cache_id:
+        elif self.key and self.image_cache_id and not self.for_place:
             job = Job.WATCH.value
         facts: list[Any] = [self.region_id, self.image_cache_id, job, when, self.hop]
         if self.job is Job.CHANGE:
@@ -141,9 +157,19 @@ class Task:
         """The same task for one push, and those with the same facts.
 
         Args:
-            facts: what tells it from other pushes that wait for the cache.
+            facts: what tells it from others that wait for the cache.
         """
         return replace(self, key=_ALONE + hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:32])
+
+    def wait_for_place(self, place: tuple[str, ...], look: datetime) -> Task:
+        """The same task, one with all that wait for a place: the first is stored.
+
+        Args:
+            place: what only the tag that was pushed last gets.
+            look: when those who wait look again, which is the due time before the order of their pushes.
+        """
+        digest = hashlib.sha256(json.dumps([place, look.isoformat()]).encode("ascii")).hexdigest()[:32]
+        return replace(self, key=_PLACE + digest)
 
     def of_its_own(self) -> Task:
         """The same watch, and no other update's; else watches with the same due time are one."""

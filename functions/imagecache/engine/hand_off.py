@@ -15,10 +15,13 @@ from ..clients.task_store import Stored
 from ..config.settings import FollowSettings
 from ..planning.follow_times import FollowTimes
 from .follow_message import message_document
-from .follow_task import Task
+from .follow_task import Job, Task
 
 LONGEST_DELAY_SECONDS = 3599
 """The longest delay of an asynchronous invocation (documentation of Function Compute: less than 3600)."""
+
+_START_SECONDS = 2
+"""How long a new instance of the function may take to start."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,7 +65,9 @@ class HandOff:
             HandOffError: when Function Compute did not confirm that it stored the task.
         """
         payload = json.dumps(message_document(task), ensure_ascii=True, separators=(",", ":")).encode("ascii")
-        delay = int((task.due - self.clock()).total_seconds())
+        # Of lists that wait for one place the first that runs gets it: it is to be there before its time.
+        early = _START_SECONDS if task.slot is not None and task.job is Job.AGAIN else 0
+        delay = int((task.due - self.clock()).total_seconds()) - early
         delay = max(1, min(delay, LONGEST_DELAY_SECONDS))
         with (
             self._first_use

@@ -28,10 +28,12 @@ class Wait:
     Attributes:
         reason: why, for the record.
         message: one sentence.
+        place: what of all that wait for it only the tag that was pushed last gets; empty if there is no such.
     """
 
     reason: Reason
     message: str
+    place: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
