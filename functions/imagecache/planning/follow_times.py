@@ -17,8 +17,11 @@ from ..base.timestamps import Moment
 from .update_memory_layout import UpdateMemory
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_SHARES = (0.85, 0.95, 1.05, 1.15, 1.3)
-"""Of the time that the last rebuild took: a cache that is busy is looked at about when it should be Ready."""
+_SHARES = (0.75, 0.85, 0.95, 1.05, 1.15, 1.3)
+"""Of the time that the last rebuild took: a cache that is busy is looked at about when it should be Ready.
+
+The first is for a rebuild that takes a quarter less: rounded up to the grid, 0.85 would be too late for it.
+"""
 
 _WATCH_FROM = 1.05
 _STEP_SHARE = 0.25
