@@ -464,7 +464,8 @@ def test_a_task_that_is_run_twice_makes_one_update_and_one_follow_up(world: Any)
 def test_a_lost_memory_does_not_make_a_second_update_of_what_the_task_knows(world: Any) -> None:
     cache_id = world.cache()
     world.push()
-    world.cache(image_cache_id=cache_id, status="Ready")
+    ready = {"type": "Normal", "reason": "Ready", "message": "", "at": world.clock.now + 1}
+    world.cache(image_cache_id=cache_id, status="Ready", events=[ready])
     landed = world.settle()[-1]
     assert landed.said == LANDED
     assert len(world.update_calls()) == 1

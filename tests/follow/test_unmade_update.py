@@ -47,6 +47,14 @@ def test_a_watch_whose_update_was_not_made_says_so(world: Any) -> None:
     assert "is not to be seen in the cache" in visit.record["message"]
 
 
+def test_without_events_the_missing_tag_says_that_an_update_was_not_made(world: Any) -> None:
+    world.eci.settings(show_events=False)
+    world.cache()
+    world.eci.inject("error", code="NoPermission", action="UpdateImageCache")
+    world.push()
+    assert [visit.said for visit in world.settle()] == [[("ignored", "SUPERSEDED")]]
+
+
 @pytest.mark.parametrize("tags", [{}, FULL], ids=["with a memory", "by its events"])
 def test_an_update_that_was_made_lands(world: Any, tags: dict[str, str]) -> None:
     cache_id = cache_of(world, tags=tags)

@@ -36,6 +36,7 @@ BEFORE, AFTER = DUE - timedelta(minutes=5), DUE
 
 AGAIN, WATCH = Job.AGAIN, Job.WATCH
 SLOT = Slot((OLD,), (NEW,))
+FULL = tuple((f"key-{number}", "") for number in range(20))
 SAME = Slot((OLD,), (OLD,))
 
 ANY = Rules((Rule("any", policy=Policy("any")),))
@@ -235,7 +236,9 @@ WATCHED: dict[str, Row] = {
     f"watch, {name}": (task(WATCH, change, slot), found, rules, step)
     for name, change, slot, found, rules, step in (
         ("Updating", REPUSH, None, cache("Updating"), NO_RULES, waits("UPDATE_RUNNING")),
-        ("Ready", REPUSH, None, cache("Ready"), NO_RULES, LANDED),
+        ("Ready", REPUSH, None, cache("Ready", memory=remembers(BEFORE)), NO_RULES, LANDED),
+        ("Ready without a trace", REPUSH, None, cache("Ready"), NO_RULES, SUPERSEDED),
+        ("Ready, no room for a trace", REPUSH, None, cache("Ready", tags=FULL), NO_RULES, LANDED),
         ("Ready again since", REPUSH, None, cache("Ready", ready_at=AFTER), NO_RULES, LANDED),
         (
             "Ready since long before",

@@ -27,7 +27,7 @@ from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision, decide
-from ..planning.update_memory import last_update
+from ..planning.update_memory import MEMORY_TAG, MOST_TAGS, last_update
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
 from .failed_update import failed_update
@@ -177,7 +177,7 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
         slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules)
     )
     unseen = cache.status == READY and (
-        (slot is not None and cache.images == slot.before) or (cache.ready_at is not None and cache.ready_at < began - at.skew - _SECOND)
+        (slot is not None and cache.images == slot.before) or not _may_have_begun(cache, began, slot, at)
     )
     if taken or unseen:
         message = f"the update that was to begin at {began.isoformat()} is not to be seen in the cache"
@@ -189,6 +189,16 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
         reason = Reason.PROMOTION_UNDONE if task.undoes else Reason.LANDED
         return ended(task, cache, Result.LANDED, reason, message)
     return failed_update(task, cache, at, rules, rebuilds)
+
+
+def _may_have_begun(cache: ImageCache, began: datetime, slot: Slot | None, at: Moment) -> bool:
+    """Whether a Ready cache's events allow that an update began; or, without events, its list or its tags.
+
+    The watch may have been stored before the update. That leaves a tag, where there is room for one.
+    """
+    if cache.ready_at is not None:
+        return cache.ready_at >= began - at.skew - _SECOND
+    return slot is not None or MEMORY_TAG in dict(cache.tags) or len(cache.tags) >= MOST_TAGS
 
 
 def _lost(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> bool:
