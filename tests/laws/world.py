@@ -360,13 +360,16 @@ class World:
         return []
 
     def _untold(self, identifier: str) -> list[str]:
-        """Of an update that ended Ready it is told that it did."""
+        """Of an update that ended Ready it is told that it did; or that nothing shows it, where nothing does."""
         updates = self.cloud.eci.updates[identifier]
         if not updates or self.cloud.eci.cache(identifier).status != "Ready":
             return []
-        landed = [one for one in self.cloud.seen if one["result"] == Result.LANDED.value]
-        last = updates[-1].at
-        if any(one["image_cache_id"] == identifier and one["at"] > last for one in landed):
+        last, seen = updates[-1].at, self.cloud.seen
+        told = [one for one in seen if one["result"] == Result.LANDED.value]
+        if not self.cloud.eci.switches.show_events:
+            # Somebody may have taken away the tag that would have shown it.
+            told += [one for one in seen if "is not to be seen in the cache" in one["message"]]
+        if any(one["image_cache_id"] == identifier and one["at"] > last for one in told):
             return []
         return [f"{identifier}: nobody told that the update of {last} ended Ready"]
 
