@@ -88,6 +88,18 @@ def test_a_list_that_is_put_back_keeps_its_memory_of_what_was_taken_back(world: 
     assert world.push(event).said == HELD
 
 
+def test_a_promotion_is_taken_back_out_of_a_list_that_another_policy_has_changed_since(world: Any) -> None:
+    builds = {"images": {"repositories": ["**/api"]}, "policy": {"type": "any"}}
+    world.setenv("IMC_RULES", json.dumps({"rules": [builds, {"policy": SEMVER}]}))
+    identifier = world.cache(f"{API}:old", f"{WEB}:v1.0.0")
+    assert world.push(world.event("bad", tag="v1.0.1")).said == [PROMOTED]
+    assert world.push(world.event(repository="api", tag="new")).said == [("deferred", "CACHE_BUSY")]
+    said = settled(world)
+    assert said.index(PROMOTED) < said.index(UNDONE)
+    assert (images(world, identifier), status(world, identifier)) == (["api:new", "web:v1.0.0"], "Ready")
+    assert len(world.updates()) < 12
+
+
 # Updates that overlap.
 
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests.laws.world import APP, BAD, OWN_TAGS, PLAIN, World
+from tests.laws.world import APP, BAD, BUILDS, OWN_TAGS, PLAIN, World
 
 __all__ = ["ECI", "FC", "play"]
 
@@ -78,26 +78,33 @@ def _way(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def play(seed: int, number: int, *, waits: bool = True) -> tuple[World, list[str]]:
+def play(seed: int, number: int, *, waits: bool = True, builds: bool = True) -> tuple[World, list[str]]:
     """Play the story of two numbers to its end; the world, and what is wrong with it.
 
     Args:
         seed: one number.
         number: the other.
         waits: whether rules may make updates wait.
+        builds: whether there may be tags without an order.
     """
     chance = random.Random(f"{seed}:{number}")  # noqa: S311 - repeatable on purpose
     # Of another chance, so that the rest of a story does not depend on it.
     wait = random.Random(f"waits {seed}:{number}").choice(WAITS)  # noqa: S311 - likewise
+    build = random.Random(f"builds {seed}:{number}")  # noqa: S311 - likewise
+    builds = builds and build.random() < 0.5
     world = World(
         chance.choice(ECI),
         chance.choice(FC),
         tags=OWN_TAGS if chance.random() < 0.1 else (),
         caches=chance.randrange(1, 4),
         waits=wait if waits else {},
+        builds=builds,
     )
     for _ in range(chance.randrange(3, 17)):
         (_, step) = chance.choices(_STEPS, _WEIGHTS)[0]
         step(world, chance)
+        for _ in range(build.choice((0, 0, 1, 1, 3)) if builds else 0):
+            world.push(f"{BUILDS}:{build.randrange(99)}", **_way(build))
+            world.wait(build.choice((0.1, 2, 7)))
     world.settle()
     return world, world.complaints()

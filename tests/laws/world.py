@@ -28,18 +28,24 @@ from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from tests.laws.small_cloud import HOST, RETRIES, RETRY_SECONDS, KilledError, SmallCloud, small_cloud
 from tests.laws.storms import untrue
 
-__all__ = ["APP", "BAD", "OWN_TAGS", "PLAIN", "World"]
+__all__ = ["APP", "BAD", "BUILDS", "OWN_TAGS", "PLAIN", "World"]
 
 PLAIN = ("web:latest", "api:latest")
 """Entries whose tags are pushed again and again."""
+BUILDS = "builds"
+"""A repository whose tags have no order: the one that was pushed last is wanted."""
 APP = "app"
 """A repository of versions, which a policy promotes."""
 BAD = "v1.0.13"
 """A version that cannot be built."""
 OWN_TAGS = tuple((f"key-{number}", "") for number in range(20))
 _RULE = {"images": {"repositories": [f"{HOST}/{APP}"]}, "policy": {"type": "semver", "range": "1"}}
+_BUILDS_RULE = {"images": {"repositories": [f"{HOST}/{BUILDS}"]}, "policy": {"type": "any"}}
+_TOGETHER = 5.0
+"""Pushes that are stated with clocks two seconds off each way have no order within so many seconds."""
 _FOR_ALL = {"keepReady"}
 """Of what makes updates wait, what does so for all repositories."""
+_STEM = re.compile(f"({APP}|{BUILDS}):.*")
 _MOST_RUNS = 20_000
 _REBUILDS = FollowSettings().rebuilds
 _TO_COME = memory_value(UpdateMemory(datetime(2099, 1, 1, tzinfo=timezone.utc)))
@@ -71,6 +77,7 @@ class World:
         tags: that each cache has of its own.
         caches: how many there are.
         waits: what makes updates wait, as the rules file has it.
+        builds: whether the repository of tags without an order is listed.
         cloud: the world.
         pushes: when each push really was made, by its change id, with the push.
         reasons: how often there was a reason for an update, by cache.
@@ -81,6 +88,7 @@ class World:
     tags: tuple[tuple[str, str], ...] = ()
     caches: int = 2
     waits: dict[str, Any] = field(default_factory=dict)
+    builds: bool = False
     cloud: SmallCloud = field(init=False)
     pushes: dict[str, tuple[float, PushEvent]] = field(default_factory=dict)
     again: list[Delivery] = field(default_factory=list)
@@ -89,14 +97,14 @@ class World:
     by_person: set[str] = field(default_factory=set)
     wanted_as_is: set[str] = field(default_factory=set)
     unrecorded: list[str] = field(default_factory=list)
+    repeated: set[str] = field(default_factory=set)
     never_made: str = ""
     numbers: int = 0
     faults: int = 0
 
     def __post_init__(self) -> None:
-        document = {
-            "rules": [{**_RULE, **self.waits}, {key: self.waits[key] for key in _FOR_ALL & self.waits.keys()}]
-        }
+        for_all = {key: self.waits[key] for key in _FOR_ALL & self.waits.keys()}
+        document = {"rules": [{**_RULE, **self.waits}, {**_BUILDS_RULE, **for_all}, for_all]}
         rules = read_rules(Environment({"IMC_RULES": json.dumps(document)}))
         eci = {"rebuild_seconds": 90.0, "failing_images": f"*:{BAD}", **self.eci}
         self.cloud = small_cloud(eci=eci, fc=self.fc, rules=rules)
@@ -106,7 +114,8 @@ class World:
             [f"{HOST}/{APP}:v1.0.0"],
         )
         for number in range(self.caches):
-            self.cloud.eci.create(*lists[number % len(lists)], tags=self.tags)
+            more = [f"{HOST}/{BUILDS}:none"] if self.builds and number != 1 else []
+            self.cloud.eci.create(*more, *lists[number % len(lists)], tags=self.tags)
 
         # One more that was never made, and can never be: it is told of, and costs nothing.
         entries = [f"{HOST}/{PLAIN[0]}"]
@@ -124,17 +133,24 @@ class World:
         moment = self.cloud.now() + timedelta(seconds=min(skew, 0.0))
         event = self.cloud.event(repository, tag, pushed_at=moment, **facts)
         self.pushes[event.change_id] = (now, event)
+        self._give_reason(repository)
+        if told:
+            self.deliver([event], entry_point)
+
+    def _give_reason(self, repository: str) -> None:
         for identifier in self.cloud.eci.caches:
             listed = self.cloud.eci.cache(identifier).coming_images
             if any(image.startswith(f"{HOST}/{repository}:") for image in listed):
                 self.reasons[identifier] += 1
-        if told:
-            self.deliver([event], entry_point)
 
     def duplicate(self, number: int) -> None:
         """An earlier push is told of once more."""
         if self.pushes:
             _, event = list(self.pushes.values())[number % len(self.pushes)]
+            self.repeated.add(event.repository)
+            if self.tags or self.eci.get("tags_mode") == "drop":
+                # What is not remembered may be made once more.
+                self._give_reason(event.repository)
             self.deliver([event], "on_push")
 
     def ask(self, number: int, *, images: bool = False) -> None:
@@ -305,7 +321,7 @@ class World:
         for identifier in self.cloud.eci.caches:
             found += self._stale(identifier)
             found += self._too_many(identifier)
-            found += self._odd_lists(identifier) + self._bad(identifier)
+            found += self._odd_lists(identifier) + self._bad(identifier) + self._overtaken(identifier)
             found += self._untold(identifier) + self._tries(identifier)
         return found
 
@@ -359,8 +375,25 @@ class World:
             return [f"{identifier} is left with {bad}"]
         return []
 
+    def _overtaken(self, identifier: str) -> list[str]:
+        """Of tags without an order the one that was pushed last is listed."""
+        pushed = [(at, event) for at, event in self.pushes.values() if event.repository == BUILDS]
+        listed = [
+            one for one in self.cloud.eci.cache(identifier).images if one.startswith(f"{HOST}/{BUILDS}:")
+        ]
+        # One that is told of once more comes as the last one, where the cache does not remember it.
+        disturbed = self.faults or self.fc or identifier in self.by_person or BUILDS in self.repeated
+        if not pushed or not listed or disturbed:
+            return []
+        last, event = max(pushed, key=lambda one: one[0])
+        allowed = [one.image for at, one in pushed if at >= last - _TOGETHER]
+        named, _ = self._told(identifier)
+        if listed[0] in allowed or event.change_id in named:
+            return []
+        return [f"{identifier} lists {listed[0]}, and {event.image} was pushed last, at {last}"]
+
     def _untold(self, identifier: str) -> list[str]:
-        """Of an update that ended Ready it is told that it did; or that nothing shows it, where nothing does."""
+        """Of an update that ended Ready it is told that it did, or that nothing shows it if nothing does."""
         updates = self.cloud.eci.updates[identifier]
         if not updates or self.cloud.eci.cache(identifier).status != "Ready":
             return []
@@ -387,5 +420,5 @@ class World:
         if identifier in self.by_person:
             return []
         updates = self.cloud.eci.updates[identifier]
-        stems = [tuple(image.partition(f"{APP}:")[0] for image in update.images) for update in updates]
+        stems = [tuple(_STEM.sub("", image) for image in update.images) for update in updates]
         return [f"{identifier}: an update lost or gained an entry: {updates}"] if len(set(stems)) > 1 else []

@@ -215,7 +215,7 @@ class Deferral:
         """The list that an update sets, and the one before it."""
         running = self.task.slot if self.task is not None and self.task.job is Job.WATCH else None
         if self.task is not None and running is not None and undoes and not self.task.undoes:
-            return Slot(running.after, running.before)
+            return Slot(running.after if after == running.before else cache.images, after)
         if running is not None and running.after == after:
             return running
         if cache.images == after:

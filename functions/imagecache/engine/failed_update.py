@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
-from ..model.image_cache import UPDATE_FAILED, ImageCache
+from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED, ImageCache
 from ..planning.barriers import hold_on
 from ..planning.plan import Decision
 from ..planning.update_memory import last_update, undone_within_a_day
@@ -43,9 +43,9 @@ def failed_update(
     failures = memory.failures if memory is not None and later else task.chain.repeats
     if slot is not None and restorable and failures >= places(memory, at.now, rebuilds):
         new = ", ".join(image for image in slot.after if image not in slot.before)
-        message = f"{new} could not be built, so the list before is put back: {why}"[:1000]
+        message = f"{new} could not be built, so what was there before is put back: {why}"[:1000]
         undone = decision_of(task, cache, Result.REFRESHED, Reason.PROMOTION_UNDONE, message)
-        return Make(replace(undone, images_after=slot.before), repeats=True)
+        return Make(replace(undone, images_after=slot.put_back(cache.images)), repeats=True)
     if later:
         # The task of that one makes it again, and knows no list before.
         return Wait(Reason.BACKING_OFF, f"a later update with the same list failed as well: {why}"[:1000])
@@ -90,8 +90,11 @@ def _is_restorable(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules:
     began = task.update_began or task.due
     person = memory is not None and memory.asked is not None and memory.asked >= began
     built = later and memory is not None and memory.failures == 0
-    lists = {slot.after} if later else {slot.before, slot.after}
-    if not slot.restorable or person or built or cache.images not in lists:
+    known = cache.images == slot.after or (cache.images == slot.before and not later)
+    # Other policies may have changed other entries meanwhile.
+    room = len(cache.images) + len(slot.gone) - len(slot.new) <= MOST_IMAGES
+    listed = later and bool(slot.new) and slot.new <= set(cache.images) and room
+    if not slot.restorable or person or built or not (known or listed):
         return False
     from ..planning.taking_back import is_wanted_back  # noqa: PLC0415 - few watches may put a list back
 

@@ -72,6 +72,21 @@ class Slot:
         """The entries that it brings."""
         return set(self.after) - set(self.before)
 
+    def put_back(self, images: tuple[str, ...]) -> tuple[str, ...]:
+        """A list with the entries that it takes out in the place of those that it brings.
+
+        Args:
+            images: the list before or after it, or one with all that it brings.
+        """
+        if images in {self.before, self.after}:
+            return self.before
+        gone = [entry for entry in self.before if entry in self.gone and entry not in images]
+        place = min(images.index(entry) for entry in self.new)
+        left = [
+            [entry for entry in part if entry not in self.new] for part in (images[:place], images[place:])
+        ]
+        return (*left[0], *gone, *left[1])
+
 
 @dataclass(frozen=True)
 class Task:
