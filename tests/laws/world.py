@@ -121,6 +121,11 @@ class World:
         entries = [f"{HOST}/{PLAIN[0]}"]
         self.never_made = self.cloud.eci.create(*entries, status="Failed", name="never-made")
 
+    @property
+    def remembers(self) -> bool:
+        """Whether caches can remember their updates."""
+        return not self.tags and self.eci.get("tags_mode") != "drop"
+
     # What may happen.
 
     def push(self, name: str, *, skew: float = 0.0, entry_point: str = "on_push", told: bool = True) -> None:
@@ -148,7 +153,7 @@ class World:
         if self.pushes:
             _, event = list(self.pushes.values())[number % len(self.pushes)]
             self.repeated.add(event.repository)
-            if self.tags or self.eci.get("tags_mode") == "drop":
+            if not self.remembers:
                 # What is not remembered may be made once more.
                 self._give_reason(event.repository)
             self.deliver([event], "on_push")
@@ -383,6 +388,9 @@ class World:
         ]
         # One that is told of once more comes as the last one, where the cache does not remember it.
         disturbed = self.faults or self.fc or identifier in self.by_person or BUILDS in self.repeated
+        # Nor does it remember that a tag that it lists was pushed again while another one waited.
+        twice = len({event.tag for _, event in pushed}) < len(pushed)
+        disturbed = disturbed or (twice and not self.remembers)
         if not pushed or not listed or disturbed:
             return []
         last, event = max(pushed, key=lambda one: one[0])

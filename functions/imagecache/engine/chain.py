@@ -32,7 +32,7 @@ from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
 from .failed_update import failed_update
 from .follow_task import Job, Slot, Task
-from .steps import Done, Make, Wait, decision_of, ended, kept_by_hold, reason_of
+from .steps import Done, Make, Wait, decision_of, ended, is_ordered, kept_by_hold, reason_of
 from .update_limits import creation_failed
 
 _MOST_HELD = timedelta(hours=24)
@@ -88,8 +88,7 @@ def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> D
         return ended
     if cache.status not in UPDATABLE:
         message = f"the image cache is {cache.status}; only Ready and UpdateFailed can be updated"
-        place = () if task.slot is None or _is_ordered(wanted, cache, at) else tuple(sorted(task.slot.gone))
-        return Wait(Reason.CACHE_BUSY, message, place)
+        return Wait(Reason.CACHE_BUSY, message)
     if wanted is not None and wanted.result is Result.REFRESHED:
         return Make(wanted)
     # Changes that came later may have been merged into this task: what they ask for is in the list.
@@ -139,7 +138,7 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
         if wanted is None or wanted.result is not Result.REFRESHED:
             return Done(wanted or decision_of(task, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, _GONE))
         there = slot.new <= set(cache.images) and slot.gone.isdisjoint(cache.images)
-        taken = not _is_ordered(wanted, cache, at) and not there and _is_taken(slot, change, cache, rules)
+        taken = not is_ordered(wanted, cache, at) and not there and _is_taken(slot, change, cache, rules)
     if taken:
         message = "the cache has got another list since this one was asked for"
         return ended(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
@@ -149,16 +148,6 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
         )
         return Done(replace(covered, covered_by=memory))
     return None
-
-
-def _is_ordered(wanted: Decision | None, cache: ImageCache, at: Moment) -> bool:
-    """Whether a cache with one of several tags tells which of them comes after the others."""
-    return (
-        wanted is None
-        or wanted.rule is None
-        or wanted.rule.policy.ordered
-        or last_update(cache, at) is not None
-    )
 
 
 def _is_taken(slot: Slot, push: PushEvent, cache: ImageCache, rules: Rules) -> bool:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision, decide
-from .follow_task import Task
+from .follow_task import Job, Task
+from .steps import is_ordered
 from .work import Work
+
+_IN_ORDER = timedelta(seconds=5)
 
 BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
 """Before any push."""
@@ -38,6 +41,19 @@ def decide_again(
             images = again.images_after
             wanted.append(replace(again, cache=cache))
     return settled, wanted
+
+
+def place_of(work: Work, task: Task, cache: ImageCache) -> tuple[str, ...]:
+    """What a task that runs waits for, and of all who do only the tag that was pushed last gets; or nothing.
+
+    That is the entries that it takes out, under a policy without an order, where the cache remembers nothing.
+    Their tasks run in the order of the pushes, the last one first; one that is late has lost its turn.
+    """
+    at, slot = work.now(), task.slot
+    if slot is None or not isinstance(task.change, PushEvent) or at.now - task.due > _IN_ORDER:
+        return ()
+    ordered = is_ordered(decide(cache, task.change, at, work.settings.rules), cache, at)
+    return () if ordered or task.job is not Job.AGAIN else tuple(sorted(slot.gone))
 
 
 def gone(decision: Decision, task: Task | None) -> Decision:

@@ -17,7 +17,7 @@ from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
 from .chain import expired, given_up
-from .deciding import BEFORE_ALL, pushed_at
+from .deciding import BEFORE_ALL, place_of, pushed_at
 from .failed_update import may_be_taken_back
 from .follow_task import Chain, Job, Slot, Task
 from .steps import is_later
@@ -34,12 +34,10 @@ class Deferral:
     Attributes:
         work: what this invocation works with.
         task: the follow task that is running, or None.
-        place: what it waits for together with others, of which the tag that was pushed last gets it.
     """
 
     work: Work
     task: Task | None = None
-    place: tuple[str, ...] = ()
 
     def defer(
         self,
@@ -199,7 +197,8 @@ class Deferral:
                 # The platform may run a task twice, and the cache may not say that the other run has made the
                 # update. Its watch does, which was stored before it: the two runs get one successor.
                 task = replace(task, key=running.task_id)
-            return task.wait_for_place(self.place, look) if self.place else task
+            place = place_of(self.work, running, cache)
+            return task.wait_for_place(place, look) if place else task
         place = (cache.region_id, cache.image_cache_id)
         task = Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
         rebuilds = self.work.settings.follow.rebuilds

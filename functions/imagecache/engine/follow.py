@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..base.errors import BusyError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
@@ -24,9 +24,6 @@ from .updating import Updater
 from .work import Work
 
 _logger = logging.getLogger(__name__)
-
-_IN_ORDER = timedelta(seconds=5)
-"""A task that runs later than that (it was tried again, or came late) has lost its turn among others."""
 
 _LONGEST_WAIT_SECONDS = 20.0
 """A task that is early waits so long inside its invocation; then it is stored again."""
@@ -84,9 +81,6 @@ class Follow:
             return
         assert cache is not None  # noqa: S101 - a look at one that is gone is done
         if isinstance(step, Wait):
-            if step.place and work.now().now - task.due < _IN_ORDER:
-                # Those that wait for one place run in the order of their pushes, the last one first.
-                deferral = Deferral(work, task, step.place)
             decision = Decision(task.change, cache, Result.FAILED, step.reason, step.message)
             yield from deferral.defer(cache, [decision], self._waits(cache, step), {}, started)
         else:

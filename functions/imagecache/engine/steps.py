@@ -10,6 +10,7 @@ from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.barriers import hold_barrier, hold_on
 from ..planning.plan import Decision
+from ..planning.update_memory import last_update
 from ..planning.update_memory_layout import UpdateMemory
 from .follow_task import Task
 
@@ -28,12 +29,10 @@ class Wait:
     Attributes:
         reason: why, for the record.
         message: one sentence.
-        place: what of all that wait for it only the tag that was pushed last gets; empty if there is no such.
     """
 
     reason: Reason
     message: str
-    place: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,12 @@ class Make:
 def is_later(memory: UpdateMemory | None, watch: Task, at: Moment) -> bool:
     """Whether the cache's last update began after the one that a watch follows."""
     return memory is not None and memory.began > (watch.update_began or watch.due) + at.skew
+
+
+def is_ordered(wanted: Decision | None, cache: ImageCache, at: Moment) -> bool:
+    """Whether a cache that has one of several tags tells which of them come after it."""
+    rule = wanted.rule if wanted is not None else None
+    return rule is None or rule.policy.ordered or last_update(cache, at) is not None
 
 
 def kept_by_hold(task: Task, cache: ImageCache, at: Moment, *, always: bool = False) -> Done | None:
