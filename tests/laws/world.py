@@ -390,7 +390,9 @@ class World:
         disturbed = self.faults or self.fc or identifier in self.by_person or BUILDS in self.repeated
         # Nor does it remember that a tag that it lists was pushed again while another one waited.
         twice = len({event.tag for _, event in pushed}) < len(pushed)
-        disturbed = disturbed or (twice and not self.remembers)
+        # And where it waited for hours to be tried again, seconds between pushes do not show any more.
+        failed = any(update.was == "UpdateFailed" for update in self.cloud.eci.updates[identifier])
+        disturbed = disturbed or ((twice or failed) and not self.remembers)
         if not pushed or not listed or disturbed:
             return []
         last, event = max(pushed, key=lambda one: one[0])
@@ -407,6 +409,9 @@ class World:
             return []
         last, seen = updates[-1].at, self.cloud.seen
         told = [one for one in seen if one["result"] == Result.LANDED.value]
+        told += [
+            one for one in seen if one["reason"] == Reason.COVERED.value and one["cache_status"] == "Ready"
+        ]
         if not self.cloud.eci.switches.show_events:
             # Somebody may have taken away the tag that would have shown it.
             told += [one for one in seen if "is not to be seen in the cache" in one["message"]]
