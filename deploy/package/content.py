@@ -40,7 +40,7 @@ LEFT_OUT_NAMES = {"__main__.py": "a command", "py.typed": "read by type checkers
 """Files that are left out, with the reason."""
 
 UNUSED = {
-    "aliyunsdkcore/vendored/requests/packages/chardet/cli/": "a command",
+    "aliyunsdkcore/vendored/requests/packages/chardet/": "guesses encodings: imagecache/clients/left_out.py",
     "aliyunsdkcore/vendored/requests/packages/urllib3/contrib/_securetransport/": "TLS of macOS",
     "aliyunsdkcore/vendored/requests/packages/urllib3/contrib/appengine.py": "for another cloud",
     "aliyunsdkcore/vendored/requests/packages/urllib3/contrib/ntlmpool.py": "imported by nobody",
@@ -48,10 +48,8 @@ UNUSED = {
     "aliyunsdkcore/vendored/requests/packages/urllib3/contrib/securetransport.py": "TLS of macOS",
     "_cffi_backend.": "as cryptography/",
     "cffi/": "as cryptography/",
-    "charset_normalizer/cd.cpython": "compiled for speed, and nothing is guessed here: cd.py does the same",
-    "charset_normalizer/cli/": "a command",
-    "charset_normalizer/md.cpython": "compiled for speed, and nothing is guessed here: md.py does the same",
-    "cryptography/": "for credentials that a function never has: imagecache/clients/aliyun_sdk.py",
+    "charset_normalizer/": "guesses encodings: imagecache/clients/left_out.py",
+    "cryptography/": "for credentials that a function never has: imagecache/clients/left_out.py",
     "idna/cli.py": "a command",
     "idna/uts46data.py": "for host names beyond ASCII, which the settings refuse",
     "jsonschema/cli.py": "a command",
@@ -59,7 +57,7 @@ UNUSED = {
     "urllib3/contrib/emscripten/": "for Python in a browser",
     "urllib3/contrib/pyopenssl.py": "for a Python without SNI",
     "urllib3/http2/connection.py": "needs a package that is not there, and a call to switch it on",
-    "websocket/_wsdump.py": "a command",
+    "websocket/": "for a console in an instance: imagecache/clients/left_out.py",
 }
 """Beginnings of paths of code that is left out, as nothing that runs in the cloud imports it.
 

@@ -10,9 +10,7 @@ Its traps, and what is done here about each:
 - odd answers escape as TypeError, ValueError, IndexError and more: all are caught;
 - a request object keeps state: each attempt needs its own;
 - HTTP_PROXY is honoured but NO_PROXY is not: decided here, and loopback never goes through a proxy;
-- it imports the signers of all kinds of credentials, and the one of an RSA key pair imports cryptography: a
-  tenth of a cold start (``make bench``), for credentials that a function never has. The name of that one
-  module is taken first; such a signer would raise.
+- it imports the signers of all kinds of credentials, with cryptography, and more: see ``left_out``.
 
 Importing this module imports the SDK, which costs a cold start: do it when a call is about to be made.
 """
@@ -23,12 +21,10 @@ import json
 import logging
 import re
 import ssl
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from types import ModuleType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
@@ -36,17 +32,15 @@ from urllib.request import proxy_bypass
 from ..base.credentials import Credentials, without_secrets
 from ..base.environment import is_loopback
 from ..base.reasons import Reason
+from .left_out import left_out
 
-_ASKS_FOR_CRYPTOGRAPHY = "aliyunsdkcore.auth.algorithm.sha_hmac256"
-sys.modules.setdefault(_ASKS_FOR_CRYPTOGRAPHY, ModuleType(_ASKS_FOR_CRYPTOGRAPHY))
-
-# isort: split
-from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException  # noqa: E402
-from aliyunsdkcore.client import AcsClient  # noqa: E402
-from aliyunsdkcore.http import protocol_type  # noqa: E402
-from aliyunsdkcore.request import RoaRequest  # noqa: E402
-from aliyunsdkcore.vendored.requests.packages.urllib3.exceptions import HTTPError  # noqa: E402
-from aliyunsdkcore.vendored.requests.packages.urllib3.util import ssl_  # noqa: E402
+with left_out():
+    from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
+    from aliyunsdkcore.client import AcsClient
+    from aliyunsdkcore.http import protocol_type
+    from aliyunsdkcore.request import RoaRequest
+    from aliyunsdkcore.vendored.requests.packages.urllib3.exceptions import HTTPError
+    from aliyunsdkcore.vendored.requests.packages.urllib3.util import ssl_
 
 NO_CODE = "SDK.UnknownServerError"
 """The SDK's code for an answer without one."""

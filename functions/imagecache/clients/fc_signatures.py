@@ -21,9 +21,11 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from fc2.auth import Auth
-
 from ..base.credentials import Credentials
+from .left_out import left_out
+
+with left_out():
+    from fc2.auth import Auth
 
 API_VERSION: Final = "2023-03-30"
 

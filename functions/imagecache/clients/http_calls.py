@@ -29,8 +29,6 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as UrllibTimeoutError
@@ -38,6 +36,11 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from ..base.environment import is_loopback
 from ..base.errors import RegistryError
+from .left_out import left_out
+
+with left_out():
+    import requests
+    from requests.adapters import HTTPAdapter
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 5.0
