@@ -178,8 +178,8 @@ class World:
         self.reasons[identifier] += 1
         if wanted:
             self.by_person.add(identifier)
-        elif f"{HOST}/{APP}:{BAD}" in listed:
-            # Whoever has a list built again wants that list.
+        else:
+            # Whoever has a cache built again wants the list that it has by then.
             self.wanted_as_is.add(identifier)
         self.deliver([request], "on_manual")
 
@@ -375,7 +375,9 @@ class World:
         bad = f"{HOST}/{APP}:{BAD}"
         first = next((update for update in updates if bad in update.images), None)
         by_person = identifier in self.by_person | self.wanted_as_is
-        undisturbed = not self.faults and not self.fc and not by_person
+        # Without a memory nothing tells another policy's change of the list from a person's.
+        memory = self.remembers and self.eci.get("tags_after_failure") != "restore"
+        undisturbed = not self.faults and not self.fc and not by_person and (memory or not self.builds)
         if bad in cache.images and first is not None and first.was == "Ready" and undisturbed:
             return [f"{identifier} is left with {bad}"]
         return []
@@ -409,9 +411,8 @@ class World:
             return []
         last, seen = updates[-1].at, self.cloud.seen
         told = [one for one in seen if one["result"] == Result.LANDED.value]
-        told += [
-            one for one in seen if one["reason"] == Reason.COVERED.value and one["cache_status"] == "Ready"
-        ]
+        unchanged = [one for one in seen if one["result"] == Result.UNCHANGED.value]
+        told += [one for one in unchanged if one["cache_status"] == "Ready"]
         if not self.cloud.eci.switches.show_events:
             # Somebody may have taken away the tag that would have shown it.
             told += [one for one in seen if "is not to be seen in the cache" in one["message"]]

@@ -272,7 +272,14 @@ WATCHED: dict[str, Row] = {
             SEMVER,
             repeats("TAG_REPUSHED", NEW),
         ),
-        ("failed with a later tag", PROMOTION, SLOT, cache("UpdateFailed", OTHER), SEMVER, SUPERSEDED),
+        (
+            "failed with a later tag",
+            PROMOTION,
+            SLOT,
+            cache("UpdateFailed", OTHER),
+            SEMVER,
+            repeats("TAG_REPUSHED", OTHER),
+        ),
         (
             "failed, a later update",
             REPUSH,

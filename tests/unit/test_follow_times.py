@@ -98,7 +98,17 @@ def test_the_later_a_tag_was_pushed_the_earlier_it_is_set() -> None:
     found = [
         TIMES.order(NOW + timedelta(seconds=at), before, due).total_seconds() for at in (-9, 0, 30, 60, 99)
     ]
-    assert found == [5.349, 5, 3.333, 0, 0]
+    assert found == [5.348, 5, 3.333, 0, 0]
+
+
+@given(all_times, memories, seconds)
+def test_a_due_time_without_the_order_of_pushes_is_that_before_it(
+    times: FollowTimes, memory: UpdateMemory | None, later: timedelta
+) -> None:
+    due = times.again(memory, Moment(NOW + later, SKEW))
+    before = times.before(due, memory)
+    for pushed_at in (NOW - timedelta(days=9), NOW, NOW + later, due):
+        assert times.without_order(due + times.order(pushed_at, before, due)) == due
 
 
 def test_capacity_is_tried_on_a_grid_of_the_longest_time() -> None:

@@ -162,22 +162,21 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
     began, slot = task.update_began or task.due, task.slot
     if cache.status not in UPDATABLE:
         return Wait(Reason.UPDATE_RUNNING, f"the update that began at {began.isoformat()} runs")
+    if cache.status != READY:
+        # Whoever has its list's place now, watches of other updates may be one with this one.
+        return failed_update(task, cache, at, rules, rebuilds)
     taken = (
         slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules)
     )
-    unseen = cache.status == READY and (
-        (slot is not None and cache.images == slot.before) or not _may_have_begun(cache, began, slot, at)
-    )
-    if taken or unseen:
+    before = slot is not None and cache.images == slot.before
+    if taken or before or not _may_have_begun(cache, began, slot, at):
         message = f"the update that was to begin at {began.isoformat()} is not to be seen in the cache"
         return ended(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
-    if cache.status == READY:
-        message = f"Ready after the update that began at {last_begun(task, cache, at).isoformat()}"
-        if task.undoes:
-            message = f"{message}: the list before the promotion is back"
-        reason = Reason.PROMOTION_UNDONE if task.undoes else Reason.LANDED
-        return ended(task, cache, Result.LANDED, reason, message)
-    return failed_update(task, cache, at, rules, rebuilds)
+    message = f"Ready after the update that began at {last_begun(task, cache, at).isoformat()}"
+    if task.undoes:
+        message = f"{message}: the list before the promotion is back"
+    reason = Reason.PROMOTION_UNDONE if task.undoes else Reason.LANDED
+    return ended(task, cache, Result.LANDED, reason, message)
 
 
 def _may_have_begun(cache: ImageCache, began: datetime, slot: Slot | None, at: Moment) -> bool:

@@ -198,7 +198,7 @@ class Deferral:
                 # update. Its watch does, which was stored before it: the two runs get one successor.
                 task = replace(task, key=running.task_id)
             place = place_of(self.work, running, cache)
-            return task.wait_for_place(place, look) if place else task
+            return task.wait_for_place(place, times.without_order(running.due), look) if place else task
         place = (cache.region_id, cache.image_cache_id)
         task = Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
         rebuilds = self.work.settings.follow.rebuilds

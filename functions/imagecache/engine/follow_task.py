@@ -176,15 +176,16 @@ class Task:
         """
         return replace(self, key=_ALONE + hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:32])
 
-    def wait_for_place(self, place: tuple[str, ...], look: datetime) -> Task:
-        """The same task, one with all that wait for a place: the first is stored.
+    def wait_for_place(self, place: tuple[str, ...], before: datetime, look: datetime) -> Task:
+        """The same task, one with all that wait for a place and ran together: the first is stored.
 
         Args:
             place: what only the tag that was pushed last gets.
-            look: when those who wait look again, which is the due time before the order of their pushes.
+            before: when they looked, which is their due time without the order of their pushes.
+            look: when they look again, likewise.
         """
-        digest = hashlib.sha256(json.dumps([place, look.isoformat()]).encode("ascii")).hexdigest()[:32]
-        return replace(self, key=_PLACE + digest)
+        facts = json.dumps([place, before.isoformat(), look.isoformat()])
+        return replace(self, key=_PLACE + hashlib.sha256(facts.encode("ascii")).hexdigest()[:32])
 
     def of_its_own(self) -> Task:
         """The same watch, and no other update's; else watches with the same due time are one."""
@@ -208,4 +209,5 @@ class Task:
         if held:
             chain = replace(chain, held=chain.held + max(timedelta(0), due - now))
         task = replace(self, job=job, due=due, chain=chain, hop=0, key=self.key if self.alone else "")
-        return task.of_its_own() if task.apart else task
+        # Where the cache does not say yet that another update began, that one's watch is another one.
+        return task.of_its_own() if job is Job.WATCH else task

@@ -78,7 +78,11 @@ class FollowTimes:
             due: the due time.
         """
         age = max(0.0, (due - pushed_at) / max(due - before, timedelta(seconds=1)))
-        return timedelta(milliseconds=round(self._grid * 1000 * age / (1 + age)))
+        return timedelta(milliseconds=math.floor(self._grid * 1000 * age / (1 + age)))
+
+    def without_order(self, due: datetime) -> datetime:
+        """The due time that was to be without its ``order``."""
+        return self._point(math.floor(round((due - _EPOCH).total_seconds() / self._grid, 6)), self._grid)
 
     def later(self, now: datetime) -> datetime:
         """When capacity that was used up is worth another try."""
@@ -129,5 +133,8 @@ class FollowTimes:
     def _rounded(moment: datetime, grid: float, *, strictly: bool = False) -> datetime:
         """The next point of a grid on the clock."""
         at = (moment - _EPOCH).total_seconds() / grid
-        number = math.floor(at) + 1 if strictly else math.ceil(round(at, 6))
+        return FollowTimes._point(math.floor(at) + 1 if strictly else math.ceil(round(at, 6)), grid)
+
+    @staticmethod
+    def _point(number: int, grid: float) -> datetime:
         return _EPOCH + timedelta(milliseconds=math.ceil(round(number * grid * 1000, 3)))
