@@ -334,6 +334,8 @@ class World:
         cache = self.cloud.eci.cache(identifier)
         updates = self.cloud.eci.updates[identifier]
         last = updates[-1].at if updates and cache.status == "Ready" else 0.0
+        # An update that a listing does not show yet is still starting, and pulls its images after the push.
+        last += self.eci.get("listing_lag_seconds", 0.0)
         named, at_cache = self._told(identifier)
         stale = []
         for change_id, (at, event) in self.pushes.items():

@@ -2,8 +2,8 @@
 
 A listing may be reused for a push only if it was begun after the push: a cache that was created, or given
 the image, between the listing and the push would be missed, and the push lost without a word.
-A listing of ECI's own that is some seconds behind misses only a cache that is still starting, and that pulls
-its images after the push.
+A listing of ECI's own that is some seconds behind misses only a cache that is still starting, with its first
+list or another one, and that pulls its images after the push.
 """
 
 from __future__ import annotations
