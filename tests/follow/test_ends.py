@@ -89,6 +89,22 @@ def test_a_cache_that_can_never_be_read_is_given_up(world: Any) -> None:
     assert world.tasks.waiting == []
 
 
+def test_a_task_whose_cache_cannot_be_read_and_that_cannot_be_stored_is_tried_again(world: Any) -> None:
+    cache_id = world.cache(status="Updating")
+    world.push()
+    task = world.tasks.take()
+    world.clock.now = task.due
+    world.eci.inject("error", code="ServiceUnavailable", action="DescribeImageCaches", count=3)
+    world.tasks.refusal = 403
+    refused = world.follow(task.document)
+    assert refused.error
+    assert refused.said == [("failed", "SERVER_ERROR")]
+    assert "403" in refused.record["hand_off"]
+    world.tasks.refusal = 0
+    world.eci.force(cache_id, "Ready")
+    assert world.follow(task.document).said == REFRESHED
+
+
 def test_a_region_that_cannot_be_listed_and_not_be_stored_is_tried_again_by_the_sender(world: Any) -> None:
     cache_id, event = world.cache(), world.event()
     world.eci.inject("error", code="ServiceUnavailable", action="DescribeImageCaches", count=3)

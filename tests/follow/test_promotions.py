@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,33 @@ def test_an_older_promotion_that_waited_takes_nothing_back(world: Any) -> None:
         world.follow(task.document)
     world.settle()
     assert images(world, identifier) == [f"{WEB}:v1.0.3"]
+
+
+def test_of_tags_for_one_place_the_last_pushed_goes_on_where_nothing_is_remembered(world: Any) -> None:
+    set_rules(world, {"policy": {"type": "any"}})
+    world.eci.settings(rebuild_seconds=200)
+    api = f"{HOST}/prod/api"
+    identifier = world.cache(f"{WEB}:blue", f"{api}:blue", tags={f"k{number}": "v" for number in range(20)})
+    world.push(world.event("first", tag="green"))
+    for seconds, (repository, tag) in enumerate(
+        [("web", "red"), ("api", "red"), ("web", "black"), ("api", "black")]
+    ):
+        world.clock.advance(2)
+        pushed = world.push(world.event(f"later-{seconds}", repository=repository, tag=tag))
+        assert pushed.said == [("deferred", "CACHE_BUSY")]
+    said = []
+    for task in sorted(iter(world.tasks.take, None), key=lambda task: task.document["due"]):
+        world.clock.now = max(world.clock.now, datetime.fromisoformat(task.document["due"]).timestamp())
+        said.append((task.document["change"]["tag"], *world.follow(task.document).said))
+    busy, superseded = ("deferred", "CACHE_BUSY"), ("ignored", "SUPERSEDED")
+    assert Counter(said) == {
+        ("black", busy): 2,
+        ("red", superseded): 2,
+        ("green", ("deferred", "UPDATE_RUNNING")): 1,
+    }
+    world.settle()
+    assert images(world, identifier) == [f"{WEB}:black", f"{api}:black"]
+    assert len(world.updates()) == 3
 
 
 def test_of_tags_without_an_order_a_retry_takes_no_later_one_back(world: Any) -> None:

@@ -159,6 +159,26 @@ SHARED: dict[str, Row] = {
     )
 }
 
+KEEP_TWO = Rules((Rule("two", policy=Policy("any", keep=2)),))
+GROWS = Slot((OLD,), (OLD, NEW))
+GROWN: dict[str, Row] = {
+    f"again for a tag that joins others without an order, {name}": (
+        task(AGAIN, PROMOTION, GROWS),
+        found,
+        KEEP_TWO,
+        step,
+    )
+    for name, found, step in (
+        ("Ready", cache("Ready"), makes("TAG_PROMOTED", NEW, OLD)),
+        ("another tag joined", cache("Ready", OLD, OTHER), SUPERSEDED),
+        (
+            "another repository's entry joined",
+            cache("Ready", OLD, STRANGER),
+            makes("TAG_PROMOTED", NEW, OLD, STRANGER),
+        ),
+    )
+}
+
 PROMOTED: dict[str, Row] = {
     f"again for a tag's place, {name}": (task(AGAIN, PROMOTION, SLOT), found, rules, step)
     for name, found, rules, step in (
@@ -447,7 +467,7 @@ LEFT_OUT: dict[str, Row] = {
     )
 }
 
-TABLE = EITHER_JOB | SHARED | PROMOTED | LISTED | WATCHED | TAKEN_BACK | LEFT_OUT
+TABLE = EITHER_JOB | SHARED | GROWN | PROMOTED | LISTED | WATCHED | TAKEN_BACK | LEFT_OUT
 
 
 def test_where_the_rules_do_not_want_it_any_more_nothing_is_put_back() -> None:

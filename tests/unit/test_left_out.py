@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from imagecache.clients.left_out import left_out
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 ALL = ("aliyun_sdk", "fc_signatures", "http_calls")
@@ -46,6 +49,17 @@ def test_others_get_the_real_ones_afterwards() -> None:
 def test_one_that_is_there_already_stays() -> None:
     source = "import charset_normalizer as there, imagecache.clients.http_calls, requests; "
     assert python(source + "print(requests.compat.chardet is there)").strip() == "True"
+
+
+def test_a_module_that_was_imported_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("charset_normalizer", "websocket"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    real = ModuleType("websocket")
+    with left_out():
+        assert sys.modules["charset_normalizer"].detect(b"") == {"encoding": "utf-8"}
+        sys.modules["websocket"] = real
+    assert sys.modules["websocket"] is real
+    assert "charset_normalizer" not in sys.modules
 
 
 def test_an_answer_that_states_no_encoding_is_read_as_utf_8() -> None:
