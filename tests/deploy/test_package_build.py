@@ -272,6 +272,7 @@ def test_the_sdks_sign_send_and_read_odd_answers_with_what_is_left_of_them(
 import logging
 logging.disable()
 port = sys.argv[2]
+import imagecache.clients.fc_signatures
 import requests
 session = requests.Session()
 session.trust_env = False

@@ -12,7 +12,7 @@ import pytest
 from imagecache.clients.left_out import left_out
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
-ALL = ("aliyun_sdk", "fc_signatures", "http_calls")
+ALL = ("acr_login", "eci", "aliyun_sdk", "fc_signatures", "http_calls")
 
 
 def python(source: str) -> str:

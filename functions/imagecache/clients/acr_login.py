@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-from aliyunsdkcore.request import RoaRequest, RpcRequest
-
 from ..base.credentials import Credentials
 from ..base.errors import RegistryError
 from .aliyun_sdk import NO_CODE, EciConnections, Fault, Refusal, SdkCalls
+from .left_out import left_out
 from .registry_reader import Account
+
+with left_out():
+    from aliyunsdkcore.request import RoaRequest, RpcRequest
 
 ENTERPRISE_VERSION: Final = "2018-12-01"
 PERSONAL_VERSION: Final = "2016-06-07"

@@ -15,9 +15,6 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from aliyunsdkcore.request import RpcRequest
-from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
-
 from ..base.credentials import Credentials
 from ..base.deadline import Deadline
 from ..base.errors import EciError, TransientError
@@ -26,6 +23,11 @@ from ..model.image_cache import ImageCache, list_of, text_of
 from .aliyun_sdk import NO_CODE, EciConnections, Fault, Refusal, SdkCalls
 from .eci_error_codes import ATTEMPTS, classify
 from .eci_gateway import Accepted
+from .left_out import left_out
+
+with left_out():
+    from aliyunsdkcore.request import RpcRequest
+    from aliyunsdkeci.request.v20180808.DescribeImageCachesRequest import DescribeImageCachesRequest
 
 TIMEOUT_SECONDS = (5.0, 10.0)
 SHORTEST_CALL_SECONDS = 1.0
