@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tests.laws.judge import complaints
 from tests.laws.world import APP, BAD, BUILDS, OWN_TAGS, PLAIN, World
 
 __all__ = ["ECI", "FC", "play"]
@@ -107,4 +108,4 @@ def play(seed: int, number: int, *, waits: bool = True, builds: bool = True) -> 
             world.push(f"{BUILDS}:{build.randrange(99)}", **_way(build))
             world.wait(build.choice((0.1, 2, 7)))
     world.settle()
-    return world, world.complaints()
+    return world, complaints(world)

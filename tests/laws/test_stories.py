@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from imagecache.base.errors import EciError, TransientError
 from imagecache.base.reasons import Reason
+from tests.laws.judge import complaints
 from tests.laws.stories import ECI, FC, play
 from tests.laws.world import APP, BAD, OWN_TAGS, PLAIN, World
 from tests.support.depth import every_value
@@ -83,7 +84,7 @@ def test_a_push_goes_on_however_often_the_list_of_caches_fails(fc: dict[str, Any
     world.push("api:latest")
     world.cloud.settle()
     world.settle()
-    assert world.complaints() == []
+    assert complaints(world) == []
     assert len(world.cloud.eci.updates["imc-1"]) == 1
     assert world.cloud.dead == []
 
@@ -157,7 +158,7 @@ class Stories(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world"):
             self.world.settle()
-            assert self.world.complaints() == []
+            assert complaints(self.world) == []
 
 
 def test_whatever_happens_ends_well() -> None:

@@ -1,14 +1,12 @@
-"""A small cloud in which anything may happen, in any order, and the judge of how it ended.
+"""A small cloud in which anything may happen, in any order.
 
 Pushes through every entry point, people, sweeps, faults, restarts, duplicates, clocks that are off, kills
-between any two steps. What has to hold at the end: each cache is fresh, or somebody was told why not; what
-was said to come later came; lists lost no entry; nobody paid for more updates than there were reasons for.
+between any two steps.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,14 +17,12 @@ from imagecache.base.environment import Environment
 from imagecache.base.errors import EciError, TransientError
 from imagecache.base.reasons import Reason, Result
 from imagecache.config.rules_file import read_rules
-from imagecache.config.settings import FollowSettings
 from imagecache.engine.records import RETRIED
 from imagecache.model.change import CacheRequest, Item, PushEvent
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.update_memory import MEMORY_TAG
 from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from tests.laws.small_cloud import HOST, RETRIES, RETRY_SECONDS, KilledError, SmallCloud, small_cloud
-from tests.laws.storms import untrue
 
 __all__ = ["APP", "BAD", "BUILDS", "OWN_TAGS", "PLAIN", "World"]
 
@@ -41,13 +37,9 @@ BAD = "v1.0.13"
 OWN_TAGS = tuple((f"key-{number}", "") for number in range(20))
 _RULE = {"images": {"repositories": [f"{HOST}/{APP}"]}, "policy": {"type": "semver", "range": "1"}}
 _BUILDS_RULE = {"images": {"repositories": [f"{HOST}/{BUILDS}"]}, "policy": {"type": "any"}}
-_TOGETHER = 5.0
-"""Pushes that are stated with clocks two seconds off each way have no order within so many seconds."""
 _FOR_ALL = {"keepReady"}
 """Of what makes updates wait, what does so for all repositories."""
-_STEM = re.compile(f"({APP}|{BUILDS}):.*")
 _MOST_RUNS = 20_000
-_REBUILDS = FollowSettings().rebuilds
 _TO_COME = memory_value(UpdateMemory(datetime(2099, 1, 1, tzinfo=timezone.utc)))
 _FAULTS: dict[str, Callable[[], EciError]] = {
     "refused": lambda: TransientError(Reason.SERVER_ERROR, "refused"),
@@ -314,127 +306,3 @@ class World:
     def _cache(self, number: int) -> str | None:
         ids = [each for each in self.cloud.eci.caches if each != self.never_made]
         return ids[number % len(ids)] if ids else None
-
-    # How it ended.
-
-    def complaints(self) -> list[str]:
-        """What is wrong at the end."""
-        found = [f"{untrue(self.cloud)} records promise tasks that did not run"] if untrue(self.cloud) else []
-        found += [f"nothing was recorded of the change {each}" for each in self.unrecorded]
-        if self.cloud.runs_of[self.never_made]:
-            found.append("a cache that was never made has tasks")
-        for identifier in self.cloud.eci.caches:
-            found += self._stale(identifier)
-            found += self._too_many(identifier)
-            found += self._odd_lists(identifier) + self._bad(identifier) + self._overtaken(identifier)
-            found += self._untold(identifier) + self._tries(identifier)
-        return found
-
-    def _stale(self, identifier: str) -> list[str]:
-        cache = self.cloud.eci.cache(identifier)
-        updates = self.cloud.eci.updates[identifier]
-        last = updates[-1].at if updates and cache.status == "Ready" else 0.0
-        # An update that a listing does not show yet is still starting, and pulls its images after the push.
-        last += self.eci.get("listing_lag_seconds", 0.0)
-        named, at_cache = self._told(identifier)
-        stale = []
-        for change_id, (at, event) in self.pushes.items():
-            if event.image not in cache.images or last >= at or change_id in named:
-                continue
-            if not any(when >= at for when in at_cache):
-                lacks = f"{identifier} ({cache.status}) lacks {event.image} of {at}"
-                stale.append(f"{lacks}, and nobody was told")
-        return stale
-
-    def _told(self, identifier: str) -> tuple[set[str], list[float]]:
-        """The changes of which somebody was told that they are not done, and when that was of this cache."""
-        named, at_cache = set(self.undelivered), []
-        for record in self.cloud.seen:
-            failed = record["result"] == Result.FAILED.value and (
-                record.get("fate") != RETRIED or "attempt" in record
-            )
-            refused = record["reason"] == Reason.NO_NEED_UPDATE.value
-            if failed:
-                named.add(record.get("change_id", ""))
-            if (failed or refused) and record.get("image_cache_id") == identifier:
-                at_cache.append(record["at"])
-        return named, at_cache
-
-    def _too_many(self, identifier: str) -> list[str]:
-        updates = self.cloud.eci.updates[identifier]
-        failed = sum(update.was == "UpdateFailed" for update in updates)
-        # Where tasks do not share ids, or run twice, each of some looks may ask for an update of its own.
-        copies = 4 if "task_copies" in self.fc else 1 if self.fc.keys() <= {"async_delay"} else 2
-        bound = copies * self.reasons[identifier] + failed + self.faults + 1
-        if len(updates) <= bound:
-            return []
-        why = f"{self.reasons[identifier]} reasons, {failed} after failures, {self.faults} faults"
-        return [f"{identifier}: {len(updates)} updates, {bound} at most for {why}"]
-
-    def _bad(self, identifier: str) -> list[str]:
-        """A version that cannot be built is not left in a list that was Ready before it."""
-        cache, updates = self.cloud.eci.cache(identifier), self.cloud.eci.updates[identifier]
-        bad = f"{HOST}/{APP}:{BAD}"
-        first = next((update for update in updates if bad in update.images), None)
-        by_person = identifier in self.by_person | self.wanted_as_is
-        # Without a memory nothing tells another policy's change of the list from a person's.
-        memory = self.remembers and self.eci.get("tags_after_failure") != "restore"
-        undisturbed = not self.faults and not self.fc and not by_person and (memory or not self.builds)
-        if bad in cache.images and first is not None and first.was == "Ready" and undisturbed:
-            return [f"{identifier} is left with {bad}"]
-        return []
-
-    def _overtaken(self, identifier: str) -> list[str]:
-        """Of tags without an order the one that was pushed last is listed."""
-        pushed = [(at, event) for at, event in self.pushes.values() if event.repository == BUILDS]
-        listed = [
-            one for one in self.cloud.eci.cache(identifier).images if one.startswith(f"{HOST}/{BUILDS}:")
-        ]
-        # One that is told of once more comes as the last one, where the cache does not remember it.
-        disturbed = self.faults or self.fc or identifier in self.by_person or BUILDS in self.repeated
-        # Nor does it remember that a tag that it lists was pushed again while another one waited.
-        twice = len({event.tag for _, event in pushed}) < len(pushed)
-        # And where it waited for hours to be tried again, seconds between pushes do not show any more.
-        failed = any(update.was == "UpdateFailed" for update in self.cloud.eci.updates[identifier])
-        disturbed = disturbed or ((twice or failed) and not self.remembers)
-        if not pushed or not listed or disturbed:
-            return []
-        last, event = max(pushed, key=lambda one: one[0])
-        allowed = [one.image for at, one in pushed if at >= last - _TOGETHER]
-        named, _ = self._told(identifier)
-        if listed[0] in allowed or event.change_id in named:
-            return []
-        return [f"{identifier} lists {listed[0]}, and {event.image} was pushed last, at {last}"]
-
-    def _untold(self, identifier: str) -> list[str]:
-        """Of an update that ended Ready it is told that it did, or that nothing shows it if nothing does."""
-        updates = self.cloud.eci.updates[identifier]
-        if not updates or self.cloud.eci.cache(identifier).status != "Ready":
-            return []
-        last, seen = updates[-1].at, self.cloud.seen
-        told = [one for one in seen if one["result"] == Result.LANDED.value]
-        unchanged = [one for one in seen if one["result"] == Result.UNCHANGED.value]
-        told += [one for one in unchanged if one["cache_status"] == "Ready"]
-        if not self.cloud.eci.switches.show_events:
-            # Somebody may have taken away the tag that would have shown it.
-            told += [one for one in seen if "is not to be seen in the cache" in one["message"]]
-        if any(one["image_cache_id"] == identifier and one["at"] > last for one in told):
-            return []
-        return [f"{identifier}: nobody told that the update of {last} ended Ready"]
-
-    def _tries(self, identifier: str) -> list[str]:
-        """A failing update is made again as often as the setting says, and then somebody is told."""
-        told = [
-            int(times.group(1))
-            for one in self.cloud.seen
-            if one.get("image_cache_id") == identifier
-            and (times := re.search(r"UpdateFailed after (\d+) repetitions", one["message"]))
-        ]
-        return [f"{identifier}: made again {times} times" for times in told if times > _REBUILDS]
-
-    def _odd_lists(self, identifier: str) -> list[str]:
-        if identifier in self.by_person:
-            return []
-        updates = self.cloud.eci.updates[identifier]
-        stems = [tuple(_STEM.sub("", image) for image in update.images) for update in updates]
-        return [f"{identifier}: an update lost or gained an entry: {updates}"] if len(set(stems)) > 1 else []
