@@ -38,8 +38,9 @@ _SIMPLE = re.compile(
 )
 _BUILD = re.compile(r"\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*")
 _STRAY_STAR = re.compile(r"[<>]?=?\*")
-_BLANK_BEHIND_OPERATOR = re.compile(r"(?<![v=])([<>]=?|=) ([v= ]*[0-9xX*])")
-_BLANK_BEHIND_ARROW = re.compile(r"(~>?|\^) ")
+_BLANK_BEHIND_OPERATOR = re.compile(r"(?<![v=])([<>]=?|=| ) ([v= ]*[0-9xX*])")
+"""Or behind a blank: a build may have stood between the two."""
+_BLANK_BEHIND_ARROW = re.compile(r"([~^])(?:(?<=~)>)? ")
 _COMPARISONS = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "": eq}
 
 
@@ -145,7 +146,7 @@ def _comparators(text: str) -> list[_Comparator]:
     text = _BUILD.sub("", text)
     lower, hyphen, upper = text.partition(" - ")
     if hyphen:
-        return [*_side(">=", lower), *_side("<=", upper)]
+        return [*_side(">=", lower.lstrip()), *_side("<=", upper.lstrip().removesuffix(" "))]
     text = _BLANK_BEHIND_ARROW.sub(r"\1", _BLANK_BEHIND_OPERATOR.sub(r"\1\2", text))
     found: list[_Comparator] = []
     for part in text.split():
