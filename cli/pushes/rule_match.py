@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from imagecache.model.globs import glob_matches
@@ -47,14 +46,14 @@ def matches(rules: Rules, cache: ImageCache, registry: str, repository: str, tag
 
 def _misses(rule: Rule, cache: ImageCache, registry: str, repository: str, tag: str) -> Iterator[str]:
     selector = rule.caches
-    if not replace(ALL_CACHES, ids=selector.ids).matches(cache):
+    if not ALL_CACHES._replace(ids=selector.ids).matches(cache):
         yield f"the cache's id {cache.image_cache_id} is not {names_of(selector.ids)}"
-    if not replace(ALL_CACHES, names=selector.names).matches(cache):
+    if not ALL_CACHES._replace(names=selector.names).matches(cache):
         yield f"the cache's name {cache.name} does not match {names_of(selector.names)}"
-    if not replace(ALL_CACHES, regions=selector.regions).matches(cache):
+    if not ALL_CACHES._replace(regions=selector.regions).matches(cache):
         yield f"the cache's region {cache.region_id} is not {names_of(selector.regions)}"
     for key, value in selector.tags:
-        if not replace(ALL_CACHES, tags=((key, value),)).matches(cache):
+        if not ALL_CACHES._replace(tags=((key, value),)).matches(cache):
             has = dict(cache.tags).get(key)
             wanted = f"{key}={value}" if value is not None else key
             yield (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -28,7 +27,7 @@ def cache(look: str) -> ImageCache | None:
     if not update:
         return found
     memory = UpdateMemory(NOW + timedelta(minutes=int(update)))
-    return replace(found, tags=with_memory(found, memory))
+    return found._replace(tags=with_memory(found, memory))
 
 
 def ended(landing: Landing, looks: str, *, apart: timedelta = timedelta(seconds=10)) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,7 +101,7 @@ def test_one_tag_is_set_and_all_else_stays(eci: Any, gateway: Any, status: str) 
     before = gateway.describe_image_cache(REGION, cache_id)
     gateway.tag_image_cache(REGION, cache_id, "memory", "a+b & c=%2F")
     after = gateway.describe_image_cache(REGION, cache_id)
-    assert after == replace(before, tags=(("team", "shop"), ("memory", "a+b & c=%2F")))
+    assert after == before._replace(tags=(("team", "shop"), ("memory", "a+b & c=%2F")))
     assert eci.control.history() == []
 
 

@@ -166,7 +166,7 @@ class SmallCloud:
             return True
         self.runs_of[document.get("imageCacheId", "")] += 1
         # Those who stored it know it by this id, however often it was stored again before its time.
-        self.ran[replace(follow, hop=0).task_id] = self.ran[follow.task_id] = self.clock()
+        self.ran[follow._replace(hop=0).task_id] = self.ran[follow.task_id] = self.clock()
         self.starts.append(self.clock())
         try:
             records = self._run("on_follow", task.request_id, lambda engine: engine.follow(follow))

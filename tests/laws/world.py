@@ -125,10 +125,11 @@ class World:
         repository, _, tag = name.partition(":")
         now = self.cloud.clock()
         stated = now + skew
-        facts = {"dated": stated < now, "stated": f"{stated:.6f}"}
         # As it is read: what is stated for later counts as pushed when it arrived.
         moment = self.cloud.now() + timedelta(seconds=min(skew, 0.0))
-        event = self.cloud.event(repository, tag, pushed_at=moment, **facts)
+        event = self.cloud.event(
+            repository, tag, pushed_at=moment, dated=stated < now, stated=f"{stated:.6f}"
+        )
         self.pushes[event.change_id] = (now, event)
         self._give_reason(repository)
         if told:

@@ -42,6 +42,7 @@ class Cache:
         listed_at_end: the list in the end.
         status: in the end.
         remembers: whether it can keep a tag that says when its last update began.
+        joined: whether Function Compute tells that a task is stored already, so that those who wait share it.
     """
 
     image_cache_id: str
@@ -50,6 +51,7 @@ class Cache:
     listed_at_end: tuple[str, ...]
     status: str
     remembers: bool = True
+    joined: bool = True
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,8 @@ class _Player:
 
     def _caches(self, ids: Mapping[str, Listed]) -> list[Cache]:
         shown = {cache["image_cache_id"]: cache for cache in self._cloud.control.caches()}
-        kept = self._cloud.config.switches.eci.get("tags_mode") != "drop"
+        switches = self._cloud.config.switches
+        kept = switches.eci.get("tags_mode") != "drop"
         return [
             Cache(
                 image_cache_id=identifier,
@@ -186,6 +187,7 @@ class _Player:
                 listed_at_end=tuple(shown[identifier]["images"]),
                 status=shown[identifier]["status"],
                 remembers=kept and len(listed.tags) < MOST_TAGS,
+                joined=not {"task_ids", "duplicate_code"} & switches.fc.keys(),
             )
             for identifier, listed in ids.items()
         ]

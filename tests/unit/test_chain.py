@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -44,13 +43,13 @@ SEMVER = Rules((Rule("versions", policy=Policy("semver")),))
 
 
 def push(tag: str, **changes: Any) -> PushEvent:
-    return replace(PushEvent("acs.cr", "e-1", HOST, "prod/web", tag, pushed_at=BEFORE), **changes)
+    return PushEvent("acs.cr", "e-1", HOST, "prod/web", tag, pushed_at=BEFORE)._replace(**changes)
 
 
 def request(**changes: Any) -> CacheRequest:
     selector = CacheSelector(ids=("imc-1",))
     start = CacheRequest("manual", "r-1", Reason.LIST_CHANGED, selector, images=(NEW,), asked_at=BEFORE)
-    return replace(start, **changes)
+    return start._replace(**changes)
 
 
 REPUSH, PROMOTION, REQUEST = push("v1.0.0"), push("v1.1.0"), request()
@@ -63,7 +62,7 @@ def cache(status: str, *images: str, memory: UpdateMemory | None = None, **chang
     """A cache, by default with the list that it had when the task was stored."""
     tags = () if memory is None else ((MEMORY_TAG, memory_value(memory)),)
     start = ImageCache("cn-hangzhou", "imc-1", "web", status, images or (OLD,), tags)
-    return replace(start, **changes)
+    return start._replace(**changes)
 
 
 def task(job: Job, change: Change, slot: Slot | None = None, *, repeats: int = 0) -> Task:
@@ -246,7 +245,7 @@ LISTED: dict[str, Row] = {
             cache("Ready", OTHER, memory=remembers(AFTER, asked=AFTER)),
             makes("LIST_CHANGED", NEW),
         ),
-        ("the same list", replace(FORCED, force=False), SAME, cache("Ready"), COVERED),
+        ("the same list", FORCED._replace(force=False), SAME, cache("Ready"), COVERED),
         ("the same list, forced", FORCED, SAME, cache("Ready"), makes("LIST_CHANGED", OLD)),
         ("the same list, forced, Updating", FORCED, SAME, cache("Updating"), waits("CACHE_BUSY")),
     )
@@ -319,7 +318,7 @@ WATCHED: dict[str, Row] = {
     )
 }
 
-FRAGILE = replace(SLOT, restorable=True)
+FRAGILE = SLOT._replace(restorable=True)
 UNDONE = remembers(BEFORE, undone=(("abcd", NOW - timedelta(hours=23)),))
 LONG_AGO = remembers(BEFORE, undone=(("abcd", NOW - timedelta(hours=25)),))
 TAKEN_BACK: dict[str, Row] = {
@@ -412,19 +411,19 @@ TAKEN_BACK: dict[str, Row] = {
         ),
         (
             "put back",
-            replace(task(WATCH, PROMOTION, Slot((NEW,), (OLD,)), repeats=4), undoes=True),
+            task(WATCH, PROMOTION, Slot((NEW,), (OLD,)), repeats=4)._replace(undoes=True),
             cache("Ready"),
             ends("landed", "PROMOTION_UNDONE"),
         ),
         (
             "put back, and failed once",
-            replace(task(WATCH, PROMOTION, Slot((NEW,), (OLD,))), undoes=True),
+            task(WATCH, PROMOTION, Slot((NEW,), (OLD,)))._replace(undoes=True),
             cache("UpdateFailed"),
             repeats("PROMOTION_UNDONE", OLD),
         ),
         (
             "put back, and failed",
-            replace(task(WATCH, PROMOTION, Slot((NEW,), (OLD,)), repeats=4), undoes=True),
+            task(WATCH, PROMOTION, Slot((NEW,), (OLD,)), repeats=4)._replace(undoes=True),
             cache("UpdateFailed"),
             ends("failed", "UPDATE_FAILED"),
         ),
@@ -459,7 +458,7 @@ LEFT_OUT: dict[str, Row] = {
         ("no longer listed, alone", ALONE, cache("Ready", STRANGER), ends("ignored", "NO_LONGER_LISTED")),
         (
             "pushed after the last try, alone",
-            replace(ALONE, change=push("v1.1.0", pushed_at=NOW)),
+            ALONE._replace(change=push("v1.1.0", pushed_at=NOW)),
             cache("Ready", memory=BACK_AGAIN),
             makes("TAG_PROMOTED", NEW),
         ),

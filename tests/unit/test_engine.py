@@ -7,7 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -67,7 +67,7 @@ class Cloud:
         self.elapsed += self.call_seconds
         cache = self.caches[request["ImageCacheId"]]
         tags = tuple((tag["Key"], tag["Value"]) for tag in request["Tag"])
-        self.caches[cache.image_cache_id] = replace(cache, status="Updating", tags=tags)
+        self.caches[cache.image_cache_id] = cache._replace(status="Updating", tags=tags)
         self.updated.append(cache.image_cache_id)
         return Accepted("R", 1)
 
@@ -175,7 +175,7 @@ def test_a_parent_that_is_run_again_meets_the_task_that_it_stored() -> None:
     cloud.engine().process([PUSH])
     stored = continuations(cloud)
     # It ended before it was recorded, so the platform runs it again, with the same id.
-    cloud.caches = {name: replace(each, status="Ready", tags=()) for name, each in cloud.caches.items()}
+    cloud.caches = {name: each._replace(status="Ready", tags=()) for name, each in cloud.caches.items()}
     cloud.elapsed = 0
     cloud.engine().process([PUSH])
     assert continuations(cloud) == stored
@@ -186,7 +186,7 @@ def test_a_repair_that_was_made_since_the_caches_were_listed_is_not_made_again()
     notes = Notes({WEB: "sha256:" + "0f" * 32}, {})
     cloud = Cloud({"imc-1": cache(1, tags=remembered(listed, [PUSH], NOW, notes))}, listed=[listed])
     engine = cloud.engine(Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),)))
-    engine.process([replace(SWEEP, reads_registries=True)])
+    engine.process([SWEEP._replace(reads_registries=True)])
     assert said(engine) == [("unchanged", "COVERED")]
     assert "nothing newer" in engine.recorder.outcomes[0]["message"]
     assert cloud.updated == []
@@ -196,9 +196,9 @@ def test_a_repair_that_was_made_since_the_caches_were_listed_is_not_made_again()
     ("pushed", "told"),
     [
         pytest.param(
-            replace(PUSH, repository="prod/other"), ("ignored", "NO_MATCH"), id="another repository"
+            PUSH._replace(repository="prod/other"), ("ignored", "NO_MATCH"), id="another repository"
         ),
-        pytest.param(replace(PUSH, registry="docker.io"), ("ignored", "NO_MATCH"), id="another registry"),
+        pytest.param(PUSH._replace(registry="docker.io"), ("ignored", "NO_MATCH"), id="another registry"),
     ],
 )
 def test_a_push_that_is_no_hint_opens_no_registry(pushed: PushEvent, told: tuple[str, str]) -> None:
@@ -211,16 +211,16 @@ def test_a_push_that_is_no_hint_opens_no_registry(pushed: PushEvent, told: tuple
 def test_beside_a_hint_another_push_is_done_as_it_was_planned() -> None:
     cloud = Cloud({"imc-1": cache(1)}, call_seconds=0.1)
     engine = cloud.engine(Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),)))
-    engine.process([replace(PUSH, event_id="e-2", tag="0"), PUSH])
+    engine.process([PUSH._replace(event_id="e-2", tag="0"), PUSH])
     assert sorted(said(engine)) == [("ignored", "POLICY_HOLDS"), ("refreshed", "TAG_REPUSHED")]
     assert cloud.updated == ["imc-1"]
 
 
 @pytest.mark.parametrize(("listed", "near"), [("web:0", []), ("web:2", ["older"])])
 def test_what_a_hint_repairs_is_no_near_miss_of_a_dry_run(listed: str, near: list[str]) -> None:
-    cloud = Cloud({"imc-0": replace(cache(0), images=(f"{HOST}/prod/{listed}",))})
+    cloud = Cloud({"imc-0": cache(0)._replace(images=(f"{HOST}/prod/{listed}",))})
     engine = cloud.engine(Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),)))
-    engine.process([replace(PUSH, tag="1" if near else "latest", dry_run=True)])
+    engine.process([PUSH._replace(tag="1" if near else "latest", dry_run=True)])
     assert said(engine) == [("ignored", "POLICY_HOLDS") if near else ("planned", "REGISTRY_NEWER")]
     assert [miss["because"] for miss in engine.recorder.near] == near
     assert engine.recorder.outcomes[0]["rule"] == "numbers"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -52,7 +52,7 @@ moments = st.datetimes(
 digests = st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=25)
 repositories = st.tuples(st.text("ab./", max_size=4), st.text("ab./", max_size=4))
 pushed = st.dictionaries(repositories, moments, max_size=12)
-all_notes = st.builds(Notes, digests, pushed)
+all_notes = st.builds(partial(Notes), digests, pushed)
 parts = st.from_regex(r"[0-9a-f]{8}-[0-9]{1,14}|[^.]{8}-[0-9]{1,14}", fullmatch=True)
 garbage = st.text(max_size=140) | st.lists(parts | st.text("0a-.!~\x00", max_size=24), max_size=6).map(
     ".".join
@@ -65,7 +65,7 @@ def cache(tags: Iterable[tuple[str, str]] = ()) -> ImageCache:
 
 def noted(before: ImageCache, notes: Notes, began: datetime = BEGAN) -> ImageCache:
     """The cache once an update with these notes was accepted."""
-    return replace(before, tags=remembered(before, [PUSH], began, notes))
+    return before._replace(tags=remembered(before, [PUSH], began, notes))
 
 
 def value(image_cache: ImageCache, key: str) -> str:

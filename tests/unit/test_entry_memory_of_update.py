@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -81,7 +80,7 @@ NOTED = {f"{WEB}:v1": DIGEST}
         ),
         pytest.param([push(), push("v2", digest=OTHER_DIGEST)], NOTED, id="another tag beside"),
         pytest.param(
-            [push(), replace(push(digest=OTHER_DIGEST), repository="shop/api")],
+            [push(), push(digest=OTHER_DIGEST)._replace(repository="shop/api")],
             NOTED,
             id="another repository beside",
         ),
@@ -118,7 +117,7 @@ def test_it_is_noted_for_the_entries_that_the_push_is_about(images: list[str], e
 
 
 def test_a_push_under_an_alias_is_of_the_registry() -> None:
-    told = replace(push(), registry=ALIAS)
+    told = push()._replace(registry=ALIAS)
     assert noted(told, rules=Rules((), {ALIAS: HOST})).digests == NOTED
     assert noted(told).digests == {}
 
@@ -162,7 +161,7 @@ def test_times_of_pushes_are_noted_for_policy_any(
 def built(*pushes: PushEvent, began: datetime = BEGAN, **facts: Any) -> ImageCache:
     """The cache once an update for these pushes ended Ready."""
     notes = noted(*pushes, began=began)
-    return replace(CACHE, tags=remembered(CACHE, pushes, began, notes), **facts)
+    return CACHE._replace(tags=remembered(CACHE, pushes, began, notes), **facts)
 
 
 def decided(cache: ImageCache, change: PushEvent, rules: Rules = NO_RULES) -> Reason:
@@ -195,7 +194,7 @@ def test_a_push_of_the_digest_that_was_built_is_unchanged_and_its_rule_is_told()
     ],
 )
 def test_which_push_is_of_the_digest_that_was_built(facts: dict[str, Any], expected: Reason) -> None:
-    assert decided(built(push()), replace(AGAIN, **facts)) is expected
+    assert decided(built(push()), AGAIN._replace(**facts)) is expected
 
 
 @for_each(
@@ -229,17 +228,17 @@ def test_only_an_update_that_ended_ready_certainly_built_it(status: str, expecte
             id="the built push was older than the skew",
         ),
         pytest.param(
-            replace(CACHE, tags=remembered(built(push()), [push("v2")], BEGAN + timedelta(minutes=1))),
+            CACHE._replace(tags=remembered(built(push()), [push("v2")], BEGAN + timedelta(minutes=1))),
             Reason.TAG_REPUSHED,
             id="another update came since",
         ),
         pytest.param(
-            replace(built(push()), images=(*CACHE.images, f"{HOST}/shop/web:v1")),
+            built(push())._replace(images=(*CACHE.images, f"{HOST}/shop/web:v1")),
             Reason.TAG_REPUSHED,
             id="an entry was added since",
         ),
         pytest.param(
-            replace(built(push()), images=(*CACHE.images, f"{HOST}/shop/web:v1@{OTHER_DIGEST}")),
+            built(push())._replace(images=(*CACHE.images, f"{HOST}/shop/web:v1@{OTHER_DIGEST}")),
             Reason.SAME_DIGEST,
             id="a pinned entry beside",
         ),
@@ -260,6 +259,6 @@ def test_under_any_what_an_update_notes_holds_a_push_that_came_before() -> None:
     images = (f"{WEB}:green",)
     green = push("green", pushed_at=BEGAN)
     notes = noted(green, images=images, rule=ANY.rules[0])
-    cache = replace(CACHE, images=images, tags=remembered(CACHE, [green], BEGAN, notes))
+    cache = CACHE._replace(images=images, tags=remembered(CACHE, [green], BEGAN, notes))
     assert decided(cache, push("blue", pushed_at=BEGAN - MICROSECOND * 1000), ANY) is Reason.POLICY_HOLDS
     assert decided(cache, push("blue", pushed_at=BEGAN + SKEW), ANY) is Reason.TAG_PROMOTED

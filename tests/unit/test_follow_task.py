@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ region_ids = st.sampled_from(["cn-hangzhou", "cn-beijing", "ap-southeast-1"])
 cache_ids = st.from_regex(r"imc-[a-z0-9]{1,20}", fullmatch=True)
 
 pushes = st.builds(
-    PushEvent,
+    partial(PushEvent),
     source=short_texts,
     event_id=short_texts,
     registry=st.sampled_from(["docker.io", "registry.cn-hangzhou.aliyuncs.com", "localhost:5000"]),
@@ -50,7 +51,7 @@ pushes = st.builds(
     stated=st.sampled_from(["", "2026-03-02T02:15:30.5Z", "2026-03-02 10:15:30"]),
 )
 selectors = st.builds(
-    CacheSelector,
+    partial(CacheSelector),
     ids=st.lists(cache_ids, max_size=3).map(tuple),
     names=st.lists(short_texts, max_size=3).map(tuple),
     exact_name=st.none() | short_texts,
@@ -58,7 +59,7 @@ selectors = st.builds(
     regions=st.lists(region_ids, max_size=2).map(tuple),
 )
 requests = st.builds(
-    CacheRequest,
+    partial(CacheRequest),
     source=st.sampled_from(["manual", "timer"]),
     event_id=short_texts,
     reason=st.sampled_from(
@@ -75,7 +76,7 @@ requests = st.builds(
 )
 lists = st.lists(short_texts.filter(bool), min_size=1, max_size=3).map(tuple)
 chains = st.builds(
-    Chain,
+    partial(Chain),
     since=moments,
     held=st.integers(0, 10**6).map(lambda number: timedelta(seconds=number)),
     repeats=st.integers(0, 99),
@@ -83,7 +84,7 @@ chains = st.builds(
     changes=st.integers(1, 1000),
 )
 of_caches = st.builds(
-    Task,
+    partial(Task),
     job=st.sampled_from([Job.AGAIN, Job.WATCH]),
     change=pushes | requests,
     due=moments,
@@ -91,13 +92,13 @@ of_caches = st.builds(
     region_id=region_ids,
     image_cache_id=cache_ids,
     update_began=st.none() | moments,
-    slot=st.none() | st.builds(Slot, lists, lists, st.booleans()),
+    slot=st.none() | st.builds(partial(Slot), lists, lists, st.booleans()),
     undoes=st.booleans(),
     hop=st.integers(0, 99),
     key=st.sampled_from(["", "failing-12"]),
 )
 of_changes = st.builds(
-    Task,
+    partial(Task),
     job=st.just(Job.CHANGE),
     change=pushes | requests,
     due=moments,
@@ -126,17 +127,17 @@ class RecordingStore:
 
 def push(event_id: str = "e-1", **changes: Any) -> PushEvent:
     host = "registry.cn-hangzhou.aliyuncs.com"
-    return replace(PushEvent("acs.cr", event_id, host, "prod/web", "latest", pushed_at=NOW), **changes)
+    return PushEvent("acs.cr", event_id, host, "prod/web", "latest", pushed_at=NOW)._replace(**changes)
 
 
 def task(**changes: Any) -> Task:
     due = NOW + timedelta(seconds=60)
     start = Task(Job.AGAIN, push(), due, Chain(NOW), "cn-hangzhou", "imc-1")
-    return replace(start, **changes)
+    return start._replace(**changes)
 
 
 def hand_off(store: RecordingStore, **settings: Any) -> HandOff:
-    return HandOff(replace(SETTINGS, **settings), FakeClients(store=store), "1-request", lambda: NOW)
+    return HandOff(SETTINGS._replace(**settings), FakeClients(store=store), "1-request", lambda: NOW)
 
 
 @unhurried
@@ -153,7 +154,7 @@ def test_every_task_makes_a_valid_message_and_comes_back_from_it(one: Task) -> N
 def test_a_sweep_is_followed_without_its_quiet_time_which_would_silence_its_own_follow_up() -> None:
     sweep = CacheRequest("timer", "t@1", Reason.SWEEP_REPAIR, CacheSelector(), quiet_since=NOW)
     back = read_message(message_document(task(change=sweep)))
-    assert back.change == replace(sweep, quiet_since=None)
+    assert back.change == sweep._replace(quiet_since=None)
 
 
 @unhurried
@@ -207,14 +208,14 @@ def test_a_task_with_a_key_is_stored_once_whenever_it_is_due_and_the_one_after_i
 
 def test_two_changes_that_leave_the_same_caches_go_on_by_themselves() -> None:
     left = task(job=Job.CHANGE, key="r-1-0", caches=("imc-a", "imc-b"))
-    other = replace(left, change=replace(left.change, event_id="another"))
+    other = left._replace(change=left.change._replace(event_id="another"))
     assert left.task_id != other.task_id
 
 
 def test_a_change_that_goes_on_is_named_by_its_parent_and_what_is_left() -> None:
     def goes_on(**changes: Any) -> str:
         start = Task(Job.CHANGE, push(), NOW, Chain(NOW), "cn-hangzhou", caches=("imc-1",), key="r-0")
-        return replace(start, **changes).task_id
+        return start._replace(**changes).task_id
 
     assert goes_on() != goes_on(key="r-1") != goes_on(key="r-1", caches=("imc-2",))
     assert goes_on(key="") != goes_on(key="", change=push("e-2"))
@@ -289,8 +290,8 @@ LISTS = Slot(("a",), ("b",), restorable=True)
     "changes",
     [
         {"slot": LISTS},
-        {"slot": replace(LISTS, restorable=False)},
-        {"slot": replace(LISTS, restorable=False), "undoes": True},
+        {"slot": LISTS._replace(restorable=False)},
+        {"slot": LISTS._replace(restorable=False), "undoes": True},
         {},
     ],
 )

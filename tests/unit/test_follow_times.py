@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ TIMES = FollowTimes()
 
 seconds = st.floats(0, 100_000, allow_nan=False).map(lambda number: timedelta(seconds=round(number, 3)))
 memories = st.none() | st.builds(
-    UpdateMemory,
+    partial(UpdateMemory),
     began=seconds.map(lambda ago: NOW - ago),
     duration=st.none() | st.integers(1, 20_000).map(lambda number: timedelta(seconds=number)),
 )

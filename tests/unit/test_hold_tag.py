@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -99,8 +98,8 @@ def test_the_record_says_how_long_by_whom_and_why(value: str, says: str) -> None
         ("", PUSH, False, False),
         ("freeze", PUSH, False, True),
         ("", PERSON, False, True),
-        ("freeze", replace(PERSON, force=True), False, False),
-        ("", replace(PUSH, source="manual", force=True), True, False),
+        ("freeze", PERSON._replace(force=True), False, False),
+        ("", PUSH._replace(source="manual", force=True), True, False),
         ("until=2026-03-02;freeze", PUSH, True, False),
     ],
 )

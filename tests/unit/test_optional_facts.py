@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -103,7 +102,7 @@ def read(source: str, document: Any) -> list[Item]:
         return read_event_bus(document, DELIVERY)
     # As its webhook is set up, where the payload is no authority.
     registry = "registry.example.com" if WEBHOOK_SOURCES.get(source, _BUS).word is Word.URL else None
-    return read_source(source, document, replace(DELIVERY, registry=registry))
+    return read_source(source, document, DELIVERY._replace(registry=registry))
 
 
 def images(items: list[Item]) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -290,12 +290,12 @@ def test_without_any_listing_no_cache_was_seen() -> None:
 
 def updated(described: ImageCache, change: Change, *, began: datetime = NOW, **facts: Any) -> ImageCache:
     """The cache once an update for a change began; in the state that is given, else Ready."""
-    return replace(described, tags=remembered(described, [change], began), **facts)
+    return described._replace(tags=remembered(described, [change], began), **facts)
 
 
 def other_push(**facts: Any) -> PushEvent:
     """A push of another event, so that only its time tells whether it covers ``push()``."""
-    return replace(push(**facts), event_id="event-0")
+    return push(**facts)._replace(event_id="event-0")
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_a_change_that_is_delivered_again_is_covered_by_its_own_update(change: C
     first = decide(described, change, AT)
     assert first is not None
     assert first.result is Result.REFRESHED
-    again = decide(updated(replace(described, images=first.images_after), change), change, AT)
+    again = decide(updated(described._replace(images=first.images_after), change), change, AT)
     assert again is not None
     assert (again.result, again.reason) == COVERED
 
@@ -483,7 +483,7 @@ cache_sets = st.lists(
         statuses,
     ),
     max_size=6,
-).map(lambda caches: [replace(each, image_cache_id=f"imc-{number}") for number, each in enumerate(caches)])
+).map(lambda caches: [each._replace(image_cache_id=f"imc-{number}") for number, each in enumerate(caches)])
 pushes = st.builds(
     push,
     st.sampled_from(["latest", "v1", "v2"]),
@@ -494,7 +494,7 @@ pushes = st.builds(
 requests = st.builds(
     request,
     st.builds(
-        CacheSelector,
+        partial(CacheSelector),
         names=st.sampled_from([(), ("web",), ("*",)]),
         ids=st.sampled_from([(), ("imc-0",), ("imc-1", "imc-2")]),
     ),

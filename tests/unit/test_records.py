@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -78,7 +78,7 @@ results_and_reasons = st.sampled_from(
 )
 images = st.from_regex(r"[ -~]{1,60}", fullmatch=True) | st.sampled_from(["r.example.com/x".ljust(1024, "x")])
 described_caches = st.builds(
-    ImageCache,
+    partial(ImageCache),
     region_id=st.just("cn-hangzhou"),
     image_cache_id=st.from_regex(r"imc-[a-z0-9]{1,20}", fullmatch=True),
     name=st.text(st.characters(), max_size=128),
@@ -87,12 +87,12 @@ described_caches = st.builds(
     last_warning=any_texts,
 )
 last_updates = st.builds(
-    UpdateMemory,
+    partial(UpdateMemory),
     began=st.datetimes(timezones=st.just(timezone.utc)),
     failures=st.integers(min_value=0, max_value=9999),
 )
 pushes = st.builds(
-    PushEvent,
+    partial(PushEvent),
     source=st.sampled_from(["acr", "acs.cr", "distribution"]),
     event_id=any_texts,
     registry=st.just("registry.cn-hangzhou.aliyuncs.com"),
@@ -103,7 +103,7 @@ pushes = st.builds(
     region_id=st.sampled_from([None, "cn-hangzhou"]),
 )
 requests = st.builds(
-    CacheRequest,
+    partial(CacheRequest),
     source=st.sampled_from(["manual", "timer"]),
     event_id=any_texts,
     reason=st.sampled_from([Reason.REBUILD_REQUESTED, Reason.LIST_CHANGED]),
@@ -316,7 +316,7 @@ def test_a_push_is_described() -> None:
 def test_the_latest_warning_of_a_cache_is_told_while_it_is_in_update_failed(
     status: str, told: str | None
 ) -> None:
-    cache = replace(CACHE, status=status, last_warning="ImagePullFailed: no such tag")
+    cache = CACHE._replace(status=status, last_warning="ImagePullFailed: no such tag")
     facts = describe(Decision(PUSH, cache, *REPUSHED, "m", cache.images))
     assert facts.get("cache_event") == told
 
@@ -420,7 +420,7 @@ def test_a_line_stays_bounded_when_everything_is_as_long_as_it_may_be() -> None:
 
 def test_a_list_is_there_as_a_text_that_the_log_service_can_index() -> None:
     images = ("registry.example.com/shop/web:v1", "nginx@sha256:" + "a" * 64)
-    cache = replace(CACHE, images=images)
+    cache = CACHE._replace(images=images)
     facts = describe(Decision(PUSH, cache, *REPUSHED, "m", images[:1]))
     line, outcome = record(lambda recorder: recorder.record(*REPUSHED, "m", facts))
     check(line, outcome)

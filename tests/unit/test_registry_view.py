@@ -178,7 +178,7 @@ def test_only_what_rules_want_to_know_is_asked() -> None:
 
 
 def pushed(*tags: str) -> list[PushEvent]:
-    return [replace(PUSH, event_id=f"event-{tag}", tag=tag) for tag in tags]
+    return [PUSH._replace(event_id=f"event-{tag}", tag=tag) for tag in tags]
 
 
 @every_value
@@ -309,7 +309,7 @@ def built(
     images: tuple[str, ...], digests: Mapping[str, str], others: tuple[tuple[str, str], ...] = ()
 ) -> ImageCache:
     before = cache(*images, tags=others)
-    return replace(before, tags=remembered(before, [PUSH], NOW, Notes(digests)))
+    return before._replace(tags=remembered(before, [PUSH], NOW, Notes(digests)))
 
 
 LISTED = (f"{WEB}:1", f"{API}:1")
@@ -486,7 +486,7 @@ def test_a_sweep_that_could_not_read_says_that_instead() -> None:
 def test_a_sweep_without_time_says_how_far_it_came() -> None:
     times = chain([10.0, 10.0, 9.0], repeat(4.0))
     caches = [
-        replace(built((f"{WEB}:2",), {f"{WEB}:2": "digest-2"}), image_cache_id=f"imc-{number}")
+        built((f"{WEB}:2",), {f"{WEB}:2": "digest-2"})._replace(image_cache_id=f"imc-{number}")
         for number in range(3)
     ]
     decisions, records = swept(reader("2"), *caches, left=lambda: next(times))
@@ -500,7 +500,7 @@ def test_each_tick_begins_with_another_cache() -> None:
     caches = [cache(f"{WEB}:1", image_cache_id=f"imc-{number}") for number in range(3)]
     firsts = set()
     for tick in range(30):
-        sweep = replace(SWEEP, event_id=f"tick-{tick}")
+        sweep = SWEEP._replace(event_id=f"tick-{tick}")
         listings = [Listing("cn-hangzhou", tuple(caches), NOW)]
         found = sweep_registries(listings, sweep, [], view(reader("2")), AT)
         identifiers = [each.decision.cache.image_cache_id for each in found if each.decision.cache]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_cache_without_a_name_is_meant_by_the_empty_exact_name() -> None:
 
 names = st.text("ab", max_size=2)
 caches = st.builds(
-    ImageCache,
+    partial(ImageCache),
     region_id=st.sampled_from(["r1", "r2"]),
     image_cache_id=st.sampled_from(["imc-1", "imc-2"]),
     name=names,
@@ -88,7 +89,7 @@ caches = st.builds(
 )
 values = st.lists(names, max_size=2).map(tuple)
 selectors = st.builds(
-    CacheSelector,
+    partial(CacheSelector),
     ids=st.lists(st.sampled_from(["imc-1", "imc-2"]), max_size=1).map(tuple),
     names=values,
     exact_name=st.none() | names,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -192,7 +191,7 @@ def test_other_facts_make_another_push() -> None:
 def test_of_a_long_envelope_every_event_is_read() -> None:
     pushed = {"action": "push", "target": {"repository": "prod/web", "tag": "v1"}}
     document = {"events": [*([{"action": "pull"}] * 1500), pushed]}
-    items = read_source("distribution", document, replace(DELIVERY, registry="r.example.com"))
+    items = read_source("distribution", document, DELIVERY._replace(registry="r.example.com"))
     assert len(items) == len(document["events"])
     assert [item.image for item in items if isinstance(item, PushEvent)] == ["r.example.com/prod/web:v1"]
 

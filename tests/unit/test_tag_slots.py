@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -86,26 +86,26 @@ def promoted(
         ),
         pytest.param(SEMVER, ["1.0"], "1.0.1", ["1.0"], id="another number of numbers"),
         pytest.param(
-            replace(SEMVER, keep=2), ["1.0.0"], "1.0.1", ["1.0.1", "1.0.0"], id="more kept than slots"
+            SEMVER._replace(keep=2), ["1.0.0"], "1.0.1", ["1.0.1", "1.0.0"], id="more kept than slots"
         ),
         pytest.param(
-            replace(SEMVER, keep=3), ["1.0.0"], "1.0.1", ["1.0.1", "1.0.0"], id="fewer tags than kept"
+            SEMVER._replace(keep=3), ["1.0.0"], "1.0.1", ["1.0.1", "1.0.0"], id="fewer tags than kept"
         ),
         pytest.param(
-            replace(SEMVER, keep=2), ["1.0.1"], "1.0.0", ["1.0.1", "1.0.0"], id="an older one joins behind"
+            SEMVER._replace(keep=2), ["1.0.1"], "1.0.0", ["1.0.1", "1.0.0"], id="an older one joins behind"
         ),
         pytest.param(
-            replace(SEMVER, keep=2), ["1.0.2", "1.0.0"], "1.0.1", ["1.0.2", "1.0.1"], id="into the middle"
+            SEMVER._replace(keep=2), ["1.0.2", "1.0.0"], "1.0.1", ["1.0.2", "1.0.1"], id="into the middle"
         ),
         pytest.param(
-            replace(SEMVER, keep=2), ["1.0.2", "1.0.1"], "1.0.0", ["1.0.2", "1.0.1"], id="older than kept"
+            SEMVER._replace(keep=2), ["1.0.2", "1.0.1"], "1.0.0", ["1.0.2", "1.0.1"], id="older than kept"
         ),
         pytest.param(SEMVER, ["1.0.1", "1.0.0", "1.0.2"], "1.0.3", ["1.0.3"], id="fewer kept than slots"),
         pytest.param(
-            replace(SEMVER, keep=2), ["1.0.0", "1.0.1"], "1.0.0", ["1.0.1", "1.0.0"], id="put in order"
+            SEMVER._replace(keep=2), ["1.0.0", "1.0.1"], "1.0.0", ["1.0.1", "1.0.0"], id="put in order"
         ),
         pytest.param(
-            replace(SEMVER, keep=3), ["1.0.0", "1.0.0"], "1.0.1", ["1.0.1", "1.0.0"], id="duplicate entries"
+            SEMVER._replace(keep=3), ["1.0.0", "1.0.0"], "1.0.1", ["1.0.1", "1.0.0"], id="duplicate entries"
         ),
         pytest.param(NUMERICAL, ["9"], "10", ["10"], id="numbers"),
         pytest.param(Policy("alphabetical"), ["9"], "10", ["9"], id="texts"),
@@ -324,17 +324,19 @@ image_lists = st.lists(images_of_forms | images_of_forms | foreign | pinned, min
 )
 full_lists = st.lists(images_of_forms | foreign | pinned, min_size=MOST, max_size=MOST).map(tuple)
 ordered_policies = st.builds(
-    Policy,
+    partial(Policy),
     st.sampled_from(["semver"]),
     st.integers(1, 5),
     st.sampled_from(["*", ">=1.0 <2", ">=2.0.0-0"]),
 ) | st.builds(
-    Policy,
+    partial(Policy),
     st.sampled_from(["numerical", "alphabetical"]),
     st.integers(1, 5),
     pattern=st.sampled_from([None, "v?(?P<key>[0-9]+).*"]),
 )
-policies = ordered_policies | st.builds(Policy, st.just("any"), st.integers(1, 5)) | st.just(Policy())
+policies = (
+    ordered_policies | st.builds(partial(Policy), st.just("any"), st.integers(1, 5)) | st.just(Policy())
+)
 rule_sets = st.builds(rules_of, policies) | st.builds(rules_of, policies, policies)
 ordered_rule_sets = st.builds(rules_of, ordered_policies) | st.builds(
     rules_of, ordered_policies, ordered_policies
@@ -462,7 +464,7 @@ def push(tag: str, repository: tuple[str, str] = WEB, **facts: Any) -> PushEvent
 
 
 def decided(images: Sequence[str], change: PushEvent, rules: Rules, **facts: Any) -> Decision:
-    cache = replace(CACHE, images=tuple(images), **facts)
+    cache = CACHE._replace(images=tuple(images), **facts)
     decision = decide(cache, change, AT, rules)
     assert decision is not None
     return decision
@@ -471,7 +473,7 @@ def decided(images: Sequence[str], change: PushEvent, rules: Rules, **facts: Any
 def delivered(images: tuple[str, ...], tags: Sequence[str], rules: Rules) -> tuple[str, ...]:
     """The list once pushes of the web repository were decided and done, one after the other."""
     for tag in tags:
-        decision = decide(replace(CACHE, images=images), push(tag), AT, rules)
+        decision = decide(CACHE._replace(images=images), push(tag), AT, rules)
         if decision is not None and decision.result is Result.REFRESHED:
             images = decision.images_after
     return images
@@ -529,7 +531,7 @@ def test_a_late_push_of_an_older_tag_never_takes_a_list_back(
 def test_a_push_rebuilds_for_its_own_tag_only(
     images: tuple[str, ...], repository: tuple[str, str], tag: str, rules: Rules
 ) -> None:
-    decision = decide(replace(CACHE, images=images), push(tag, repository), AT, rules)
+    decision = decide(CACHE._replace(images=images), push(tag, repository), AT, rules)
     if decision is None or decision.result is not Result.REFRESHED:
         return
     sent = [
@@ -556,7 +558,7 @@ WEB_FORM = FORMS[WEB][0]
             SEMVER, ["1.0.0", "1.0.1"], "0.9.0", Reason.POLICY_HOLDS, [], id="held, though one is superfluous"
         ),
         pytest.param(
-            replace(SEMVER, keep=2),
+            SEMVER._replace(keep=2),
             ["1.0.0", "1.0.1"],
             "0.9.0",
             Reason.POLICY_HOLDS,
@@ -564,7 +566,7 @@ WEB_FORM = FORMS[WEB][0]
             id="held, though the list is not in order",
         ),
         pytest.param(
-            replace(SEMVER, keep=2),
+            SEMVER._replace(keep=2),
             ["1.0.0", "1.0.1"],
             "1.0.0",
             Reason.TAG_REPUSHED,
@@ -614,7 +616,7 @@ KEYED = Policy("semver", range=">=1 <2", pattern="web-(?P<key>.+)-prod")
         pytest.param(RANGE, ["1.0.1"], "1.0.0", Hold.OLDER, id="an older version"),
         pytest.param(RANGE, ["v1.0.0"], "1.0.0", Hold.OLDER, id="the same version, written otherwise"),
         pytest.param(
-            replace(RANGE, keep=2), ["1.0.2", "1.0.1"], "1.0.0", Hold.OLDER, id="older than all that are kept"
+            RANGE._replace(keep=2), ["1.0.2", "1.0.1"], "1.0.0", Hold.OLDER, id="older than all that are kept"
         ),
         pytest.param(RANGE, ["1.0.0-alpine"], "1.0.1", Hold.OTHER_VARIANT, id="the variant is listed"),
         pytest.param(RANGE, ["1.0.0"], "1.0.1-alpine", Hold.OTHER_VARIANT, id="the variant is pushed"),
@@ -682,7 +684,7 @@ def test_a_tag_that_is_listed_under_one_name_is_promoted_under_the_other(
 ) -> None:
     public, vpc, _ = FORMS[WEB]
     images = (f"{vpc}:1", f"{public}:2")
-    before = replace(CACHE, images=images)
+    before = CACHE._replace(images=images)
     tags = remembered(before, [push("0")], NOW, Notes({f"{public}:2": DIGEST}))
     decision = decided(images, push("2", pushed_at=pushed_at, digest=digest), rules_of(NUMERICAL), tags=tags)
     assert (decision.result, decision.reason) == (Result.REFRESHED, Reason.TAG_PROMOTED)
@@ -703,7 +705,7 @@ def test_under_any_a_push_before_the_last_promoted_one_is_held(
     policy: Policy, minutes: int | None, expected: Reason
 ) -> None:
     images = (f"{WEB_FORM}:blue",)
-    tags = remembered(replace(CACHE, images=images), [push("blue")], NOW, Notes(pushed={WEB: NOW}))
+    tags = remembered(CACHE._replace(images=images), [push("blue")], NOW, Notes(pushed={WEB: NOW}))
     pushed_at = None if minutes is None else NOW + timedelta(minutes=minutes)
     decision = decided(images, push("green", pushed_at=pushed_at), rules_of(policy), tags=tags)
     assert decision.reason is expected
@@ -716,7 +718,7 @@ def test_under_any_a_push_before_the_last_promoted_one_is_held(
 
 def test_what_is_remembered_of_one_repository_holds_no_push_of_another() -> None:
     images = ("nginx:blue",)
-    tags = remembered(replace(CACHE, images=images), [push("blue")], NOW, Notes(pushed={WEB: NOW}))
+    tags = remembered(CACHE._replace(images=images), [push("blue")], NOW, Notes(pushed={WEB: NOW}))
     green = push("green", HUB, pushed_at=NOW - timedelta(days=1))
     assert decided(images, green, rules_of(Policy("any")), tags=tags).reason is Reason.TAG_PROMOTED
 

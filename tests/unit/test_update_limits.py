@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -38,7 +37,7 @@ AT = Moment(NOW, 2 * SECOND)
 
 
 def updated(began: datetime, **facts: Any) -> ImageCache:
-    return replace(CACHE, tags=remembered(CACHE, [PUSH], began), **facts)
+    return CACHE._replace(tags=remembered(CACHE, [PUSH], began), **facts)
 
 
 def decision(change: Change = PUSH, rule: Rule | None = RULE) -> Decision:
@@ -68,7 +67,7 @@ def test_a_push_waits_from_the_start_of_the_last_update_on(seconds: float, left:
     ("cache", "wanted", "waits"),
     [
         pytest.param(updated(NOW), decision(), True, id="a push"),
-        pytest.param(updated(NOW), decision(replace(PUSH, source="manual")), False, id="asked for by hand"),
+        pytest.param(updated(NOW), decision(PUSH._replace(source="manual")), False, id="asked for by hand"),
         pytest.param(updated(NOW), decision(REQUEST), False, id="a timer's request"),
         pytest.param(updated(NOW), decision(rule=None), False, id="no rule"),
         pytest.param(updated(NOW), decision(rule=Rule("r")), False, id="no cooldown"),
@@ -85,7 +84,7 @@ def failing(*minutes: float) -> ImageCache:
     cache = CACHE
     for ago in minutes:
         began = NOW - timedelta(minutes=ago)
-        cache = replace(cache, tags=remembered(cache, [PUSH], began), status="UpdateFailed")
+        cache = cache._replace(tags=remembered(cache, [PUSH], began), status="UpdateFailed")
     return cache
 
 
@@ -96,7 +95,7 @@ def test_a_failing_cache_is_updated_at_once_then_ever_later(failures: int, minut
     assert end == (NOW + timedelta(minutes=minutes - 0.1) if minutes else None)
 
 
-ANOTHER = replace(PUSH, event_id="event-2", tag="other")
+ANOTHER = PUSH._replace(event_id="event-2", tag="other")
 
 
 @for_each(
@@ -104,11 +103,11 @@ ANOTHER = replace(PUSH, event_id="event-2", tag="other")
     [
         pytest.param([decision()], 59, id="the same image"),
         pytest.param([decision(ANOTHER)], 4, id="another image"),
-        pytest.param([decision(replace(PUSH, digest="sha256:1"))], 4, id="another digest"),
+        pytest.param([decision(PUSH._replace(digest="sha256:1"))], 4, id="another digest"),
         pytest.param([decision(), decision(ANOTHER)], 4, id="both"),
         pytest.param([decision(REQUEST)], 59, id="a sweep"),
-        pytest.param([decision(replace(REQUEST, source="manual"))], None, id="a person"),
-        pytest.param([decision(replace(PUSH, source="manual"))], None, id="a person's push"),
+        pytest.param([decision(REQUEST._replace(source="manual"))], None, id="a person"),
+        pytest.param([decision(PUSH._replace(source="manual"))], None, id="a person's push"),
     ],
 )
 def test_what_may_mend_the_cache_goes_earlier(wanted: list[Decision], minutes: float | None) -> None:
@@ -119,12 +118,12 @@ def test_what_may_mend_the_cache_goes_earlier(wanted: list[Decision], minutes: f
 def test_other_images_go_earlier_three_times_a_day() -> None:
     cache, made = failing(6, 6, 6, 6, 6), []
     for number in range(6):
-        push = replace(PUSH, event_id=f"e-{number}", tag=f"v{number}")
+        push = PUSH._replace(event_id=f"e-{number}", tag=f"v{number}")
         at = Moment(NOW + timedelta(minutes=10 * number), 2 * SECOND)
         if pause_end(cache, [decision(push)], at, TIMES) is None:
             made.append(needs_extra(cache, [decision(push)], at, TIMES))
             memory = memory_of_update(cache, [push], at, extra=made[-1])
-            cache = replace(cache, tags=with_memory(cache, memory))
+            cache = cache._replace(tags=with_memory(cache, memory))
     assert made == [True, True, True]
 
 
@@ -162,9 +161,9 @@ def test_one_run_makes_as_many_updates_as_its_limit(dry_run: bool, caplog: pytes
 
 
 def other(number: int, *began: datetime) -> ImageCache:
-    cache = replace(CACHE, image_cache_id=f"imc-{number}")
+    cache = CACHE._replace(image_cache_id=f"imc-{number}")
     for each in began:
-        cache = replace(cache, tags=remembered(cache, [PUSH], each))
+        cache = cache._replace(tags=remembered(cache, [PUSH], each))
     return cache
 
 
@@ -218,7 +217,7 @@ def test_caches_that_could_not_be_listed_are_no_free_pass() -> None:
 @for_each(
     ("cache", "wanted", "reason"),
     [
-        pytest.param(replace(CACHE, status="Updating"), [decision()], Reason.CACHE_BUSY, id="busy"),
+        pytest.param(CACHE._replace(status="Updating"), [decision()], Reason.CACHE_BUSY, id="busy"),
         pytest.param(updated(NOW), [decision()], Reason.COOLING_DOWN, id="cooldown"),
         pytest.param(updated(NOW), [decision(), decision(rule=None)], None, id="one need not wait"),
         pytest.param(failing(1, 1), [decision()], Reason.BACKING_OFF, id="failing"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -50,7 +50,7 @@ moments = st.datetimes(
 )
 skews = st.integers(0, 3600).map(lambda seconds: timedelta(seconds=seconds))
 pushes = st.builds(
-    PushEvent,
+    partial(PushEvent),
     source=st.sampled_from(["acr", "acs.cr", "distribution"]),
     event_id=st.text(min_size=1, max_size=20),
     registry=st.just("registry.cn-hangzhou.aliyuncs.com"),
@@ -59,7 +59,7 @@ pushes = st.builds(
     pushed_at=st.none() | moments,
 )
 requests = st.builds(
-    CacheRequest,
+    partial(CacheRequest),
     source=st.sampled_from(["manual", "timer"]),
     event_id=st.text(min_size=1, max_size=20),
     reason=st.sampled_from([Reason.REBUILD_REQUESTED, Reason.REFRESH_SCHEDULED, Reason.SWEEP_REPAIR]),
@@ -87,7 +87,7 @@ def push(event_id: str = "e-1", pushed_at: datetime | None = BEGAN) -> PushEvent
 
 def updated(before: ImageCache, *made_for: Change, began: datetime = BEGAN) -> ImageCache:
     """The cache once an update for these changes was accepted and ended Ready."""
-    return replace(before, status="Ready", tags=remembered_tags(before, made_for, began))
+    return before._replace(status="Ready", tags=remembered_tags(before, made_for, began))
 
 
 def at(began: datetime, skew: timedelta = NO_SKEW) -> Moment:
@@ -222,24 +222,24 @@ def test_the_failures_count_updates_in_a_row_that_began_from_update_failed() -> 
     counts = []
     image_cache = cache()
     for status in ("Ready", "UpdateFailed", "UpdateFailed", "UpdateFailed", "Ready", "UpdateFailed"):
-        image_cache = updated(replace(image_cache, status=status), push())
+        image_cache = updated(image_cache._replace(status=status), push())
         counts.append(memory_of(image_cache).failures)
     assert counts == [0, 1, 2, 3, 0, 1]
 
 
 def test_a_person_resets_the_count() -> None:
-    image_cache = updated(replace(updated(cache("UpdateFailed"), push()), status="UpdateFailed"), push())
+    image_cache = updated(updated(cache("UpdateFailed"), push())._replace(status="UpdateFailed"), push())
     assert memory_of(image_cache).failures == 2
     asked = CacheRequest("manual", "r-1", Reason.REBUILD_REQUESTED, CacheSelector())
-    last = memory_of(updated(replace(image_cache, status="UpdateFailed"), asked))
+    last = memory_of(updated(image_cache._replace(status="UpdateFailed"), asked))
     assert (last.failures, last.failed) == (0, ())
 
 
 def test_the_images_of_failed_updates_in_a_row_are_known_and_forgotten_with_success() -> None:
-    one, two = push("e-1"), replace(push("e-2"), digest=f"sha256:{'b' * 64}")
+    one, two = push("e-1"), push("e-2")._replace(digest=f"sha256:{'b' * 64}")
     image_cache = updated(cache(), one)
     assert memory_of(image_cache).failed == (image_id(one),)
-    image_cache = updated(replace(image_cache, status="UpdateFailed"), two)
+    image_cache = updated(image_cache._replace(status="UpdateFailed"), two)
     assert memory_of(image_cache).failed == (image_id(two), image_id(one))
     image_cache = updated(image_cache, one)
     assert memory_of(image_cache).failed == (image_id(one),)
@@ -270,11 +270,11 @@ def test_starts_of_the_last_hour_are_kept() -> None:
 
 def test_the_time_of_a_rebuild_is_learnt_from_the_cache_or_from_the_look_that_finds_it_ready() -> None:
     image_cache = updated(cache(), push())
-    ready = replace(image_cache, ready_at=BEGAN + timedelta(seconds=240))
+    ready = image_cache._replace(ready_at=BEGAN + timedelta(seconds=240))
     assert memory_of(updated(ready, push(), began=BEGAN + timedelta(hours=1))).duration == timedelta(
         seconds=240
     )
-    early = replace(image_cache, ready_at=BEGAN - timedelta(seconds=1))
+    early = image_cache._replace(ready_at=BEGAN - timedelta(seconds=1))
     assert memory_of(updated(early, push(), began=BEGAN + timedelta(hours=1))).duration is None
     first = learnt(memory_of(image_cache), BEGAN + timedelta(seconds=100))
     assert first is not None
@@ -287,7 +287,7 @@ def test_the_time_of_a_rebuild_is_learnt_from_the_cache_or_from_the_look_that_fi
 @pytest.mark.parametrize(("seconds", "believed"), [(7200, True), (7201, False)])
 def test_a_rebuild_of_more_than_two_hours_is_not_believed(seconds: int, believed: bool) -> None:
     ended = BEGAN + timedelta(seconds=seconds)
-    image_cache = replace(updated(cache(), push()), ready_at=ended)
+    image_cache = updated(cache(), push())._replace(ready_at=ended)
     assert (learnt(memory_of(image_cache), ended) is not None) == believed
     assert (memory_of(updated(image_cache, push(), began=ended)).duration is not None) == believed
 
@@ -403,7 +403,7 @@ def test_a_cache_without_our_tag_has_no_memory() -> None:
 def test_only_a_running_update_or_one_that_ended_ready_covers(
     status: str, change: Change, began: datetime, skew: timedelta
 ) -> None:
-    image_cache = replace(updated(cache(), change, began=began), status=status)
+    image_cache = updated(cache(), change, began=began)._replace(status=status)
     covering = covering_update(image_cache, change, at(began, skew))
     assert covering == (last_update(image_cache, at(began, skew)) if status in CERTAIN else None)
 
@@ -413,8 +413,8 @@ def test_only_a_running_update_or_one_that_ended_ready_covers(
 def test_an_update_for_another_change_covers_a_push_exactly_if_it_began_later_than_the_margin(
     status: str, change: PushEvent, other: PushEvent, began: datetime, skew: timedelta
 ) -> None:
-    other = replace(other, event_id=f"not {change.event_id}")
-    image_cache = replace(updated(cache(), other, began=began), status=status)
+    other = other._replace(event_id=f"not {change.event_id}")
+    image_cache = updated(cache(), other, began=began)._replace(status=status)
     covered = covering_update(image_cache, change, at(began, skew)) is not None
     assert covered == (change.pushed_at is not None and began > change.pushed_at + skew)
 
@@ -441,6 +441,6 @@ def test_the_margin_for_clock_skew_is_not_covered(seconds: float, covered: bool)
 
 @pytest.mark.parametrize(("dated", "covered"), [(True, False), (False, True)])
 def test_the_same_id_covers_unless_the_push_is_known_to_be_later(dated: bool, covered: bool) -> None:
-    later = replace(push(pushed_at=BEGAN + timedelta(minutes=1)), dated=dated)
+    later = push(pushed_at=BEGAN + timedelta(minutes=1))._replace(dated=dated)
     image_cache = updated(cache(), push())
     assert (covering_update(image_cache, later, at(BEGAN)) is not None) == covered

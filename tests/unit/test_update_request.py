@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -73,7 +73,7 @@ image_lists = st.lists(visible_texts.filter(bool), min_size=1, max_size=MOST_IMA
 change_ids = st.lists(st.text("0123456789abcdef", min_size=32, max_size=32), min_size=1, max_size=4)
 changes = st.lists(
     st.builds(
-        PushEvent,
+        partial(PushEvent),
         source=st.sampled_from(["acr", "acs.cr", "distribution"]),
         event_id=st.text(max_size=20),
         registry=st.just("docker.io"),
@@ -81,7 +81,7 @@ changes = st.lists(
         tag=st.sampled_from(["1.27", "latest"]),
     )
     | st.builds(
-        CacheRequest,
+        partial(CacheRequest),
         source=st.sampled_from(["manual", "timer"]),
         event_id=st.text(max_size=20),
         reason=st.sampled_from([Reason.REBUILD_REQUESTED, Reason.SWEEP_REPAIR]),
@@ -107,7 +107,7 @@ foreign_tags = st.dictionaries(
     visible_texts.filter(lambda key: key and key not in OWN_TAGS), visible_texts, max_size=MOST_TAGS
 )
 described_caches = st.builds(
-    ImageCache,
+    partial(ImageCache),
     region_id=st.from_regex(r"[a-z0-9]{1,8}(?:-[a-z0-9]{1,8}){0,3}", fullmatch=True),
     image_cache_id=ids,
     name=visible_texts,
@@ -179,14 +179,14 @@ def test_what_a_description_does_not_have_is_left_out() -> None:
 
 
 @given(described_caches, changes, moments)
-@example(replace(BARE, tags=((PUSHED_TAG, ""),)), [PUSH], BEGAN)
-@example(replace(BARE, status="UpdateFailed", tags=((MEMORY_TAG, MEMORY), ("team", "shop"))), [PUSH], BEGAN)
+@example(BARE._replace(tags=((PUSHED_TAG, ""),)), [PUSH], BEGAN)
+@example(BARE._replace(status="UpdateFailed", tags=((MEMORY_TAG, MEMORY), ("team", "shop"))), [PUSH], BEGAN)
 def test_the_update_is_remembered_where_there_is_room_and_no_other_tag_is_lost(
     cache: ImageCache, changes: list[Change], began: datetime
 ) -> None:
     request = update_request(cache, cache.images, changes, began=began)
     tags = sent_tags(request)
-    after = replace(cache, tags=tuple(tags))
+    after = cache._replace(tags=tuple(tags))
     if len(cache.tags) == MOST_TAGS and MEMORY_TAG not in dict(cache.tags):
         assert after.tags == cache.tags
         return
@@ -202,10 +202,10 @@ def test_the_update_is_remembered_where_there_is_room_and_no_other_tag_is_lost(
 
 def test_the_memory_of_an_earlier_update_is_replaced_and_its_changes_are_kept() -> None:
     first = update_request(CACHE, CACHE.images, [OTHER_PUSH], began=BEGAN - timedelta(hours=1))
-    failed = replace(CACHE, status="UpdateFailed", tags=tuple(sent_tags(first)))
+    failed = CACHE._replace(status="UpdateFailed", tags=tuple(sent_tags(first)))
     second = update_request(failed, failed.images, [PUSH, REQUEST], began=BEGAN)
     assert [key for key, _ in sent_tags(second)] == ["team", "empty", MEMORY_TAG]
-    last = last_update(replace(CACHE, tags=tuple(sent_tags(second))), Moment(BEGAN))
+    last = last_update(CACHE._replace(tags=tuple(sent_tags(second))), Moment(BEGAN))
     assert last is not None
     assert (last.began, last.failures) == (BEGAN, 0 if REQUEST.by_person else 1)
     assert all(carries(last, change) for change in (PUSH, REQUEST, OTHER_PUSH))
@@ -217,7 +217,7 @@ def test_the_memory_of_an_earlier_update_is_replaced_and_its_changes_are_kept() 
     ids=["no other tag", "room for one", "as many as there may be"],
 )
 def test_a_cache_has_at_most_twenty_tags(others: int, remembered: bool) -> None:
-    cache = replace(CACHE, tags=tuple((f"key-{number}", "value") for number in range(others)))
+    cache = CACHE._replace(tags=tuple((f"key-{number}", "value") for number in range(others)))
     request = build(cache, cache.images)
     validate(request, "update-image-cache")
     assert sent_tags(request) == [*cache.tags, *([(MEMORY_TAG, MEMORY)] if remembered else [])]
@@ -242,7 +242,7 @@ def test_configured_parameters_replace_described_ones() -> None:
     [(None, None), (0, None), (19, None), (20, 20), (32768, 32768), (32769, None)],
 )
 def test_a_size_outside_the_limits_of_an_update_is_not_sent(size: int | None, sent: int | None) -> None:
-    request = build(replace(CACHE, size_gib=size), CACHE.images)
+    request = build(CACHE._replace(size_gib=size), CACHE.images)
     assert request.get("ImageCacheSize") == sent
 
 
@@ -287,8 +287,8 @@ def test_a_token_depends_on_the_images_and_their_order(
 @for_each(
     ("cache", "images", "changes"),
     [
-        pytest.param(replace(CACHE, image_cache_id="imc-2"), ("nginx",), ["a"], id="another cache"),
-        pytest.param(replace(CACHE, region_id="cn-shanghai"), ("nginx",), ["a"], id="another region"),
+        pytest.param(CACHE._replace(image_cache_id="imc-2"), ("nginx",), ["a"], id="another cache"),
+        pytest.param(CACHE._replace(region_id="cn-shanghai"), ("nginx",), ["a"], id="another region"),
         pytest.param(CACHE, ("redis",), ["a"], id="another list"),
         pytest.param(CACHE, ("nginx", "nginx"), ["a"], id="an image twice"),
         pytest.param(CACHE, ("nginx",), ["b"], id="another change"),
@@ -312,13 +312,13 @@ def test_another_update_has_another_token(
     ],
 )
 def test_what_an_update_does_not_change_by_itself_is_no_part_of_its_token(facts: dict[str, Any]) -> None:
-    assert client_token(replace(CACHE, **facts), CACHE.images, ["a"]) == client_token(
+    assert client_token(CACHE._replace(**facts), CACHE.images, ["a"]) == client_token(
         CACHE, CACHE.images, ["a"]
     )
 
 
 def remembering(value: str, **facts: Any) -> ImageCache:
-    return replace(CACHE, tags=(*CACHE.tags, (MEMORY_TAG, value)), **facts)
+    return CACHE._replace(tags=(*CACHE.tags, (MEMORY_TAG, value)), **facts)
 
 
 def test_each_repetition_of_a_change_has_its_own_token() -> None:
@@ -329,7 +329,7 @@ def test_each_repetition_of_a_change_has_its_own_token() -> None:
             (CACHE, 0),
             (CACHE, 1),
             (CACHE, 2),
-            (replace(CACHE, status="UpdateFailed"), 0),
+            (CACHE._replace(status="UpdateFailed"), 0),
             (remembering("20260302T120000000000Z.0"), 0),
             (remembering("20260302T120000000001Z.0"), 0),
             (remembering("20260302T120000000000Z.1"), 0),

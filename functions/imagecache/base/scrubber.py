@@ -55,7 +55,7 @@ class _Needle:
         return "".join((*parts, text[done:]))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Scrubber:
     """Knows the secrets; its repr shows none.
 

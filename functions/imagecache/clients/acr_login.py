@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..base.credentials import Credentials
 from ..base.errors import RegistryError
@@ -39,8 +39,7 @@ _REGION = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)+", re.ASCII)
 _INSTANCE = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class _Kept:
+class _Kept(NamedTuple):
     account: Account
     until: float
 

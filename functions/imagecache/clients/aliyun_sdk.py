@@ -25,7 +25,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
@@ -51,8 +51,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """Why there is no answer, or no readable one; ``code`` is the SDK's."""
 
     reason: Reason
@@ -60,8 +59,7 @@ class Fault:
     code: str = ""
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """An error answer, without secrets: an unreadable code is empty, an unreadable request id None."""
 
     status: int
@@ -97,7 +95,7 @@ class EciConnections:
         return self._client
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class SdkCalls:
     """Makes calls, each within the time that is left.
 

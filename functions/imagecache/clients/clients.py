@@ -36,7 +36,7 @@ class Clients(Protocol):
         """The deadline of reading registries; its time starts with the first use."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class LiveClients:
     """``Clients`` over real connections; each is made, and its libraries are imported, at the first use.
 

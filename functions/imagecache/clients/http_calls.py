@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -68,15 +68,14 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """Why there is no answer, and whether to ask once more."""
 
     text: str
     passing: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class HttpCalls:
     """Makes calls, each within the time that is left.
 

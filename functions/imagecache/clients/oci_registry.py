@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from ..base.environment import is_loopback
@@ -57,8 +57,7 @@ class RegistryConnections:
         self.clock = clock
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """One repository of one registry."""
 
     registry: str

@@ -19,7 +19,7 @@ from .acr_login import AcrConnections, AcrLogin
 from .registry_reader import Account
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class RegistryAccounts:
     """Finds accounts.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.credentials import read_credentials
 from ..base.environment import Environment
@@ -23,8 +23,7 @@ _PREFIX = "IMC_"
 _PASSWORD_NAME = re.compile(r'"passwordEnv"\s*:\s*"([^"]*)"')
 
 
-@dataclass(frozen=True)
-class FollowSettings:
+class FollowSettings(NamedTuple):
     """How changes are followed through.
 
     Attributes:
@@ -46,8 +45,7 @@ class FollowSettings:
     rebuilds: int = table.FOLLOW_REBUILDS.default_value
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings of one invocation. The repr shows no token and no password."""
 
     regions: tuple[str, ...]

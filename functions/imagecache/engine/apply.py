@@ -24,7 +24,7 @@ from .work import Work
 _NEXT_CALL_SECONDS = 1.0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Applier:
     """Applies decisions.
 

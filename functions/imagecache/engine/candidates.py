@@ -12,7 +12,7 @@ from ..policy.rules import Rules
 from ..policy.tag_slots import promote
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Candidates:
     """The tags that one cache's list may be made of, by repository: registry identity and path.
 

@@ -17,7 +17,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ..base.errors import EciError, PermanentError
@@ -96,7 +95,7 @@ def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> D
     # A list of its own is set by the cache's id, also where its name is another one now.
     images = task.slot.after if task.slot is not None else cache.images
     return Make(
-        replace(decision_of(task, cache, Result.REFRESHED, reason_of(task), message), images_after=images)
+        decision_of(task, cache, Result.REFRESHED, reason_of(task), message)._replace(images_after=images)
     )
 
 
@@ -115,7 +114,7 @@ def _again_ended(
         return None
     message = f"an update that began at {memory.began.isoformat()} has it"
     return Done(
-        replace(decision_of(task, cache, Result.UNCHANGED, Reason.COVERED, message), covered_by=memory)
+        decision_of(task, cache, Result.UNCHANGED, Reason.COVERED, message)._replace(covered_by=memory)
     )
 
 
@@ -146,7 +145,7 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
         covered = decision_of(
             task, cache, Result.UNCHANGED, Reason.COVERED, "the cache has this list already"
         )
-        return Done(replace(covered, covered_by=memory))
+        return Done(covered._replace(covered_by=memory))
     return None
 
 

@@ -19,7 +19,7 @@ _MOST_CACHES = 2000
 """Of one task: their ids stay well under the 128 KB that an asynchronous invocation takes."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Continuation:
     """Stores what is left of changes.
 
@@ -43,7 +43,7 @@ class Continuation:
                 part = group[at : at + _MOST_CACHES]
                 ids = tuple(each.decision.cache.image_cache_id for each in part if each.decision.cache)
                 name = f"{self.work.request_id}-{at // _MOST_CACHES}"
-                task = replace(self._task(part[0], region_id), caches=ids, key=name)
+                task = self._task(part[0], region_id)._replace(caches=ids, key=name)
                 more, deferred = self._stored(task, part[0])
                 for each in part:
                     yield replace(each, facts={**each.facts, **more}, deferred=deferred, left=False)
@@ -59,7 +59,7 @@ class Continuation:
         soon = error.reason is Reason.OUT_OF_TIME
         task = self._task(replace(applied, left=soon), region_id)
         if soon:
-            task = replace(task, key=f"{self.work.request_id}-{region_id}")
+            task = task._replace(key=f"{self.work.request_id}-{region_id}")
         if self.task is not None and expired(task, self.work.now().now, self.work.settings.follow):
             hours = self.work.settings.follow.give_up_seconds / 3600
             message = f"not done after {hours:g} h; last: {error.message}"
@@ -75,7 +75,7 @@ class Continuation:
             # One that runs before its time meets the due time that it has: its hop is what makes another id.
             hop = self.task.hop + 1 if due <= self.task.due else 0
             task = self.task.next(Job.CHANGE, max(due, self.task.due), at.now, held=applied.left)
-            return replace(task, region_id=region_id, hop=hop)
+            return task._replace(region_id=region_id, hop=hop)
         return Task(Job.CHANGE, change, due, Chain(self.work.arrived), region_id)
 
     def _stored(self, task: Task, applied: Applied) -> tuple[dict[str, Any], bool]:

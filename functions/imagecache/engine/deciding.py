@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ..base.reasons import Reason, Result
@@ -31,15 +30,15 @@ def decide_again(
     wanted: list[Decision] = []
     images, at = cache.images, work.now()
     for decision in sorted(group, key=lambda each: pushed_at(each.change)):
-        again = decide(replace(cache, images=images), decision.change, at, work.settings.rules)
+        again = decide(cache._replace(images=images), decision.change, at, work.settings.rules)
         if again is None:
             message = "when the cache was read again, the change no longer concerned it"
             settled.append(Decision(decision.change, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, message))
         elif again.result is not Result.REFRESHED:
-            settled.append(replace(again, cache=cache))
+            settled.append(again._replace(cache=cache))
         else:
             images = again.images_after
-            wanted.append(replace(again, cache=cache))
+            wanted.append(again._replace(cache=cache))
     return settled, wanted
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -27,7 +27,7 @@ _FAILING_WINDOW = 7200
 """Seconds in which a cache in UpdateFailed that remembers nothing is updated once at most."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Deferral:
     """Makes and stores the tasks of caches.
 
@@ -75,7 +75,7 @@ class Deferral:
             answer = answers[task.task_id]
             if task.for_place and answer is Stored.BEFORE:
                 message = f"the task {task.task_id} waits for its place: for a later push, or for this one"
-                taken = replace(decision, result=Result.IGNORED, reason=Reason.SUPERSEDED, message=message)
+                taken = decision._replace(result=Result.IGNORED, reason=Reason.SUPERSEDED, message=message)
                 done.append(Applied(taken, None, facts, started))
                 continue
             stored = isinstance(answer, Stored)
@@ -127,7 +127,7 @@ class Deferral:
                 watch = self.watch(cache, [decision], running)
                 if self.task is not None and self.task.image_cache_id and running.first:
                     # An earlier attempt of this task stored it before the update, under this id.
-                    watch = replace(watch, key=self.task.task_id)
+                    watch = watch._replace(key=self.task.task_id)
                 if watch.task_id not in answers:
                     answers[watch.task_id] = self._store(watch)
                 if isinstance(answer := answers[watch.task_id], str):
@@ -161,7 +161,7 @@ class Deferral:
         chain = chain or Chain(self.work.arrived, changes=len(wanted))
         place = (cache.region_id, cache.image_cache_id)
         watch = Task(Job.WATCH, oldest, due, chain, *place, update_began=memory.began, slot=slot, key=key)
-        return replace(watch, undoes=undoes)
+        return watch._replace(undoes=undoes)
 
     def window_end(self) -> datetime:
         """When a cache in UpdateFailed that remembers nothing may be updated again."""
@@ -196,7 +196,7 @@ class Deferral:
             if running.single and not sent:
                 # The platform may run a task twice, and the cache may not say that the other run has made the
                 # update. Its watch does, which was stored before it: the two runs get one successor.
-                task = replace(task, key=running.task_id)
+                task = task._replace(key=running.task_id)
             place = place_of(self.work, running, cache)
             return task.wait_for_place(place, times.without_order(running.due), look) if place else task
         place = (cache.region_id, cache.image_cache_id)

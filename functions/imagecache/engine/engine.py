@@ -26,7 +26,7 @@ _LISTING_SECONDS = 0.5
 """What a listing needs to be worth a try; else the change is stored unplanned, and a follow task goes on."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Engine:
     """Processes what one invocation was given.
 

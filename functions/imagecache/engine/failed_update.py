@@ -5,7 +5,6 @@ Also which pushes have to wait for that.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from ..base.reasons import Reason, Result
@@ -45,7 +44,7 @@ def failed_update(
         new = ", ".join(image for image in slot.after if image not in slot.before)
         message = f"{new} could not be built, so what was there before is put back: {why}"[:1000]
         undone = decision_of(task, cache, Result.REFRESHED, Reason.PROMOTION_UNDONE, message)
-        return Make(replace(undone, images_after=slot.put_back(cache.images)), repeats=True)
+        return Make(undone._replace(images_after=slot.put_back(cache.images)), repeats=True)
     if later:
         # The task of that one makes it again, and knows no list before.
         return Wait(Reason.BACKING_OFF, f"a later update with the same list failed as well: {why}"[:1000])
@@ -58,7 +57,7 @@ def failed_update(
     # Another list is somebody else's, and stays.
     known = slot is not None and cache.images in {slot.before, slot.after}
     images = slot.after if slot is not None and known else cache.images
-    return Make(replace(again, images_after=images), repeats=True)
+    return Make(again._replace(images_after=images), repeats=True)
 
 
 def places(memory: UpdateMemory | None, now: datetime, rebuilds: int) -> int:

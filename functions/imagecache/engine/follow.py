@@ -29,7 +29,7 @@ _LONGEST_WAIT_SECONDS = 20.0
 """A task that is early waits so long inside its invocation; then it is stored again."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Follow:
     """One run of one task.
 
@@ -57,7 +57,7 @@ class Follow:
             return None
         error = TransientError(Reason.NOT_DUE, f"the task is due at {task.due.isoformat()}", calls=0)
         decision = Decision(task.change, None, Result.FAILED, error.reason, error.message)
-        again = replace(task, hop=task.hop + 1)
+        again = task._replace(hop=task.hop + 1)
         place = {"region_id": task.region_id, "image_cache_id": task.image_cache_id}
         try:
             self.work.hand_off.store(again)
@@ -84,11 +84,11 @@ class Follow:
             decision = Decision(task.change, cache, Result.FAILED, step.reason, step.message)
             yield from deferral.defer(cache, [decision], self._waits(cache, step), {}, started)
         else:
-            chain = replace(task.chain, looks=task.chain.looks + 1)
+            chain = task.chain._replace(looks=task.chain.looks + 1)
             if step.repeats:
                 # A list that is put back is another one: how often it fails is counted anew.
                 anew = step.decision.reason is Reason.PROMOTION_UNDONE and not task.undoes
-                chain = replace(chain, repeats=0 if anew else chain.repeats + 1)
+                chain = chain._replace(repeats=0 if anew else chain.repeats + 1)
             yield from Updater(work, deferral).update(cache, [step.decision], started, chain)
 
     def _waits(self, cache: ImageCache, step: Wait) -> BusyError | HeldBackError:

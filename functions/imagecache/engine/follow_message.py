@@ -6,7 +6,6 @@ Its form is ``schemas/follow-message.schema.json``. Must not know how a task is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -155,7 +154,7 @@ def _read_change(document: Mapping[str, Any]) -> Change:
         source=document["source"],
         event_id=document["eventId"],
         reason=Reason(document["reason"]),
-        selector=replace(read_selector(selector), exact_name=selector.get("exactName")),
+        selector=read_selector(selector)._replace(exact_name=selector.get("exactName")),
         images=tuple(document["images"]) if "images" in document else None,
         if_images=tuple(document["ifImages"]) if "ifImages" in document else None,
         statuses=frozenset(document["statuses"]) if "statuses" in document else None,

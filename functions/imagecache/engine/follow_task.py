@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model.change import Change
 
@@ -29,8 +28,7 @@ class Job(str, Enum):
     CHANGE = "change"
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """How far the chain has come that a task belongs to.
 
     Attributes:
@@ -48,8 +46,7 @@ class Chain:
     changes: int = 1
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """A list that waits to be set, or was set and is followed.
 
     Attributes:
@@ -88,8 +85,7 @@ class Slot:
         return (*left[0], *gone, *left[1])
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """One stored look.
 
     Attributes:
@@ -174,7 +170,7 @@ class Task:
         Args:
             facts: what tells it from others that wait for the cache.
         """
-        return replace(self, key=_ALONE + hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:32])
+        return self._replace(key=_ALONE + hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:32])
 
     def wait_for_place(self, place: tuple[str, ...], before: datetime, look: datetime) -> Task:
         """The same task, one with all that wait for a place and ran together: the first is stored.
@@ -185,16 +181,16 @@ class Task:
             look: when they look again, likewise.
         """
         facts = json.dumps([place, before.isoformat(), look.isoformat()])
-        return replace(self, key=_PLACE + hashlib.sha256(facts.encode("ascii")).hexdigest()[:32])
+        return self._replace(key=_PLACE + hashlib.sha256(facts.encode("ascii")).hexdigest()[:32])
 
     def of_its_own(self) -> Task:
         """The same watch, and no other update's; else watches with the same due time are one."""
         began = self.update_began or self.due
-        return replace(self, key=f"{began.isoformat()} {self.due.isoformat()}")
+        return self._replace(key=f"{began.isoformat()} {self.due.isoformat()}")
 
     def of_earlier(self, began: datetime) -> Task:
         """The same watch, one with those of all updates before the one that began then."""
-        return replace(self, key=f"before {began.isoformat()} {self.due.isoformat()}")
+        return self._replace(key=f"before {began.isoformat()} {self.due.isoformat()}")
 
     def next(self, job: Job, due: datetime, now: datetime, *, held: bool) -> Task:
         """The task of the next look.
@@ -205,9 +201,9 @@ class Task:
             now: the time.
             held: whether there is good reason to wait, so that the chain's time stands still.
         """
-        chain = replace(self.chain, looks=self.chain.looks + 1)
+        chain = self.chain._replace(looks=self.chain.looks + 1)
         if held:
-            chain = replace(chain, held=chain.held + max(timedelta(0), due - now))
-        task = replace(self, job=job, due=due, chain=chain, hop=0, key=self.key if self.alone else "")
+            chain = chain._replace(held=chain.held + max(timedelta(0), due - now))
+        task = self._replace(job=job, due=due, chain=chain, hop=0, key=self.key if self.alone else "")
         # Where the cache does not say yet that another update began, that one's watch is another one.
         return task.of_its_own() if job is Job.WATCH else task

@@ -24,7 +24,7 @@ _START_SECONDS = 2
 """How long a new instance of the function may take to start."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class HandOff:
     """Stores tasks.
 

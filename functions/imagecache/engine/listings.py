@@ -19,7 +19,7 @@ from ..model.image_cache import ImageCache, Listing
 LISTING_LIFETIME = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Listings:
     """The listings of one invocation.
 

@@ -6,7 +6,6 @@ This is what repairs an event that was never delivered.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from ..base.errors import TransientError
 from ..base.reasons import Reason, Result
@@ -74,8 +73,7 @@ def _repair(
     sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str, ...], at: Moment
 ) -> Decision:
     """A change of its own, so that a deferred repair is done whatever the cache's status is later."""
-    change = replace(
-        sweep,
+    change = sweep._replace(
         reason=Reason.REGISTRY_NEWER,
         selector=CacheSelector(ids=(cache.image_cache_id,)),
         statuses=None,

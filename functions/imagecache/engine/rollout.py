@@ -27,7 +27,7 @@ _ANY = datetime.min.replace(tzinfo=timezone.utc)
 """Before every listing: any that is kept will do."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Rollout:
     """Says which caches may begin in one invocation.
 

@@ -33,7 +33,7 @@ class Sending(NamedTuple):
     started: float
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Sender:
     """Sends updates.
 
@@ -63,7 +63,7 @@ class Sender:
         if first:
             own = task is not None and bool(task.image_cache_id) and not watch.key
             if task is not None and own:
-                watch = replace(watch, key=task.task_id)
+                watch = watch._replace(key=task.task_id)
             try:
                 first = work.hand_off.store(watch) is Stored.NOW
             except HandOffError as problem:
@@ -122,7 +122,7 @@ class Sender:
             # What it says cannot be right for a cache that has no images: nothing was mended.
             failure = PermanentError(error.reason, error.message, code=error.code, calls=error.calls)
         result = Result.UNCHANGED if error.reason is Reason.NO_NEED_UPDATE else Result.PLANNED
-        said = [replace(each, result=result, reason=error.reason, message=error.message) for each in wanted]
+        said = [each._replace(result=result, reason=error.reason, message=error.message) for each in wanted]
         return [Applied(decision, failure, facts=facts, started=sending.started) for decision in said]
 
     def _refused(

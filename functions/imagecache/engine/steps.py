@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
@@ -15,15 +15,13 @@ from ..planning.update_memory_layout import UpdateMemory
 from .follow_task import Task
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(NamedTuple):
     """The chain ends with this decision."""
 
     decision: Decision
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(NamedTuple):
     """Look again at the next due time.
 
     Attributes:
@@ -35,8 +33,7 @@ class Wait:
     message: str
 
 
-@dataclass(frozen=True)
-class Make:
+class Make(NamedTuple):
     """Make an update.
 
     Attributes:
@@ -68,7 +65,7 @@ def kept_by_hold(task: Task, cache: ImageCache, at: Moment, *, always: bool = Fa
     if hold is None or barrier is None or not (hold.freeze or always):
         return None
     ignored = decision_of(task, cache, Result.IGNORED, barrier.reason, barrier.message)
-    return Done(replace(ignored, until=barrier.until))
+    return Done(ignored._replace(until=barrier.until))
 
 
 def reason_of(task: Task) -> Reason:

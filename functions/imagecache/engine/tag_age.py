@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..base.errors import HandOffError, HeldBackError
 from ..base.reasons import Result
 from ..base.timestamps import Moment
@@ -23,7 +21,7 @@ def wait_for_age(work: Work, decision: Decision, started: float) -> Applied:
         started: when work on it began, on the monotonic clock, in seconds.
     """
     if work.is_dry([decision]):
-        return Applied(replace(decision, result=Result.PLANNED), started=started)
+        return Applied(decision._replace(result=Result.PLANNED), started=started)
     error = HeldBackError(decision.reason, decision.message, until=decision.until)
     task = None if not work.hand_off.enabled else _task(decision, work.now())
     facts: dict[str, object] = {"update_calls": 0}
@@ -50,5 +48,5 @@ def _task(decision: Decision, at: Moment) -> Task:
     when = end.isoformat() if push.stated else str(int(pushed_at.timestamp() // (2 * rule.min_age_seconds)))
     key = f"young {push.change_id} {when}"
     slot = Slot(cache.images, decision.images_after)
-    change, place = replace(push, pushed_at=pushed_at), (cache.region_id, cache.image_cache_id)
+    change, place = push._replace(pushed_at=pushed_at), (cache.region_id, cache.image_cache_id)
     return Task(Job.AGAIN, change, end, Chain(end), *place, slot=slot, key=key)

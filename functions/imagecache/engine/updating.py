@@ -34,7 +34,7 @@ _PROMOTIONS = frozenset({Reason.TAG_PROMOTED, Reason.REGISTRY_NEWER})
 _NOTHING_NEWER = "registries have nothing newer than what the cache was built with"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Updater:
     """Makes updates.
 
@@ -86,7 +86,7 @@ class Updater:
             not_made = self._not_needed(cache, wanted, current, started) if wanted else []
             if not_made or not wanted:
                 return later + not_made
-            wanted = [replace(decision, images_after=current.images) for decision in wanted]
+            wanted = [decision._replace(images_after=current.images) for decision in wanted]
             memory, request = self._composed(cache, wanted, current, at)
         except EciError as error:
             return later + self.deferral.defer(cache, wanted, error, {}, started)
@@ -94,7 +94,7 @@ class Updater:
         if dry_run:
             but = f"; not now: {held.message}" if held else ""
             facts |= {"update_calls": 0, "request": masked(request)}
-            planned = [replace(each, result=Result.PLANNED, message=each.message + but) for each in wanted]
+            planned = [each._replace(result=Result.PLANNED, message=each.message + but) for each in wanted]
             return [Applied(decision, facts=facts, started=started) for decision in planned]
         watch = self.deferral.watch(cache, wanted, memory, chain)
         sender = Sender(work, self.deferral)
@@ -223,7 +223,7 @@ def _for_others(cache: ImageCache, decision: Decision) -> Decision:
     """The decision of a task that waits on, for the changes that were merged into it."""
     reason = Reason.TAG_REPUSHED if isinstance(decision.change, PushEvent) else decision.change.reason
     message = "rebuilt for all other changes that waited for the cache"
-    return replace(decision, reason=reason, message=message, images_after=cache.images)
+    return decision._replace(reason=reason, message=message, images_after=cache.images)
 
 
 def _changes_nothing(cache: ImageCache, wanted: Sequence[Decision], current: Current) -> bool:
@@ -235,5 +235,5 @@ def _not_made(
     wanted: Sequence[Decision], result: Result, reason: Reason, message: str, started: float
 ) -> list[Applied]:
     """Decisions that need no update after all."""
-    ended = [replace(each, result=result, reason=reason, message=message, images_after=()) for each in wanted]
+    ended = [each._replace(result=result, reason=reason, message=message, images_after=()) for each in wanted]
     return [Applied(decision, started=started) for decision in ended]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .rollout import Rollout
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Work:
     """One invocation, as the engine sees it.
 

@@ -6,10 +6,9 @@ or request that leads to no change, with its reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import TypeAlias
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from ..base.errors import InputError
 from ..base.json_input import fingerprint
@@ -20,8 +19,12 @@ MANUAL = "manual"
 """The source of what a person asks for."""
 
 
-@dataclass(frozen=True)
-class PushEvent:
+@lru_cache(maxsize=256)
+def _change_id(*facts: str | None) -> str:
+    return fingerprint([*facts])
+
+
+class PushEvent(NamedTuple):
     """An image was pushed.
 
     Attributes:
@@ -62,18 +65,17 @@ class PushEvent:
         """The pushed reference under the registry's public name."""
         return f"{self.registry}/{self.repository}:{self.tag}"
 
-    @cached_property
+    @property
     def change_id(self) -> str:
         """The same for all deliveries of one event; different for two pushes.
 
         A sender may use an id again, so the time is a part of it, as it was written: how that is read
         depends on when a delivery arrived.
         """
-        return fingerprint([self.source, self.event_id, self.image, self.digest, self.stated])
+        return _change_id(self.source, self.event_id, self.image, self.digest, self.stated)
 
 
-@dataclass(frozen=True)
-class CacheRequest:
+class CacheRequest(NamedTuple):
     """Someone or a timer asks for caches to be rebuilt.
 
     Attributes:
@@ -114,14 +116,13 @@ class CacheRequest:
         """Whether a person asked."""
         return self.source == MANUAL
 
-    @cached_property
+    @property
     def change_id(self) -> str:
         """The same for all deliveries of one request."""
-        return fingerprint([self.source, self.event_id, self.reason.value])
+        return _change_id(self.source, self.event_id, self.reason.value)
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(NamedTuple):
     """An event or a request that asks for nothing, or is refused, with the reason.
 
     Attributes:
@@ -163,8 +164,7 @@ class Notice:
         )
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(NamedTuple):
     """An operator asks what this function can reach. It touches no image cache.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.errors import InputError
 from ..base.json_input import shown
@@ -27,8 +27,7 @@ UPDATE_FAILED = "UpdateFailed"
 CREATION_FAILED = "Failed"
 
 
-@dataclass(frozen=True)
-class ImageCache:
+class ImageCache(NamedTuple):
     """One image cache as last described.
 
     Attributes:

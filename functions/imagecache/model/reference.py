@@ -7,8 +7,8 @@ characters. Must not know which hosts are one registry: see ``registry_identity`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..base.errors import InputError
 from ..base.reasons import Reason
@@ -38,8 +38,7 @@ _REGISTERED_DIGEST = {
 _BARE_ID = re.compile(r"[a-f0-9]{64}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class ImageRef:
+class ImageRef(NamedTuple):
     """One image reference, taken apart.
 
     Attributes:

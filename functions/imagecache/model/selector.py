@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .globs import glob_matches
 from .image_cache import ImageCache
 
 
-@dataclass(frozen=True)
-class CacheSelector:
+class CacheSelector(NamedTuple):
     """Every given criterion must be met, by any of its values.
 
     Attributes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -60,8 +59,7 @@ class Word(Enum):
     SENDER = "the sender's"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """What is known of a source.
 
     Attributes:

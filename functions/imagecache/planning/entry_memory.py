@@ -14,8 +14,9 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ..model.image_cache import ImageCache
 
@@ -32,8 +33,7 @@ _PUSHED_PART = re.compile(rf"([0-9a-f]{{{_REPOSITORY}}})-([0-9]{{1,{_DIGITS}}})"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-@dataclass(frozen=True)
-class Notes:
+class Notes(NamedTuple):
     """What an update adds.
 
     Attributes:
@@ -42,8 +42,8 @@ class Notes:
         pushed: (registry identity, repository path) under policy ``any`` -> when its new tag was pushed.
     """
 
-    digests: Mapping[str, str] = field(default_factory=dict)
-    pushed: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    digests: Mapping[str, str] = MappingProxyType({})
+    pushed: Mapping[tuple[str, str], datetime] = MappingProxyType({})
 
 
 NO_NOTES = Notes()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
+from typing import NamedTuple
 
 from ..base.timestamps import Moment
 from .update_memory_layout import UpdateMemory
@@ -31,8 +31,7 @@ _BACKOFF = (0, 1, 4, 12, 48)
 """Updates of a failing cache: at once, then so many times the backoff after the one before."""
 
 
-@dataclass(frozen=True)
-class FollowTimes:
+class FollowTimes(NamedTuple):
     """The settings that due times follow from, in seconds.
 
     Attributes:

@@ -6,9 +6,9 @@ For whoever asks why nothing happened. It changes nothing of what is done.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import Enum
+from typing import NamedTuple
 
 from ..base.reasons import Reason, Result
 from ..model.change import PushEvent
@@ -49,8 +49,7 @@ class Near(str, Enum):
     OTHER_REGISTRY = "other_registry", "The same repository path is listed, of another registry."
 
 
-@dataclass(frozen=True)
-class NearMiss:
+class NearMiss(NamedTuple):
     """A cache that a push almost matches.
 
     Attributes:
@@ -109,7 +108,7 @@ def _held(decision: Decision, cache: ImageCache, push: PushEvent, rules: Rules) 
     if later is None:
         return miss
     message = f"rule {rule.name} comes first and decides; rule {later.name} would let {push.tag} in"
-    return replace(miss, because=Near.ANOTHER_RULE_FIRST.value, message=message)
+    return miss._replace(because=Near.ANOTHER_RULE_FIRST.value, message=message)
 
 
 def _later_rule(

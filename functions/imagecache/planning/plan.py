@@ -8,8 +8,8 @@ repository by digest; the record says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from ..base.reasons import Hold, Reason, Result
 from ..base.timestamps import Moment
@@ -23,8 +23,7 @@ from .update_memory import covering_update, last_update
 from .update_memory_layout import UpdateMemory
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What one change asks of one cache, or of none.
 
     Attributes:
@@ -133,7 +132,7 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
     undone = bool(taken) and _taken_back(cache, push, at, rules)
     if rule is not None and later is None and taken and not undone:
         promoted = f"policy {rule.policy.type} of rule {rule.name} takes {push.tag} beside {', '.join(tags)}"
-        decision = replace(_update(cache, push, Reason.TAG_PROMOTED, promoted, images), rule=rule)
+        decision = _update(cache, push, Reason.TAG_PROMOTED, promoted, images)._replace(rule=rule)
         # Without a time it counts as pushed now; the task that waits for its age says so.
         pushed_at = push.pushed_at or at.now
         barrier = (
@@ -147,7 +146,7 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
             return kept_back(decision, barrier)
     if push.tag in tags:
         listed_tag = f"{push.image} is in the list"
-        return replace(_update(cache, push, Reason.TAG_REPUSHED, listed_tag, cache.images), rule=rule)
+        return _update(cache, push, Reason.TAG_REPUSHED, listed_tag, cache.images)._replace(rule=rule)
     from .policy_hold import policy_hold  # noqa: PLC0415 - most pushes are of listed tags
 
     hold, why = policy_hold(cache, push, rules, later=later, undone=undone)
@@ -222,7 +221,7 @@ def kept_back(decision: Decision, barrier: Barrier) -> Decision:
     """The decision that is made in the place of one that a barrier keeps back."""
     reason, message, until = barrier
     result = Result.DEFERRED if reason is Reason.TOO_YOUNG else Result.IGNORED
-    return replace(decision, result=result, reason=reason, message=message, until=until)
+    return decision._replace(result=result, reason=reason, message=message, until=until)
 
 
 def _candidates(listing: Listing, change: Change, rules: Rules) -> Iterable[ImageCache]:

@@ -8,7 +8,7 @@ failed counts for nothing, or the others would wait for it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..base.timestamps import Moment
 from ..model.change import Change, PushEvent
@@ -20,8 +20,7 @@ from .update_memory import carries, last_update
 UPDATING = "Updating"
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """The caches of a region that a rule selects and that list the same repository, ordered by their ids.
 
     Attributes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ..base.timestamps import Moment
@@ -97,8 +96,7 @@ def memory_of_update(
     if before is not None:
         kept = failing and not person
         recent = before.extra_since is not None and began - before.extra_since < EXTRA_WINDOW
-        memory = replace(
-            memory,
+        memory = memory._replace(
             duration=_took(before, cache.ready_at) or before.duration,
             failures=before.failures,
             extra=before.extra if kept and recent else 0,
@@ -110,10 +108,9 @@ def memory_of_update(
         )
     failures = memory.failures + 1 if failing and not person else 0
     if extra:
-        memory = replace(memory, extra=memory.extra + 1, extra_since=memory.extra_since or began)
+        memory = memory._replace(extra=memory.extra + 1, extra_since=memory.extra_since or began)
     set_by = [change.asked_at for change in changes if isinstance(change, CacheRequest) and change.images]
-    return replace(
-        memory,
+    return memory._replace(
         failures=failures,
         failed=tuple(dict.fromkeys((*images, *memory.failed)))[:MOST_FAILED],
         asked=set_by[-1] if set_by else memory.asked,
@@ -153,7 +150,7 @@ def learnt(memory: UpdateMemory, ended: datetime) -> UpdateMemory | None:
     took = _took(memory, ended)
     if took is None or (memory.duration is not None and abs(took - memory.duration) <= _SAME_SHARE * took):
         return None
-    return replace(memory, duration=took, failures=0, failed=(), extra=0, extra_since=None)
+    return memory._replace(duration=took, failures=0, failed=(), extra=0, extra_since=None)
 
 
 def restored(
@@ -172,7 +169,7 @@ def restored(
         ended: when it ended, with a zone.
     """
     memory = memory_of_update(cache, [change], Moment(began), extra=False, undone=before.undone)
-    return learnt(replace(memory, duration=None), ended)
+    return learnt(memory._replace(duration=None), ended)
 
 
 def covering_update(

@@ -18,8 +18,8 @@ base 36. The form of the version before, ``<start>.<rebuilds>.<change>...``, is 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 LONGEST_VALUE = 128
 HOUR = timedelta(hours=1)
@@ -48,8 +48,7 @@ _BEFORE_TIME = "%Y%m%dT%H%M%S%fZ"
 BEFORE_LENGTH = 12
 
 
-@dataclass(frozen=True)
-class UpdateMemory:
+class UpdateMemory(NamedTuple):
     """The last update of a cache, and the ones before it, as far as this application made them.
 
     Attributes:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.errors import PermanentError
 from ..base.reasons import Reason
@@ -37,8 +36,7 @@ def client_token(cache: ImageCache, images: Iterable[str], change_ids: Iterable[
     return hashlib.sha256(json.dumps([*facts, *state]).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class Update:
+class Update(NamedTuple):
     """One update that is to be sent.
 
     Attributes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model.globs import glob_matches
 from ..model.image_cache import ImageCache
@@ -19,8 +19,7 @@ from ..model.selector import ALL_CACHES, CacheSelector
 from .tag_policy import EXACT, Policy
 
 
-@dataclass(frozen=True)
-class RepositoryGlob:
+class RepositoryGlob(NamedTuple):
     """A glob over repositories.
 
     Attributes:

@@ -16,7 +16,6 @@ text. A tag without a rank is left alone by the policy.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -34,8 +33,7 @@ class Rank(NamedTuple):
     key: _Key
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """One policy.
 
     Attributes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..base.reasons import Hold
 from ..model.image_cache import MOST_IMAGES, ImageCache
@@ -18,8 +18,7 @@ from .rules import Rule, Rules
 from .tag_policy import newest_first
 
 
-@dataclass(frozen=True)
-class Slots:
+class Slots(NamedTuple):
     """The entries that compete with each other, in the order of the list."""
 
     rule: Rule

@@ -6,7 +6,6 @@ registry that cannot be read is raised: nobody has seen its form, and the on-fai
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..base.errors import InputError
@@ -26,7 +25,7 @@ def read_event_bus(document: Any, delivery: Delivery) -> list[Item]:
     return [
         item
         for index, event in enumerate(document)
-        for item in _read_one(event, replace(delivery, where=f"/{index}"))
+        for item in _read_one(event, delivery._replace(where=f"/{index}"))
     ]
 
 

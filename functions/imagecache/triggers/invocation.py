@@ -49,7 +49,7 @@ _warm = Warm(age_seconds=process_age(), starting=True)
 """All that this process keeps between invocations."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class Invocation:
     """What an entry point may know of its invocation.
 

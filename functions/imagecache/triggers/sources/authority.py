@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from ...base.errors import InputError
@@ -19,8 +20,7 @@ _NATIVE = "native"
 _PARAMETER, _LAYOUT = "registry parameter", "layout parameter"
 
 
-@dataclass(frozen=True)
-class Authority:
+class Authority(NamedTuple):
     """Which registries the sender of a payload may speak for.
 
     Attributes:
@@ -28,7 +28,7 @@ class Authority:
         bound: the registries that the sender's tokens are bound to, aliases resolved; None for no such bound.
     """
 
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = MappingProxyType({})
     bound: frozenset[str] | None = None
 
     def behind(self, registry: str) -> str:
@@ -62,8 +62,7 @@ class Authority:
             )
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """How a payload came.
 
     Attributes:
@@ -100,12 +99,12 @@ def delivery_for(delivery: Delivery, source: str, registry: str | None, layout: 
             is none.
     """
     if layout and WEBHOOK_SOURCES[source].layout:
-        delivery = replace(delivery, layout=_layout(unquote(layout)))
+        delivery = delivery._replace(layout=_layout(unquote(layout)))
     if not registry or source == _NATIVE:
         return delivery
     host = check_host(unquote(registry))
     delivery.authority.check(source, registry_identity(host), where=_PARAMETER)
-    return replace(delivery, registry=host)
+    return delivery._replace(registry=host)
 
 
 def _layout(text: str) -> Layout:

@@ -14,7 +14,6 @@ Event form: vendor documentation of the HTTP event source; it does not say what 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ...base.errors import InputError
@@ -71,14 +70,12 @@ def _unwrap(source: str, event: Mapping[str, Any], delivery: Delivery) -> tuple[
     if isinstance(payload, str):
         # EventBridge parses a request's body only if its content type is plainly JSON.
         payload = read_json(payload.encode("utf-8", "replace"), limit=MAX_BODY_BYTES, what=where)
-    carried = replace(
-        delivery_for(
-            delivery,
-            source,
-            query.get("registry") or event.get("registry"),
-            query.get("layout") or event.get("layout"),
-        ),
-        # The same for each delivery of one event.
+    carried = delivery_for(
+        delivery,
+        source,
+        query.get("registry") or event.get("registry"),
+        query.get("layout") or event.get("layout"),
+    )._replace(  # The same for each delivery of one event.
         delivery_id=_delivery_id(event, delivery),
         where=where,
         # The event was made after the push. This bounds only a push without a time of its own, so that a
