@@ -93,15 +93,13 @@ class Recorder:
             outcome["task_id"] = self.task_id
         outcome.update((key, value) for key, value in facts.items() if value is not None and value != "")
         outcome = {key: _bounded(key, value) for key, value in outcome.items()}
-        if self._scrubber.suspects(_line(outcome)):
+        line = _line(_with_texts(outcome))
+        if self._scrubber.suspects(line):
             outcome = {
                 key: value if key in _OURS else _bounded(key, self._scrubber.cleaned(value))
                 for key, value in outcome.items()
             }
-        if len(outcome.get("images_after", ())) > MOST_IMAGES:
-            _drop(outcome, "images_after")
-        outcome.update((f"{key}_text", _text_of(outcome[key])) for key in _LISTS if outcome.get(key))
-        line = _line(outcome)
+            line = _line(_with_texts(outcome))
         for key in _DROPPED_FIRST:
             if len(line) > MAX_LINE_BYTES and key in outcome:
                 _drop(outcome, key)
@@ -248,6 +246,14 @@ def _bounded(key: str, value: Any) -> Any:
     if isinstance(value, dict) and key == "error":
         return {name: _bounded(name, member) for name, member in value.items()}
     return value
+
+
+def _with_texts(outcome: Outcome) -> Outcome:
+    """The same outcome, with each of its lists as a text, too; an image list that is too long is dropped."""
+    if len(outcome.get("images_after", ())) > MOST_IMAGES:
+        _drop(outcome, "images_after")
+    outcome.update((f"{key}_text", _text_of(outcome[key])) for key in _LISTS if outcome.get(key))
+    return outcome
 
 
 def _text_of(members: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ def notes_of(wanted: Sequence[Decision], asked: Mapping[str, str], at: Moment, r
             pushed[key] = max(push.pushed_at, pushed.get(key, push.pushed_at))
     certain = {key: digests for key, digests in reported.items() if len(digests) == 1 and None not in digests}
     noted = dict(asked)
-    for entry in entries_of(wanted[-1].images_after, rules):
+    for entry in entries_of(wanted[-1].images_after, rules) if certain else ():
         digests = certain.get((entry.registry, entry.repository, entry.tag), set())
         if not entry.pinned and entry.text not in noted:
             noted.update((entry.text, digest) for digest in digests if digest is not None)

@@ -132,7 +132,7 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
     undone = bool(taken) and _taken_back(cache, push, at, rules)
     if rule is not None and later is None and taken and not undone:
         promoted = f"policy {rule.policy.type} of rule {rule.name} takes {push.tag} beside {', '.join(tags)}"
-        decision = _update(cache, push, Reason.TAG_PROMOTED, promoted, images)._replace(rule=rule)
+        decision = Decision(push, cache, Result.REFRESHED, Reason.TAG_PROMOTED, promoted, images, rule=rule)
         # Without a time it counts as pushed now; the task that waits for its age says so.
         pushed_at = push.pushed_at or at.now
         barrier = (
@@ -146,7 +146,9 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
             return kept_back(decision, barrier)
     if push.tag in tags:
         listed_tag = f"{push.image} is in the list"
-        return _update(cache, push, Reason.TAG_REPUSHED, listed_tag, cache.images)._replace(rule=rule)
+        return Decision(
+            push, cache, Result.REFRESHED, Reason.TAG_REPUSHED, listed_tag, cache.images, rule=rule
+        )
     from .policy_hold import policy_hold  # noqa: PLC0415 - most pushes are of listed tags
 
     hold, why = policy_hold(cache, push, rules, later=later, undone=undone)
@@ -208,13 +210,8 @@ def _decide_request(cache: ImageCache, request: CacheRequest, at: Moment) -> Dec
     if request.images == cache.images and not request.force and cache.status == READY:
         same = "the cache has this list already; force rebuilds it"
         return Decision(request, cache, Result.UNCHANGED, Reason.LIST_UNCHANGED, same)
-    return _update(cache, request, request.reason, request.why or f"asked for by {request.source}", images)
-
-
-def _update(
-    cache: ImageCache, change: Change, reason: Reason, message: str, images: tuple[str, ...]
-) -> Decision:
-    return Decision(change, cache, Result.REFRESHED, reason, message, images)
+    why = request.why or f"asked for by {request.source}"
+    return Decision(request, cache, Result.REFRESHED, request.reason, why, images)
 
 
 def kept_back(decision: Decision, barrier: Barrier) -> Decision:

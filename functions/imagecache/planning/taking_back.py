@@ -64,9 +64,11 @@ def is_taken_back(cache: ImageCache, push: PushEvent, rules: Rules, now: Moment)
     if push.by_person or push.pushed_at is None:
         return False
     memory = last_update(cache, now)
+    if memory is None or not memory.undone:
+        return False
     tag = tag_id(rules.identity(push.registry), push.repository, push.tag)
-    at = dict(reversed(memory.undone)).get(tag) if memory is not None else None
-    if memory is None or at is None:
+    at = dict(reversed(memory.undone)).get(tag)
+    if at is None:
         return False
     # Its time may be read as a little later than it was: at the end of its second, by another clock. Where an
     # update was for this very push, it was there.

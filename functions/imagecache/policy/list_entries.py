@@ -52,17 +52,27 @@ def entries_of(images: Sequence[str], rules: Rules, repository: tuple[str, str] 
         rules: have the aliases of registries.
         repository: only entries of this one: registry identity, aliases resolved, and path.
     """
-    entries = []
+    found = _found(tuple(images), repository[1] if repository else "")
+    entries = [
+        entry._replace(registry=rules.identity(entry.registry)) if rules.aliases else entry for entry in found
+    ]
+    return [entry for entry in entries if repository is None or entry.registry == repository[0]]
+
+
+@lru_cache(maxsize=4096)
+def _found(images: tuple[str, ...], path: str) -> tuple[Entry, ...]:
+    """The entries of a repository path, or all, under the registries' own identities.
+
+    Planning one change asks several times for the same ones.
+    """
     # Most entries are of another repository: every form of its name has the last component.
-    name = repository[1].rpartition("/")[2] if repository else ""
-    for position, text in enumerate(images):
-        parsed = _parsed(text) if name in text else None
-        if parsed is None or (repository and parsed[1].repository != repository[1]):
-            continue
-        registry = rules.identity(parsed[0])
-        if repository is None or registry == repository[0]:
-            entries.append(Entry(position, text, registry, parsed[1]))
-    return entries
+    name = path.rpartition("/")[2]
+    parsed = [(position, text, _parsed(text)) for position, text in enumerate(images) if name in text]
+    return tuple(
+        Entry(position, text, *known)
+        for position, text, known in parsed
+        if known is not None and path in {"", known[1].repository}
+    )
 
 
 @lru_cache(maxsize=32768)

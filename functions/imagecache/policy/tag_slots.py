@@ -111,16 +111,18 @@ def _filled(
 ) -> tuple[str, ...]:
     """The list with slots filled: those that do not grow first, as they may leave room for the others."""
     found = find(images)
-    for growing in (False, True):
-        for number in range(len(found)):
-            slots = found[number]
-            wanted = candidates(slots)
-            grows = len(slots.entries) < min(slots.rule.policy.keep, len(wanted))
-            if wanted and grows is growing:
-                images = place(images, slots, wanted)
-                # Placing tags moves what stands behind them.
-                found = find(images)
-    return images
+    wanted = [candidates(slots) for slots in found]
+    grows = [
+        len(slots.entries) < min(slots.rule.policy.keep, len(tags))
+        for slots, tags in zip(found, wanted, strict=True)
+    ]
+    placed = images
+    for number in sorted(range(len(found)), key=grows.__getitem__):
+        if wanted[number]:
+            # Placing tags moves what stands behind them.
+            slots = found[number] if placed is images else find(placed)[number]
+            placed = place(placed, slots, wanted[number])
+    return placed
 
 
 def _eligible(cache: ImageCache, slots: Slots, available: AbstractSet[str], rules: Rules) -> list[str]:
