@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.laws.laws import DAY, sweep
+from tests.laws.failing import DAY, sweep
 from tests.laws.small_cloud import HOST, SmallCloud, small_cloud
 from tests.laws.storms import REBUILD_SECONDS, forget
 

@@ -15,14 +15,14 @@ from typing import Any
 
 from imagecache.base.environment import Environment
 from imagecache.base.errors import EciError, TransientError
-from imagecache.base.reasons import Reason, Result
+from imagecache.base.reasons import Reason
 from imagecache.config.rules_file import read_rules
-from imagecache.engine.records import RETRIED
-from imagecache.model.change import CacheRequest, Item, PushEvent
+from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.update_memory import MEMORY_TAG
 from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
-from tests.laws.small_cloud import HOST, RETRIES, RETRY_SECONDS, KilledError, SmallCloud, small_cloud
+from tests.laws.invocations import Invocations
+from tests.laws.small_cloud import HOST, KilledError, small_cloud
 
 __all__ = ["APP", "BAD", "BUILDS", "OWN_TAGS", "PLAIN", "World"]
 
@@ -39,7 +39,6 @@ _RULE = {"images": {"repositories": [f"{HOST}/{APP}"]}, "policy": {"type": "semv
 _BUILDS_RULE = {"images": {"repositories": [f"{HOST}/{BUILDS}"]}, "policy": {"type": "any"}}
 _FOR_ALL = {"keepReady"}
 """Of what makes updates wait, what does so for all repositories."""
-_MOST_RUNS = 20_000
 _TO_COME = memory_value(UpdateMemory(datetime(2099, 1, 1, tzinfo=timezone.utc)))
 _FAULTS: dict[str, Callable[[], EciError]] = {
     "refused": lambda: TransientError(Reason.SERVER_ERROR, "refused"),
@@ -49,18 +48,7 @@ _FAULTS: dict[str, Callable[[], EciError]] = {
 
 
 @dataclass
-class Delivery:
-    """What is to be delivered again: when, what, to whom, under which id, and how often it was."""
-
-    at: float
-    items: list[Item]
-    entry_point: str
-    request_id: str
-    attempt: int = 0
-
-
-@dataclass
-class World:
+class World(Invocations):
     """One story as it goes.
 
     Attributes:
@@ -70,7 +58,6 @@ class World:
         caches: how many there are.
         waits: what makes updates wait, as the rules file has it.
         builds: whether the repository of tags without an order is listed.
-        cloud: the world.
         pushes: when each push really was made, by its change id, with the push.
         reasons: how often there was a reason for an update, by cache.
     """
@@ -81,17 +68,12 @@ class World:
     caches: int = 2
     waits: dict[str, Any] = field(default_factory=dict)
     builds: bool = False
-    cloud: SmallCloud = field(init=False)
     pushes: dict[str, tuple[float, PushEvent]] = field(default_factory=dict)
-    again: list[Delivery] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
-    undelivered: set[str] = field(default_factory=set)
     by_person: set[str] = field(default_factory=set)
     wanted_as_is: set[str] = field(default_factory=set)
-    unrecorded: list[str] = field(default_factory=list)
     repeated: set[str] = field(default_factory=set)
     never_made: str = ""
-    numbers: int = 0
     faults: int = 0
 
     def __post_init__(self) -> None:
@@ -251,58 +233,6 @@ class World:
         identifier = self._cache(number)
         if identifier is not None and len(self.cloud.eci.caches) > 2:
             self.cloud.eci.delete(identifier)
-
-    # How it goes on.
-
-    def deliver(self, items: list[Item], entry_point: str, again: Delivery | None = None) -> None:
-        """One invocation; the platform, or the sender, tries again what failed for now."""
-        if again is None:
-            self.numbers += 1
-            again = Delivery(0.0, items, entry_point, f"request-of-{self.numbers}")
-        try:
-            records = self.cloud.invoke(entry_point, items, again.request_id)
-        except KilledError:
-            self.cloud.warm = None
-            records = [{"result": Result.FAILED.value, "fate": RETRIED}]
-        else:
-            recorded = {record.get("change_id") for record in records}
-            changes = [item for item in items if isinstance(item, (PushEvent, CacheRequest))]
-            self.unrecorded += [one.change_id for one in changes if one.change_id not in recorded]
-        if not any(record.get("fate") == RETRIED for record in records):
-            return
-        if again.attempt < RETRIES:
-            at = self.cloud.clock() + RETRY_SECONDS
-            self.again.append(Delivery(at, items, entry_point, again.request_id, again.attempt + 1))
-        else:
-            self.undelivered |= {
-                item.change_id for item in items if isinstance(item, (PushEvent, CacheRequest))
-            }
-
-    def settle(self) -> None:
-        """All goes well from now on, until nothing is left to do."""
-        self.cloud.eci.fault = lambda _action, _done: None
-        self.cloud.store.refuse = lambda: False
-        for _ in range(_MOST_RUNS):
-            if not self.cloud.store.waiting and not self.again:
-                break
-            due = [task.at for task in self.cloud.store.waiting] + [one.at for one in self.again]
-            self._until(max(min(due), self.cloud.clock()))
-        else:
-            raise AssertionError(f"{_MOST_RUNS} runs, and something is left")
-        self._until(self.cloud.clock() + 3600)
-
-    def _until(self, at: float) -> None:
-        while True:
-            ready = [one for one in self.again if one.at <= at]
-            first = min(ready, key=lambda one: one.at, default=None)
-            if first is None:
-                self.cloud.run_until(at)
-                if not any(one.at <= at for one in self.again):
-                    return
-                continue
-            self.again.remove(first)
-            self.cloud.run_until(max(first.at, self.cloud.clock()))
-            self.deliver(first.items, first.entry_point, first)
 
     def _cache(self, number: int) -> str | None:
         ids = [each for each in self.cloud.eci.caches if each != self.never_made]

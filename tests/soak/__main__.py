@@ -19,8 +19,8 @@ from local.cloud.config import Switches
 from local.command_line.arguments import switch_options
 from tests.laws.stories import ECI, FC
 
+from .facts import Kind
 from .memory import children, peak_kib
-from .oracle import Kind
 from .run import Run, play
 from .story import tell
 from .weather import TIME_FACTOR

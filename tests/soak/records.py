@@ -8,7 +8,7 @@ from datetime import datetime
 
 from local.fc.control import FcControl
 
-from .oracle import Claim
+from .facts import Claim
 
 __all__ = ["Records"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,8 +14,10 @@ from local.cloud.config import Switches
 from local.fc.dispatcher import RetryPolicy
 
 from .cast import MOST_TAGS, REGIONS, Listed
+from .evidence import UNDONE, dead, lags, not_needed, postponed, refused, update_of, waiting
+from .facts import Cache, Finding, Push, Update
 from .memory import MemoryPeaks
-from .oracle import Cache, Finding, GivenUp, Push, Update, judge, staleness
+from .oracle import judge, staleness
 from .records import Records
 from .senders import Senders, Sent
 from .story import Story
@@ -34,8 +35,6 @@ LEAD_SECONDS = 1.0
 """Between the answer that the caches are there and the first push."""
 INSTANCES = 16
 """Of each function at a time: as many as its queue is worked with, so that no task waits for one."""
-
-_UNDONE = frozenset({"waiting", "running"})
 
 
 @dataclass(frozen=True)
@@ -136,12 +135,18 @@ class _Player:
         self._memory.sample()
         deliveries = self._cloud.fc.deliveries()
         dead_letters = self._cloud.fc.dead_letters()
-        updates = [_update(entry) for entry in self._cloud.control.history()]
+        updates = [update_of(entry) for entry in self._cloud.control.history()]
         caches = self._caches(ids)
-        pushes = [Push(push.event_id, push.image.name, began + push.at) for push in self._story.pushes]
-        given_up = {*_dead(dead_letters), *_refused(sent), *_not_needed(self._records.no_need, pushes)}
-        postponed = frozenset(_postponed(deliveries))
-        findings = judge(caches, pushes, updates, self._records.claims, given_up, postponed)
+        told: Counter[str] = Counter()
+        for one in sent:
+            told.update({push.event_id: one.tries for push in one.delivery.pushes})
+        pushes = [
+            Push(push.event_id, push.image.name, began + push.at, told[push.event_id])
+            for push in self._story.pushes
+        ]
+        given_up = {*dead(dead_letters), *refused(sent), *not_needed(self._records.no_need, pushes)}
+        later = frozenset(postponed(deliveries))
+        findings = judge(caches, pushes, updates, self._records.claims, given_up, later)
         return Run(
             findings=findings,
             settled=settled,
@@ -149,10 +154,10 @@ class _Player:
             staleness_seconds=staleness(caches, pushes, updates),
             updates=updates,
             dead_letters=dead_letters,
-            postponed=postponed,
-            broken_promises=frozenset(self._records.promised - self._records.ran - _waiting(deliveries)),
+            postponed=later,
+            broken_promises=frozenset(self._records.promised - self._records.ran - waiting(deliveries)),
             deliveries=Counter(delivery["state"] for delivery in deliveries),
-            lag_seconds=_lags(deliveries, self._records.first_line_at),
+            lag_seconds=lags(deliveries, self._records.first_line_at),
             records=self._records,
             weather=weather.made,
             problems=[*weather.problems, *self._records.defects],
@@ -202,7 +207,7 @@ class _Player:
                 building = sum(cache["build"] is not None for cache in self._cloud.control.caches())
                 soon = time.time() + SOON_SECONDS
                 undone = sum(
-                    entry["state"] in _UNDONE and entry["due_at"] < soon
+                    entry["state"] in UNDONE and entry["due_at"] < soon
                     for entry in self._cloud.fc.deliveries()
                 )
                 if not undone and not building:
@@ -223,59 +228,3 @@ class _Player:
             for result in ("refreshed", "deferred", "landed", "failed")
         )
         self._say(f"{now - self._started:6.1f} s  {what}, {senders.waiting} not taken; {counts}")
-
-
-def _lags(deliveries: Iterable[Mapping[str, Any]], first_line_at: Mapping[str, float]) -> list[float]:
-    """How far the platform was behind: on a machine that is too slow, this is a part of every staleness."""
-    return [
-        first_line_at[delivery["request_id"]] - delivery["due_at"]
-        for delivery in deliveries
-        if delivery["attempts"] == 1 and not delivery["throttled"] and delivery["request_id"] in first_line_at
-    ]
-
-
-def _update(entry: Mapping[str, Any]) -> Update:
-    return Update(
-        image_cache_id=entry["image_cache_id"],
-        kind=entry["kind"],
-        started_at=entry["started_at"],
-        ended_at=entry["ended_at"],
-        status=entry["status"],
-        images=tuple(entry["images"]),
-    )
-
-
-def _waiting(deliveries: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The tasks that are left."""
-    return {str(delivery["task_id"]) for delivery in deliveries if delivery["state"] in _UNDONE}
-
-
-def _postponed(deliveries: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    """The caches of the tasks that are left."""
-    for delivery in deliveries:
-        if delivery["state"] in _UNDONE:
-            document = json.loads(delivery["payload"])
-            if document.get("job") == "again":
-                yield document["imageCacheId"]
-
-
-def _dead(dead_letters: Iterable[Mapping[str, Any]]) -> Iterable[GivenUp]:
-    """What dead letters are about: an event of the bus, or a follow message; a timer's is about no push."""
-    for letter in dead_letters:
-        document = json.loads(letter["payload"])
-        if "change" in document:
-            yield GivenUp(document["change"]["eventId"], document.get("imageCacheId", ""))
-        elif "id" in document:
-            yield GivenUp(document["id"])
-
-
-def _not_needed(said: Iterable[tuple[str, float]], pushes: Sequence[Push]) -> Iterable[GivenUp]:
-    """The pushes before ECI said of a cache that it needs no update."""
-    for image_cache_id, at in said:
-        yield from (GivenUp(push.event_id, image_cache_id) for push in pushes if push.at <= at)
-
-
-def _refused(sent: Iterable[Sent]) -> Iterable[GivenUp]:
-    for one in sent:
-        if one.refusal:
-            yield from (GivenUp(push.event_id) for push in one.delivery.pushes)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.soak.oracle import Cache, Claim, Finding, GivenUp, Kind, Push, Update, judge, staleness, unneeded
+from tests.soak.facts import Cache, Claim, Finding, GivenUp, Kind, Push, Update
+from tests.soak.oracle import judge, staleness, unneeded
 from tests.support.for_each import for_each
 
 WEB, API, OTHER = "r.example.com/web:v1", "r.example.com/api:v1", "r.example.com/other:v1"
@@ -260,3 +261,10 @@ def test_where_nothing_is_remembered_each_push_may_cost_one_more(more: int, foun
     pushes = [replace(PUSH, event_id=f"e{number}") for number in range(3)]
     later = [replace(UPDATE, started_at=200.0 + number, ended_at=210.0 + number) for number in range(more)]
     assert kinds(judge([replace(CACHE, remembers=False)], pushes, [UPDATE, *later])) == found
+
+
+@pytest.mark.parametrize(("more", "found"), [(7, []), (8, [Kind.UNBOUNDED])])
+def test_where_tasks_are_not_joined_whatever_is_sent_may_cost_one_more(more: int, found: list[Kind]) -> None:
+    pushes = [replace(PUSH, event_id="e1", told=3), replace(PUSH, event_id="e2", told=4)]
+    later = [replace(UPDATE, started_at=200.0 + number, ended_at=210.0 + number) for number in range(more)]
+    assert kinds(judge([replace(CACHE, joined=False)], pushes, [UPDATE, *later])) == found

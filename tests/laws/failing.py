@@ -1,0 +1,66 @@
+"""What a cache costs in a day whose builds all fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from imagecache.base.reasons import Reason
+from imagecache.model.change import CacheRequest
+from imagecache.model.selector import CacheSelector
+from tests.laws.lines import Line
+from tests.laws.small_cloud import HOST, SmallCloud, small_cloud
+
+__all__ = ["DAY", "failing", "sweep"]
+
+DAY = 86_400.0
+_WINDOW = 7200.0
+
+
+def _most_in_a_day(times: list[float]) -> int:
+    return max((sum(begin <= at < begin + DAY for at in times) for begin in times), default=0)
+
+
+def failing(*, short: bool) -> Iterator[Line]:
+    """L5: a day of pushes, sweeps and follow tasks for a cache whose builds all fail."""
+    ways: dict[str, dict[str, Any]] = {
+        "as documented": {},
+        "tags dropped": {"tags_mode": "drop", "tag_calls": "unknown"},
+        "tags of a failed update taken back": {"tags_after_failure": "restore"},
+        "list of a failed update taken back": {"images_after_failure": "restore"},
+        "NoNeedUpdate for an unchanged list": {"no_need_update": "any"},
+    }
+    windows = {"tags dropped", "tags of a failed update taken back"}
+    for name, eci in list(ways.items())[: 2 if short else None]:
+        for what, every, tags in (("the same tag", 300.0, False), ("a new digest each time", 300.0, True)):
+            cloud = small_cloud(eci={"rebuild_seconds": 60.0, "failing_images": "*", **eci})
+            identifier = cloud.eci.create(f"{HOST}/web:latest")
+            # Windows of two hours hold for a cache that remembers nothing: the first begins with the day.
+            end = cloud.clock() // _WINDOW * _WINDOW + _WINDOW + (DAY / 4 if short else DAY)
+            begin = cloud.clock() // _WINDOW * _WINDOW + _WINDOW if name in windows else 0.0
+            number = 0
+            while cloud.clock() < end:
+                number += 1
+                cloud.push(cloud.event(digest=f"sha256:{number:064x}" if tags else None))
+                if number % 12 == 0:
+                    cloud.invoke("on_timer", [sweep(cloud)])
+                cloud.run_until(cloud.clock() + every)
+            yield Line(
+                "L5",
+                f"a day of pushes of {what} and of sweeps: updates",
+                name,
+                # A day that begins within a window of two hours touches thirteen of them.
+                13 if name in windows else 12,
+                _most_in_a_day([update.at for update in cloud.eci.updates[identifier] if update.at >= begin]),
+            )
+
+
+def sweep(cloud: SmallCloud) -> CacheRequest:
+    """A sweep of now."""
+    return CacheRequest(
+        "timer",
+        f"tick-{cloud.clock()}",
+        Reason.SWEEP_REPAIR,
+        CacheSelector(),
+        statuses=frozenset({"UpdateFailed"}),
+    )

@@ -1,0 +1,73 @@
+"""What the oracle is told, as the local cloud's own history and queue have it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .facts import GivenUp, Push, Update
+from .senders import Sent
+
+__all__ = ["UNDONE", "dead", "lags", "not_needed", "postponed", "refused", "update_of", "waiting"]
+
+UNDONE = frozenset({"waiting", "running"})
+"""The states of a task that has not come to its end."""
+
+
+def lags(deliveries: Iterable[Mapping[str, Any]], first_line_at: Mapping[str, float]) -> list[float]:
+    """How far the platform was behind: on a machine that is too slow, this is a part of every staleness."""
+    return [
+        first_line_at[delivery["request_id"]] - delivery["due_at"]
+        for delivery in deliveries
+        if delivery["attempts"] == 1 and not delivery["throttled"] and delivery["request_id"] in first_line_at
+    ]
+
+
+def update_of(entry: Mapping[str, Any]) -> Update:
+    """An entry of the local ECI's history."""
+    return Update(
+        image_cache_id=entry["image_cache_id"],
+        kind=entry["kind"],
+        started_at=entry["started_at"],
+        ended_at=entry["ended_at"],
+        status=entry["status"],
+        images=tuple(entry["images"]),
+    )
+
+
+def waiting(deliveries: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The tasks that are left."""
+    return {str(delivery["task_id"]) for delivery in deliveries if delivery["state"] in UNDONE}
+
+
+def postponed(deliveries: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    """The caches of the tasks that are left."""
+    for delivery in deliveries:
+        if delivery["state"] in UNDONE:
+            document = json.loads(delivery["payload"])
+            if document.get("job") == "again":
+                yield document["imageCacheId"]
+
+
+def dead(dead_letters: Iterable[Mapping[str, Any]]) -> Iterable[GivenUp]:
+    """What dead letters are about: an event of the bus, or a follow message; a timer's is about no push."""
+    for letter in dead_letters:
+        document = json.loads(letter["payload"])
+        if "change" in document:
+            yield GivenUp(document["change"]["eventId"], document.get("imageCacheId", ""))
+        elif "id" in document:
+            yield GivenUp(document["id"])
+
+
+def not_needed(said: Iterable[tuple[str, float]], pushes: Sequence[Push]) -> Iterable[GivenUp]:
+    """The pushes before ECI said of a cache that it needs no update."""
+    for image_cache_id, at in said:
+        yield from (GivenUp(push.event_id, image_cache_id) for push in pushes if push.at <= at)
+
+
+def refused(sent: Iterable[Sent]) -> Iterable[GivenUp]:
+    """The pushes that no sender could hand over."""
+    for one in sent:
+        if one.refusal:
+            yield from (GivenUp(push.event_id) for push in one.delivery.pushes)
