@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -56,7 +55,7 @@ class Settings(NamedTuple):
     ca_file: str = table.CA_FILE.default_value
     most_per_run: int = table.MAX_UPDATES_PER_RUN.default_value
     most_per_hour: int = table.MAX_UPDATES_PER_HOUR.default_value
-    webhook_tokens: tuple[WebhookToken, ...] = field(default=table.WEBHOOK_TOKENS.default_value, repr=False)
+    webhook_tokens: tuple[WebhookToken, ...] = table.WEBHOOK_TOKENS.default_value
     follow: FollowSettings = FollowSettings()
     clock_skew_seconds: int = table.CLOCK_SKEW_SECONDS.default_value
     concurrency: int = table.CONCURRENCY.default_value
