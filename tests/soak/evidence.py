@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from .facts import GivenUp, Push, Update
 from .senders import Sent
 
-__all__ = ["UNDONE", "dead", "lags", "not_needed", "postponed", "refused", "update_of", "waiting"]
+__all__ = ["UNDONE", "dead", "due_at", "lags", "not_needed", "postponed", "refused", "update_of", "waiting"]
 
 UNDONE = frozenset({"waiting", "running"})
 """The states of a task that has not come to its end."""
@@ -39,6 +40,13 @@ def update_of(entry: Mapping[str, Any]) -> Update:
 def waiting(deliveries: Iterable[Mapping[str, Any]]) -> set[str]:
     """The tasks that are left."""
     return {str(delivery["task_id"]) for delivery in deliveries if delivery["state"] in UNDONE}
+
+
+def due_at(delivery: Mapping[str, Any]) -> float:
+    """When a delivery has something to do: where the platform ignores delays, its message says so."""
+    document = json.loads(delivery["payload"] or "{}")
+    due = document.get("due") if isinstance(document, dict) else None
+    return max(float(delivery["due_at"]), datetime.fromisoformat(due).timestamp() if due else 0.0)
 
 
 def postponed(deliveries: Iterable[Mapping[str, Any]]) -> Iterable[str]:

@@ -14,7 +14,7 @@ from local.cloud.config import Switches
 from local.fc.dispatcher import RetryPolicy
 
 from .cast import MOST_TAGS, REGIONS, Listed
-from .evidence import UNDONE, dead, lags, not_needed, postponed, refused, update_of, waiting
+from .evidence import UNDONE, dead, due_at, lags, not_needed, postponed, refused, update_of, waiting
 from .facts import Cache, Finding, Push, Update
 from .memory import MemoryPeaks
 from .oracle import judge, staleness
@@ -207,8 +207,7 @@ class _Player:
                 building = sum(cache["build"] is not None for cache in self._cloud.control.caches())
                 soon = time.time() + SOON_SECONDS
                 undone = sum(
-                    entry["state"] in UNDONE and entry["due_at"] < soon
-                    for entry in self._cloud.fc.deliveries()
+                    entry["state"] in UNDONE and due_at(entry) < soon for entry in self._cloud.fc.deliveries()
                 )
                 if not undone and not building:
                     return True
