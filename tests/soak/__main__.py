@@ -82,9 +82,12 @@ def _options() -> argparse.Namespace:
 
 
 def _each() -> Iterator[Switches]:
-    """The switches of the laws, one at a time."""
+    """The switches of the laws, one at a time; the pause between two copies is shortened as builds are."""
     yield from (Switches(eci=eci) for eci in ECI)
-    yield from (Switches(fc=fc) for fc in FC if fc)
+    for fc in FC:
+        pause = {"copy_pause_seconds": fc["copy_pause_seconds"] / TIME_FACTOR} if "task_copies" in fc else {}
+        if fc:
+            yield Switches(fc={**fc, **pause})
 
 
 def report(run: Run, pushes: int, seed: int) -> int:

@@ -12,6 +12,8 @@ from .senders import Sent
 
 __all__ = ["UNDONE", "dead", "due_at", "lags", "not_needed", "postponed", "refused", "update_of", "waiting"]
 
+_ID_PARTS = 3
+"""``imc``, the job, and a hash."""
 UNDONE = frozenset({"waiting", "running"})
 """The states of a task that has not come to its end."""
 
@@ -38,8 +40,12 @@ def update_of(entry: Mapping[str, Any]) -> Update:
 
 
 def waiting(deliveries: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The tasks that are left."""
-    return {str(delivery["task_id"]) for delivery in deliveries if delivery["state"] in UNDONE}
+    """The tasks that are left, as records name them.
+
+    One that was refused with another code than a known task's has more behind its id: it was stored again.
+    """
+    left = [str(delivery["task_id"]) for delivery in deliveries if delivery["state"] in UNDONE]
+    return {"-".join(task_id.split("-")[:_ID_PARTS]) for task_id in left}
 
 
 def due_at(delivery: Mapping[str, Any]) -> float:

@@ -37,6 +37,7 @@ class Cache:
         status: in the end.
         remembers: whether it can keep a tag that says when its last update began.
         joined: whether Function Compute tells that a task is stored already, so that those who wait share it.
+        copies: how often each task is given.
     """
 
     image_cache_id: str
@@ -46,6 +47,7 @@ class Cache:
     status: str
     remembers: bool = True
     joined: bool = True
+    copies: int = 1
 
 
 @dataclass(frozen=True)

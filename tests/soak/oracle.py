@@ -106,11 +106,12 @@ def unneeded(made: Sequence[Update], pushes: Iterable[Push]) -> tuple[int, int]:
 
 def _unbounded(cache: Cache, made: Sequence[Update], pushes: Sequence[Push]) -> Iterable[Finding]:
     # A push that arrives late or without a time may cost one too many; where nothing is remembered, each push
-    # may that comes once more after the update that has it; where tasks are not joined, whatever is sent.
+    # may that comes once more after the update that has it; where tasks are not joined, whatever is sent; and
+    # where each task is given several times, all of that as often.
     needed, too_many = unneeded(made, pushes)
     told = sum(push.told for push in pushes)
     bound = told if not cache.joined else needed if cache.remembers else len(pushes)
-    if pushes and too_many > max(1, bound):
+    if pushes and too_many > max(1, cache.copies * bound):
         text = (
             f"{needed} updates were needed, and {too_many} more were made; "
             f"{len(pushes)} pushes were sent {told} times"

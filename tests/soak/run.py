@@ -192,7 +192,8 @@ class _Player:
                 listed_at_end=tuple(shown[identifier]["images"]),
                 status=shown[identifier]["status"],
                 remembers=kept and len(listed.tags) < MOST_TAGS,
-                joined=not {"task_ids", "duplicate_code"} & switches.fc.keys(),
+                joined=not {"task_ids", "duplicate_code", "conflict_share"} & switches.fc.keys(),
+                copies=switches.fc.get("task_copies", 1),
             )
             for identifier, listed in ids.items()
         ]

@@ -268,3 +268,9 @@ def test_where_tasks_are_not_joined_whatever_is_sent_may_cost_one_more(more: int
     pushes = [replace(PUSH, event_id="e1", told=3), replace(PUSH, event_id="e2", told=4)]
     later = [replace(UPDATE, started_at=200.0 + number, ended_at=210.0 + number) for number in range(more)]
     assert kinds(judge([replace(CACHE, joined=False)], pushes, [UPDATE, *later])) == found
+
+
+@pytest.mark.parametrize(("more", "found"), [(2, []), (3, [Kind.UNBOUNDED])])
+def test_where_tasks_are_given_twice_twice_as_many_may_be_too_many(more: int, found: list[Kind]) -> None:
+    later = [replace(UPDATE, started_at=200.0 + number, ended_at=210.0 + number) for number in range(more)]
+    assert kinds(judge([replace(CACHE, copies=2)], [PUSH], [UPDATE, *later])) == found
