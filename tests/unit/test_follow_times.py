@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagecache.base.timestamps import Moment
@@ -103,6 +103,7 @@ def test_the_later_a_tag_was_pushed_the_earlier_it_is_set() -> None:
 
 
 @given(all_times, memories, seconds)
+@example(FollowTimes(1, 0.0, 0.0), UpdateMemory(NOW, timedelta(seconds=1)), timedelta(0))
 def test_a_due_time_without_the_order_of_pushes_is_that_before_it(
     times: FollowTimes, memory: UpdateMemory | None, later: timedelta
 ) -> None:

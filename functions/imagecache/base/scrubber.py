@@ -29,7 +29,7 @@ _BYTE_BITS, _LETTER_BITS = 8, 6
 _BLOCK = 3
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class _Needle:
     """One text to search for; of characters that are the same to it, each is written as one string."""
 

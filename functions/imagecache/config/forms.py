@@ -23,7 +23,7 @@ _REGION = re.compile(r"(?=.{1,60}\Z)[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Form(Generic[T]):
     """One form.
 

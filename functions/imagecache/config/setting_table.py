@@ -16,7 +16,7 @@ from .webhook_tokens import TOKENS
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Setting(Generic[T]):
     """One variable.
 

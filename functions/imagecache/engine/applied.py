@@ -11,7 +11,7 @@ from ..base.errors import EciError
 from ..planning.plan import Decision
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Applied:
     """One decision and what came of it.
 

@@ -102,7 +102,7 @@ class ImageCache(NamedTuple):
         return self.status in UPDATABLE
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Listing:
     """All image caches of one region; ``listed_at`` is when reading them began, with a zone.
 

@@ -77,7 +77,8 @@ class FollowTimes(NamedTuple):
             due: the due time.
         """
         age = max(0.0, (due - pushed_at) / max(due - before, timedelta(seconds=1)))
-        return timedelta(milliseconds=math.floor(self._grid * 1000 * age / (1 + age)))
+        # Points of a grid that is no whole number of milliseconds are rounded: the next one may be earlier.
+        return timedelta(milliseconds=math.floor(math.floor(self._grid * 1000) * age / (1 + age)))
 
     def without_order(self, due: datetime) -> datetime:
         """The due time that was to be without its ``order``."""
