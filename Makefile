@@ -68,7 +68,7 @@ test-unit: env ## Run the quick unit tests
 	$(BIN)/python -m pytest -n $(JOBS) -m "not deep" tests/unit
 
 .PHONY: test-matrix
-test-matrix: ## Run the quick unit tests on every Python of MATRIX that this machine has
+test-matrix: ## Run the quick tests on every Python of MATRIX that this machine has
 	@absent=; \
 	for version in $(MATRIX); do \
 		if .ci/find-python "$$version" >/dev/null; then \
@@ -80,9 +80,9 @@ test-matrix: ## Run the quick unit tests on every Python of MATRIX that this mac
 	if [ -n "$$absent" ]; then echo "Not tested, as this machine has no Python$$absent"; fi
 
 test-on-%:
-	@.ci/make-venv "$$(.ci/find-python $*)" .venv-$* requirements-dev.txt
+	@.ci/make-venv "$$(.ci/find-python $*)" .venv-$* requirements-dev.txt requirements-ros.txt
 	@echo "Python $*:"
-	.venv-$*/bin/python -m pytest -n $(JOBS) -m "not deep" tests/unit
+	.venv-$*/bin/python -m pytest -n $(JOBS) -m "not deep"
 
 .PHONY: package
 package: env ## Build the zip that is deployed (RUNTIME=python3.10: for the other runtime; RULES=FILE, CA_FILE=FILE: with these)
