@@ -140,5 +140,6 @@ class Follow:
 
 
 def _ended(cache: ImageCache, began: datetime) -> datetime | None:
-    """When an update ended Ready, as far as the cache's events say."""
-    return cache.ready_at if cache.ready_at is not None and cache.ready_at >= began else None
+    """When an update ended Ready, as far as the cache's events say: their times are to the second."""
+    shown = cache.ready_at
+    return max(shown, began) if shown is not None and shown >= began.replace(microsecond=0) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -148,9 +148,12 @@ def _last_warning(events: Iterable[Mapping[str, Any]]) -> str:
     return ": ".join(str(latest[key]) for key in ("Reason", "Message") if latest.get(key))
 
 
-def _ready_at(events: Iterable[Mapping[str, Any]]) -> datetime | None:
+def _ready_at(events: Sequence[Mapping[str, Any]]) -> datetime | None:
     """When the newest event of all says that the cache became Ready."""
-    latest = max(events, key=lambda event: str(event.get("LastTimestamp") or ""), default={})
+    if not events:
+        return None
+    # As above: a build of less than a second begins and ends in the same one.
+    latest = max(reversed(events), key=lambda event: str(event.get("LastTimestamp") or ""))
     if latest.get("Type") != "Normal" or latest.get("Reason") != READY:
         return None
     try:
