@@ -132,9 +132,9 @@ def with_memory(
         memory: of the update.
         notes: what the cache is to remember of its entries.
     """
-    others = tuple((key, old) for key, old in cache.tags if key not in OWN_TAGS)
-    if len(others) >= MOST_TAGS or (len(cache.tags) >= MOST_TAGS and MEMORY_TAG not in dict(cache.tags)):
+    if len(cache.tags) >= MOST_TAGS and MEMORY_TAG not in dict(cache.tags):
         return cache.tags
+    others = tuple((key, old) for key, old in cache.tags if key not in OWN_TAGS)
     noted = note_tags(cache, notes, memory.began)
     ours = _own_tags(cache, memory_value(memory), noted, MOST_TAGS - len(others))
     return (*others, *ours.items())
