@@ -7,8 +7,9 @@ from datetime import datetime, timezone
 
 __all__ = ["ManualClock"]
 
-_GRID_SECONDS = 60
-"""Follow tasks are due on grids: a test finds the same distances to their points whenever it runs."""
+_GRID_SECONDS = 7200
+"""Follow tasks are due on grids, of which windows of two hours are the longest: a test finds the same distances to
+their points whenever it runs."""
 
 
 class ManualClock:
