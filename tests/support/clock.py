@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 __all__ = ["ManualClock"]
 
 _GRID_SECONDS = 7200
-"""Follow tasks are due on grids, of which windows of two hours are the longest: a test finds the same distances to
+"""Follow tasks are due on grids; windows of two hours are the longest. A test finds the same distances to
 their points whenever it runs."""
 
 
