@@ -11,7 +11,7 @@ from imagecache.model.selector import CacheSelector
 from tests.laws.lines import Line
 from tests.laws.small_cloud import HOST, SmallCloud, small_cloud
 
-__all__ = ["DAY", "failing", "sweep"]
+__all__ = ["DAY", "failing", "given_twice", "sweep"]
 
 DAY = 86_400.0
 _WINDOW = 7200.0
@@ -53,6 +53,30 @@ def failing(*, short: bool) -> Iterator[Line]:
                 13 if name in windows else 12,
                 _most_in_a_day([update.at for update in cloud.eci.updates[identifier] if update.at >= begin]),
             )
+
+
+def given_twice(*, short: bool) -> Iterator[Line]:
+    """L5: one push to a cache whose builds all fail, where the platform gives each task twice."""
+    ways: dict[str, dict[str, Any]] = {
+        "tags of a failed update taken back": {"tags_after_failure": "restore"},
+        "as documented": {},
+        "list of a failed update taken back": {"images_after_failure": "restore"},
+    }
+    for name, eci in list(ways.items())[: 1 if short else None]:
+        cloud = small_cloud(
+            eci={"rebuild_seconds": 60.0, "failing_images": "*", **eci},
+            fc={"task_copies": 2, "copy_pause_seconds": 1.0},
+        )
+        identifier = cloud.eci.create(f"{HOST}/web:latest")
+        cloud.push(cloud.event())
+        cloud.run_until(cloud.clock() + DAY)
+        yield Line(
+            "L5",
+            "one push, its builds fail, each task given twice: updates in a day",
+            name,
+            4,
+            len(cloud.eci.updates[identifier]),
+        )
 
 
 def sweep(cloud: SmallCloud) -> CacheRequest:

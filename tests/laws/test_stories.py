@@ -54,7 +54,15 @@ def test_stories_that_once_ended_badly_end_well(seed: int, number: int, waits: b
 
 @for_each(
     ("seed", "number"),
-    [(5, 88), (7, 591), (20261127, 4861), (20261127, 4988), (20261127, 9713), (20261127, 13337)],
+    [
+        (5, 88),
+        (7, 591),
+        (20261127, 4861),
+        (20261127, 4988),
+        (20261127, 9713),
+        (20261127, 13337),
+        (20261128, 2227),
+    ],
 )
 def test_stories_with_tags_without_an_order_that_once_ended_badly_end_well(seed: int, number: int) -> None:
     assert told(seed, range(number, number + 1)) == []

@@ -491,6 +491,15 @@ def test_what_covers_is_named() -> None:
     assert step.decision.covered_by == remembers(AFTER)
 
 
+@pytest.mark.parametrize(("seen", "step"), [(True, SUPERSEDED), (False, repeats("TAG_REPUSHED", OLD))])
+def test_a_later_update_that_was_seen_is_left_to_its_own_watch_though_its_failure_hides_it(
+    seen: bool, step: tuple[Any, ...]
+) -> None:
+    one = task(WATCH, REPUSH)
+    one = one.of_earlier(AFTER) if seen else one
+    assert said(look(one, cache("UpdateFailed"), AT, NO_RULES, REBUILDS)) == step
+
+
 @pytest.mark.parametrize("made", [REBUILDS - 1, REBUILDS, REBUILDS + 1])
 def test_a_failed_update_is_repeated_a_bounded_number_of_times(made: int) -> None:
     step = look(task(WATCH, REPUSH, repeats=made), cache("UpdateFailed"), AT, NO_RULES, REBUILDS)

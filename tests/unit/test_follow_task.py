@@ -239,6 +239,16 @@ def test_a_refusal_that_is_not_of_a_known_id_proves_nothing() -> None:
     assert read_message(document) == task()
 
 
+@pytest.mark.parametrize("restorable", [True, False])
+def test_watches_of_earlier_updates_are_one_but_those_that_can_put_a_list_back(restorable: bool) -> None:
+    slot = Slot(("web:v1",), ("web:v2",), restorable)
+    ids = {
+        task(job=Job.WATCH, slot=slot, update_began=NOW - timedelta(minutes=age)).of_earlier(NOW).task_id
+        for age in (1, 2)
+    }
+    assert len(ids) == 1 + restorable
+
+
 @pytest.mark.parametrize("answer", [Stored.REFUSED, Stored.BEFORE])
 def test_under_an_id_of_its_own_only_a_plain_acceptance_counts(answer: Stored) -> None:
     with pytest.raises(HandOffError, match="409"):

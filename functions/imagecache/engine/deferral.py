@@ -190,7 +190,7 @@ class Deferral:
             due += times.order(moment or at.now, times.before(due, memory), due)
         if running is not None:
             task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
-            if memory is not None and job is Job.WATCH and is_later(memory, task, at) and not task.apart:
+            if memory is not None and job is Job.WATCH and is_later(memory, task, at):
                 # It leaves a failure to that update's own watch, whose place it must not take.
                 task = task.of_earlier(memory.began)
             if running.single and not sent:

@@ -18,6 +18,7 @@ from ..model.change import Change
 _SHARED_LOOKS = 6
 _ALONE = "push-"
 _PLACE = "place-"
+_EARLIER = "before "
 
 
 class Job(str, Enum):
@@ -146,6 +147,11 @@ class Task(NamedTuple):
         return self.job is Job.WATCH and (self.undoes or (self.slot is not None and self.slot.restorable))
 
     @property
+    def earlier(self) -> bool:
+        """Whether the look before saw a later update run, see ``of_earlier``: its failure may hide it."""
+        return self.job is Job.WATCH and self.key.startswith(_EARLIER)
+
+    @property
     def task_id(self) -> str:
         """Letters, digits, ``_`` and ``-``, beginning with a letter, at most 128 (Function Compute's rule).
 
@@ -189,8 +195,9 @@ class Task(NamedTuple):
         return self._replace(key=f"{began.isoformat()} {self.due.isoformat()}")
 
     def of_earlier(self, began: datetime) -> Task:
-        """The same watch, one with those of all updates before the one that began then."""
-        return self._replace(key=f"before {began.isoformat()} {self.due.isoformat()}")
+        """The same watch, one with those of all updates before the one that began then; but see ``apart``."""
+        own = f"{self.update_began or self.due} " if self.apart else ""
+        return self._replace(key=f"{_EARLIER}{began.isoformat()} {own}{self.due.isoformat()}")
 
     def next(self, job: Job, due: datetime, now: datetime, *, held: bool) -> Task:
         """The task of the next look.

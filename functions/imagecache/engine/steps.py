@@ -47,7 +47,8 @@ class Make(NamedTuple):
 
 def is_later(memory: UpdateMemory | None, watch: Task, at: Moment) -> bool:
     """Whether the cache's last update began after the one that a watch follows."""
-    return memory is not None and memory.began > (watch.update_began or watch.due) + at.skew
+    shown = memory is not None and memory.began > (watch.update_began or watch.due) + at.skew
+    return shown or watch.earlier
 
 
 def is_ordered(wanted: Decision | None, cache: ImageCache, at: Moment) -> bool:
