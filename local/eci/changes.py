@@ -48,7 +48,8 @@ def end(cache: Cache, change: Change, *, well: bool) -> Cache:
         cache = replace(cache, images=change.images_before)
     kept = well or settings.tags_after_failure == "keep"
     if settings.tags_applied == "end":
-        return replace(cache, tags=_with_tags(cache.tags, change)) if kept else cache
+        # For what others have set meanwhile there is room first.
+        return replace(cache, tags=_with_tags(cache.tags, change)[:MOST_TAGS]) if kept else cache
     return cache if kept else replace(cache, tags=_without_tags(cache.tags, change))
 
 

@@ -132,14 +132,17 @@ class _Judge:
         if not pushed or not listed or disturbed:
             return []
         last, event = max(pushed, key=lambda one: one[0])
-        allowed = [one.image for at, one in pushed if at >= last - _TOGETHER]
+        together = [one for at, one in pushed if at >= last - _TOGETHER]
         named, _ = self._told(identifier)
-        if listed[0] in allowed or event.change_id in named:
+        if any(one.image == listed[0] or one.change_id in named for one in together):
             return []
         return [f"{identifier} lists {listed[0]}, and {event.image} was pushed last, at {last}"]
 
     def _untold(self, identifier: str) -> list[str]:
-        """Of an update that ended Ready it is told that it did, or that nothing shows it if nothing does."""
+        """Of an update that ended Ready it is told that it did, or that its chain had come to its end before.
+
+        Where nothing shows that it ended, that is told.
+        """
         updates = self.world.cloud.eci.updates[identifier]
         if not updates or self.world.cloud.eci.cache(identifier).status != "Ready":
             return []
@@ -147,10 +150,11 @@ class _Judge:
         told = [one for one in seen if one["result"] == Result.LANDED.value]
         unchanged = [one for one in seen if one["result"] == Result.UNCHANGED.value]
         told += [one for one in unchanged if one["cache_status"] == "Ready"]
+        told += [one for one in seen if one["reason"] == Reason.GAVE_UP.value]
         if not self.world.cloud.eci.switches.show_events:
             # Somebody may have taken away the tag that would have shown it.
             told += [one for one in seen if "is not to be seen in the cache" in one["message"]]
-        if any(one["image_cache_id"] == identifier and one["at"] > last for one in told):
+        if any(one.get("image_cache_id") == identifier and one["at"] > last for one in told):
             return []
         return [f"{identifier}: nobody told that the update of {last} ended Ready"]
 

@@ -48,6 +48,17 @@ def test_single_tags_are_set_and_taken_away_in_every_status(eci: Any, status: st
     assert eci.control.history(cache_id) == []
 
 
+def test_tags_that_come_at_an_updates_end_have_the_room_that_others_left(eci: Any) -> None:
+    cache_id = eci.cache(tags=OLD)
+    eci.control.settings(tags_applied="end", rebuild_seconds=10)
+    sent = [{"Key": key, "Value": "sent"} for key in ("b", "late")]
+    eci.sdk.update(ImageCacheId=cache_id, Images=["nginx:2"], Tags=sent)
+    others = {f"key-{number}": "" for number in range(18)}
+    tag(eci, cache_id, others)
+    eci.clock.advance(10)
+    assert tags(eci, cache_id) == {"a": "1", "b": "sent", **others}
+
+
 def test_a_tag_that_is_set_during_an_update_outlives_its_failure(eci: Any) -> None:
     cache_id = eci.cache(tags=OLD, builds={"failing_builds": 1, "rebuild_seconds": 10})
     eci.control.settings(tags_after_failure="restore")
