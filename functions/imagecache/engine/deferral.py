@@ -127,7 +127,7 @@ class Deferral:
                 watch = self.watch(cache, [decision], running)
                 if self.task is not None and self.task.image_cache_id and running.first:
                     # An earlier attempt of this task stored it before the update, under this id.
-                    watch = watch._replace(key=self.task.task_id)
+                    watch = watch._replace(key=self.task.successor_key)
                 if watch.task_id not in answers:
                     answers[watch.task_id] = self._store(watch)
                 if isinstance(answer := answers[watch.task_id], str):
@@ -196,7 +196,7 @@ class Deferral:
             if running.single and not sent:
                 # The platform may run a task twice, and the cache may not say that the other run has made the
                 # update. Its watch does, which was stored before it: the two runs get one successor.
-                task = task._replace(key=running.task_id)
+                task = task._replace(key=running.successor_key)
             place = place_of(self.work, running, cache)
             return task.wait_for_place(place, times.without_order(running.due), look) if place else task
         place = (cache.region_id, cache.image_cache_id)

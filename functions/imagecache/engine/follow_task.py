@@ -142,6 +142,15 @@ class Task(NamedTuple):
         return self.shared and self.chain.looks >= _SHARED_LOOKS
 
     @property
+    def successor_key(self) -> str:
+        """The key of the one task that all runs of this one store, whenever each of them wants it to be due.
+
+        Where its own id does not hold its due time, others that are due at other times have it as well, and
+        their successors have run when this one's is stored.
+        """
+        return f"{self.task_id} {self.due.isoformat()}"
+
+    @property
     def apart(self) -> bool:
         """Whether another watch, which has another list before or none, must not stand for this one."""
         return self.job is Job.WATCH and (self.undoes or (self.slot is not None and self.slot.restorable))

@@ -63,7 +63,7 @@ class Sender:
         if first:
             own = task is not None and bool(task.image_cache_id) and not watch.key
             if task is not None and own:
-                watch = watch._replace(key=task.task_id)
+                watch = watch._replace(key=task.successor_key)
             try:
                 first = work.hand_off.store(watch) is Stored.NOW
             except HandOffError as problem:
