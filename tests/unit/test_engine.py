@@ -224,3 +224,27 @@ def test_what_a_hint_repairs_is_no_near_miss_of_a_dry_run(listed: str, near: lis
     assert said(engine) == [("ignored", "POLICY_HOLDS") if near else ("planned", "REGISTRY_NEWER")]
     assert [miss["because"] for miss in engine.recorder.near] == near
     assert engine.recorder.outcomes[0]["rule"] == "numbers"
+
+
+@pytest.mark.parametrize(
+    ("item", "listed"),
+    [
+        pytest.param(SWEEP._replace(reads_registries=True), "web:1", id="sweep"),
+        pytest.param(PUSH._replace(tag="latest"), "web:0", id="hint"),
+    ],
+)
+def test_repairs_that_a_cap_leaves_go_on_for_each_of_their_caches(item: Any, listed: str) -> None:
+    caches = [cache(number)._replace(images=(f"{HOST}/prod/{listed}",)) for number in range(3)]
+    cloud = Cloud({each.image_cache_id: each for each in caches}, call_seconds=0.1)
+    rules = Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),))
+    engine = cloud.engine(rules, most_per_run=1)
+    engine.process([item])
+    assert sorted(said(engine)) == [("deferred", "UPDATE_CAP")] * 2 + [("refreshed", "REGISTRY_NEWER")]
+
+    done: set[str] = set()
+    for _ in range(3):
+        cloud.elapsed += CALL
+        for name in [name for name in continuations(cloud) if name not in done]:
+            done.add(name)
+            cloud.engine(rules, most_per_run=1).follow(read_message(cloud.tasks[name]))
+    assert sorted(cloud.updated) == sorted(cloud.caches)

@@ -10,6 +10,7 @@ from typing import Any
 from ..base.errors import HandOffError, PermanentError
 from ..base.reasons import Reason
 from ..model.change import CacheRequest
+from ..model.selector import ALL_CACHES
 from .applied import Applied
 from .chain import expired
 from .follow_task import Chain, Job, Task
@@ -76,6 +77,9 @@ class Continuation:
             hop = self.task.hop + 1 if due <= self.task.due else 0
             task = self.task.next(Job.CHANGE, max(due, self.task.due), at.now, held=applied.left)
             return task._replace(region_id=region_id, hop=hop)
+        if isinstance(change, CacheRequest) and change.reason is Reason.REGISTRY_NEWER:
+            # Each repair names its own cache; the task goes on for all whose ids it carries.
+            change = change._replace(selector=ALL_CACHES)
         return Task(Job.CHANGE, change, due, Chain(self.work.arrived), region_id)
 
     def _stored(self, task: Task, applied: Applied) -> tuple[dict[str, Any], bool]:
