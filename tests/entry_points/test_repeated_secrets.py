@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from tests.support.depth import every_value
+from tests.support.tagged_registry import CHART, TaggedRegistry
 
 TOKEN = "Example+Token/0123456789="
 PASSWORD = 'Pa$$ word/"\\+\u00fc%41'
@@ -76,6 +77,19 @@ def test_a_token_that_a_sender_repeats_is_not_shown(
     deployed: Any, doors: Any, events: Any, place: str, form: str
 ) -> None:
     told = PLACES[place](doors, events, FORMS[form](TOKEN))
+    assert told.outcomes
+
+
+def test_a_token_that_is_a_pushed_tag_is_not_shown_by_what_is_said_of_its_registry(
+    deployed: Any, doors: Any, rules: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "v9-another-token-9876543210"
+    monkeypatch.setenv("IMC_WEBHOOK_TOKENS", token)
+    doors.secrets.append(token[:12])
+    rules({"policy": {"type": "alphabetical"}, "registry": "read"})
+    with TaggedRegistry(config=CHART, tags=["v1.0.0", token]).serve() as registry:
+        deployed.cache(f"{registry.host}/prod/web:v1.0.0")
+        told = doors.webhook("native", {"image": f"{registry.host}/prod/web:{token}"}, token=token)
     assert told.outcomes
 
 

@@ -8,12 +8,16 @@ characters on. Must not know which secrets there are.
 from __future__ import annotations
 
 import base64
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
 from urllib.parse import unquote
+
+LOGGER = logging.getLogger(__name__.partition(".")[0])
+"""The library's only logger: the frame of an invocation takes the secrets out of its lines."""
 
 HIDDEN = "(hidden)"
 

@@ -22,14 +22,13 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from ..base.credentials import Credentials
+from ..base.scrubber import LOGGER
 from .left_out import left_out
 
 with left_out():
     from fc2.auth import Auth
 
 API_VERSION: Final = "2023-03-30"
-
-_logger = logging.getLogger(__name__)
 
 
 class Scheme(Enum):
@@ -58,7 +57,7 @@ class TakenScheme:
     def take(self, scheme: Scheme) -> None:
         """Remember that a signature was taken; the log has it where it is another one than before."""
         if scheme is not self._taken and (self._taken or scheme is not Scheme.FC2):
-            _logger.warning("Function Compute takes invocations that are signed with %s", scheme.value)
+            LOGGER.warning("Function Compute takes invocations that are signed with %s", scheme.value)
         self._taken = scheme
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from datetime import datetime
 
 from ..base.errors import BusyError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
+from ..base.scrubber import LOGGER
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision
@@ -22,8 +22,6 @@ from .follow_task import Task
 from .steps import Done, Wait
 from .updating import Updater
 from .work import Work
-
-_logger = logging.getLogger(__name__)
 
 _LONGEST_WAIT_SECONDS = 20.0
 """A task that is early waits so long inside its invocation; then it is stored again."""
@@ -136,7 +134,7 @@ class Follow:
             self.work.eci.tag_image_cache(cache.region_id, cache.image_cache_id, MEMORY_TAG, value)
         except EciError as error:
             # Best effort: the next update learns it from the cache's events.
-            _logger.info("%s: the rebuild's time is not remembered: %s", cache.image_cache_id, error)
+            LOGGER.info("%s: the rebuild's time is not remembered: %s", cache.image_cache_id, error)
 
 
 def _ended(cache: ImageCache, began: datetime) -> datetime | None:

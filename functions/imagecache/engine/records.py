@@ -7,6 +7,7 @@ long is left out, and named in ``truncated``, before a line gets there.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,6 +76,11 @@ class Recorder:
         """Show none of these in any record from now on, nor in an answer or an error made of records."""
         self._secrets |= frozenset(secrets)
         self._scrubber = scrubber(self._secrets)
+
+    def without_secrets(self, line: logging.LogRecord) -> bool:
+        """A filter of the log: what a sender repeats is shown in no line either."""
+        line.msg, line.args = self._scrubber.cleaned(line.getMessage()), None
+        return True
 
     def record(self, result: Result, reason: Reason, message: str, facts: Mapping[str, Any]) -> Outcome:
         """Complete, bound, write and return one record; facts that are None or "" are left out."""

@@ -5,11 +5,11 @@ A registry that does not answer leaves its repositories as they are, and says so
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from ..base.errors import RegistryError
+from ..base.scrubber import LOGGER
 from ..base.timestamps import Moment
 from ..clients.clients import Clients
 from ..clients.registry_reader import RegistryReader, RememberingReader
@@ -28,8 +28,6 @@ from .candidates import Candidates
 
 _MOST_CANDIDATES = 20
 """Tags of one cache that are looked at until each new one is that of an image."""
-
-_logger = logging.getLogger(__name__)
 
 
 class RegistryView:
@@ -124,7 +122,7 @@ class RegistryView:
                 if digest is not None:
                     digests[entry.text] = digest
         if problems:
-            _logger.warning("%s: %s", cache.image_cache_id, "; ".join(problems))
+            LOGGER.warning("%s: %s", cache.image_cache_id, "; ".join(problems))
         return Current(wanted, digests, tuple(problems), any(problems.values()), refused, undecided, made)
 
     def _pushed(

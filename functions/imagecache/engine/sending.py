@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..base.errors import BenignError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
+from ..base.scrubber import LOGGER
 from ..clients.task_store import Stored
 from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision
@@ -20,8 +20,6 @@ from .deferral import Deferral, unfollowed
 from .follow_task import Task
 from .steps import Done
 from .work import Work
-
-_logger = logging.getLogger(__name__)
 
 
 class Sending(NamedTuple):
@@ -115,7 +113,7 @@ class Sender:
         self, cache: ImageCache, wanted: Sequence[Decision], error: BenignError, sending: Sending
     ) -> list[Applied]:
         """ECI says with an error code that there was nothing to do."""
-        _logger.warning("%s for image cache %s: nothing was rebuilt", error.code, cache.image_cache_id)
+        LOGGER.warning("%s for image cache %s: nothing was rebuilt", error.code, cache.image_cache_id)
         facts = {**sending.facts, "update_calls": error.calls, "eci_request_id": error.request_id}
         failure: EciError | None = None
         if error.reason is Reason.NO_NEED_UPDATE and cache.status == UPDATE_FAILED:

@@ -5,7 +5,6 @@ What a limit holds back is not dropped: it is deferred like a change whose cache
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from datetime import datetime, timedelta
 
 from ..base.errors import BusyError, EciError, HeldBackError, PermanentError
 from ..base.reasons import Reason
+from ..base.scrubber import LOGGER
 from ..base.timestamps import Moment
 from ..config.settings import Settings
 from ..model.change import PushEvent
@@ -24,7 +24,6 @@ from ..planning.update_memory_layout import HOUR, UpdateMemory
 from .listings import Listings
 
 _MOST_EXTRA = 3
-_logger = logging.getLogger(__name__)
 
 
 def creation_failed(cache: ImageCache) -> str:
@@ -197,6 +196,6 @@ class UpdateLimits:
 
     def _say(self, message: str, until: datetime | None) -> HeldBackError:
         if not self._said:
-            _logger.error("update cap reached: %s", message)
+            LOGGER.error("update cap reached: %s", message)
             self._said = True
         return HeldBackError(Reason.UPDATE_CAP, message, until=until)

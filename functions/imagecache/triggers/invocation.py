@@ -6,7 +6,6 @@ a 5xx.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 import traceback
@@ -30,6 +29,7 @@ from ..base.errors import (
 )
 from ..base.json_input import shown
 from ..base.reasons import Reason, Result
+from ..base.scrubber import LOGGER
 from ..clients.clients import LiveClients
 from ..config.settings import Settings, read_settings, secrets_of
 from ..engine.engine import Engine
@@ -42,8 +42,6 @@ from ..policy.rules import NO_RULES, Rules
 
 _MOST_NAMED = 10
 _T = TypeVar("_T")
-
-_logger = logging.getLogger(__name__)
 
 _warm = Warm(age_seconds=process_age(), starting=True)
 """All that this process keeps between invocations."""
@@ -75,13 +73,13 @@ class Invocation:
             SettingsError: when the environment is wrong.
         """
         settings = read_settings(os.environ, _read_rules)
-        logging.getLogger(__name__.partition(".")[0]).setLevel(settings.log_level)
+        LOGGER.setLevel(settings.log_level)
         self.recorder.dry_run = settings.dry_run
         self.recorder.hide(settings.secrets)
         unbound = sum(not token.sources for token in settings.webhook_tokens)
         if unbound and not _warm.warned:
             _warm.warned = True
-            _logger.warning(
+            LOGGER.warning(
                 "%d of the tokens in IMC_WEBHOOK_TOKENS are bound to no source: each of them is good for "
                 "every source and every registry",
                 unbound,
@@ -179,6 +177,7 @@ def _framed(
     recorder = Recorder(door, request_id)
     # Before anything can be wrong: a secret may stand in the place of another setting.
     recorder.hide(secrets_of(os.environ, context))
+    LOGGER.filters = [recorder.without_secrets]
     invocation = Invocation(_warm.clock(), request_id, recorder, context, began if in_time else None)
     try:
         engine = invocation.engine
@@ -193,7 +192,7 @@ def _framed(
     except Exception as error:  # noqa: BLE001 - the outermost frame: recorded, then raised or answered with 5xx
         kind = type(error).__name__
         # The stack without the exception's text, which may hold anything.
-        _logger.error("unexpected %s\n%s", kind, "".join(traceback.format_tb(error.__traceback__)))  # noqa: TRY400
+        LOGGER.error("unexpected %s\n%s", kind, "".join(traceback.format_tb(error.__traceback__)))
         recorder.failure(
             Reason.INTERNAL_ERROR, f"unexpected {kind}", {}, error_class=ErrorClass.PERMANENT, code=kind
         )
