@@ -170,6 +170,16 @@ def test_what_threads_share_is_made_before_they_begin() -> None:
     assert {"limits", "listings", "hand_off", "view"} <= set(vars(work))
 
 
+def test_a_change_that_is_stored_unplanned_opens_no_connection_to_eci() -> None:
+    cloud = Cloud({"imc-1": cache(1)})
+    work = cloud.engine().work
+    work.deadline = FixedTime(lambda: 0.4)
+    work.clients = FakeClients(store=cloud)
+    engine = Engine(work, Recorder("on_push", "1-request", io.StringIO()))
+    engine.process([PUSH])
+    assert said(engine) == [("deferred", "OUT_OF_TIME")]
+
+
 def test_a_parent_that_is_run_again_meets_the_task_that_it_stored() -> None:
     cloud = Cloud({f"imc-{number}": cache(number) for number in range(7)})
     cloud.engine().process([PUSH])

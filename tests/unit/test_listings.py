@@ -16,6 +16,7 @@ from imagecache.clients.eci_gateway import Accepted
 from imagecache.config.settings import Settings
 from imagecache.engine.listings import LISTING_LIFETIME, Listings
 from imagecache.model.image_cache import ImageCache, Listing
+from tests.support.fake_clients import FakeClients
 from tests.support.for_each import for_each
 
 START = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
@@ -54,7 +55,7 @@ def current(
     skew: int = 2,
 ) -> Listing:
     settings = Settings((region_id,), endpoint, clock_skew_seconds=skew)
-    return Listings(gateway, settings, now, kept).current(region_id, since)
+    return Listings(FakeClients(gateway), settings, now, kept).current(region_id, since)
 
 
 def seconds(number: float) -> datetime:

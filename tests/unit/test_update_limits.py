@@ -23,6 +23,7 @@ from imagecache.planning.follow_times import FollowTimes
 from imagecache.planning.plan import Decision
 from imagecache.planning.update_memory import memory_of_update, with_memory
 from imagecache.policy.rules import Rule
+from tests.support.fake_clients import FakeClients
 from tests.support.for_each import for_each
 from tests.support.remembered import remembered
 
@@ -142,7 +143,7 @@ def limits(
     per_run, per_hour = caps.get("per_run", 100), caps.get("per_hour", 0)
     settings = Settings(("cn-hangzhou",), most_per_run=per_run, most_per_hour=per_hour, dry_run=dry_run)
     gateway: Any = SimpleNamespace(list_image_caches=listed)
-    return UpdateLimits(settings, Listings(gateway, settings, NOW, {}), TIMES)
+    return UpdateLimits(settings, Listings(FakeClients(gateway), settings, NOW, {}), TIMES)
 
 
 @pytest.mark.parametrize("dry_run", [False, True], ids=["made", "planned"])

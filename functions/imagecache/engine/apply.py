@@ -52,7 +52,7 @@ class Applier:
                 _, group = concerned.setdefault((cache.region_id, cache.image_cache_id), (cache, []))
                 group.append(decision)
         side_by_side = self.work.settings.concurrency
-        if side_by_side == 1 or len(concerned) == 1:
+        if side_by_side == 1 or len(concerned) <= 1:
             for cache, group in concerned.values():
                 yield from self._in_time(cache, group)
             return

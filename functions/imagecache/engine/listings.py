@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ..clients.eci_gateway import EciGateway
+from ..clients.clients import Clients
 from ..config.settings import Settings
 from ..model.image_cache import ImageCache, Listing
 
@@ -24,13 +24,13 @@ class Listings:
     """The listings of one invocation.
 
     Attributes:
-        eci: asked when the kept listing is too old.
+        clients: ECI is asked when the kept listing is too old.
         settings: of this invocation.
         now: when the invocation began; a listing of this very invocation always serves.
         kept: the last listing of each (endpoint, region), which outlives the invocation.
     """
 
-    eci: EciGateway
+    clients: Clients
     settings: Settings
     now: datetime
     kept: dict[tuple[str, str], Listing] = field(repr=False)
@@ -49,7 +49,7 @@ class Listings:
         kept = self.kept.get(key)
         if kept is not None and self._serves(kept, since):
             return kept
-        found = self.eci.list_image_caches(region_id)
+        found = self.clients.eci.list_image_caches(region_id)
         self.kept[key] = listing = Listing(
             region_id,
             tuple(cache for cache in found if not cache.unreadable),

@@ -68,7 +68,7 @@ class Work:
     @cached_property
     def listings(self) -> Listings:
         """The caches of regions."""
-        return Listings(self.eci, self.settings, self.arrived, self.warm.listings)
+        return Listings(self.clients, self.settings, self.arrived, self.warm.listings)
 
     @cached_property
     def limits(self) -> UpdateLimits:
