@@ -31,22 +31,22 @@ class Candidates:
 
     def is_pushed(self, entry: Entry) -> bool:
         """Whether the entry's tag was pushed."""
-        return entry.tag in self.pushed.get((entry.registry, entry.repository), ())
+        return entry.tag in self.pushed.get(entry.place[:2], ())
 
     def is_listed(self, entry: Entry) -> bool:
         """Whether the registry lists the entry's tag."""
-        return entry.tag in self.listed.get((entry.registry, entry.repository), ())
+        return entry.tag in self.listed.get(entry.place[:2], ())
 
     def drop(self, entry: Entry) -> None:
         """Choose another tag than the entry's from now on."""
-        self.available.get((entry.registry, entry.repository), set()).discard(entry.tag)
-        self.pushed.get((entry.registry, entry.repository), {}).pop(entry.tag, None)
+        self.available.get(entry.place[:2], set()).discard(entry.tag)
+        self.pushed.get(entry.place[:2], {}).pop(entry.tag, None)
 
     def without(self, entry: Entry, rules: Rules) -> tuple[str, ...]:
         """The cache's list with every pushed tag but the entry's."""
         images = self.cache.images
         for repository, tags in self.pushed.items():
             for tag in tags:
-                if (*repository, tag) != (entry.registry, entry.repository, entry.tag):
+                if (*repository, tag) != entry.place:
                     images = promote(self.cache, images, repository, tag, rules)
         return images

@@ -33,11 +33,7 @@ def new_tags(cache: ImageCache, sweep: CacheRequest, view: RegistryView, at: Mom
     if not held and not any(rule.approval or rule.min_age_seconds for rule in rules.rules):
         return
     free = view.current(cache, cache.images, free=True)
-    wanted = [
-        (entry.registry, entry.repository, entry.tag)
-        for entry in entries_of(free.images, rules)
-        if entry.text not in cache.images
-    ]
+    wanted = [entry.place for entry in entries_of(free.images, rules) if entry.text not in cache.images]
     for place in dict.fromkeys((*free.made, *wanted)):
         rule = rules.rule_for(cache, *place)
         if rule is None or not (held or rule.approval or rule.min_age_seconds):

@@ -72,9 +72,9 @@ def _registries(work: Work, caches: Iterable[ImageCache]) -> Iterator[Facts]:
     rules, seen = work.settings.rules, dict[str, str]()
     for cache in caches:
         for entry in entries_of(cache.images, rules):
-            rule = rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
+            rule = rules.rule_for(cache, *entry.place)
             if rule is not None and rule.reads_registry:
-                seen.setdefault(entry.registry, entry.repository)
+                seen.setdefault(*entry.place[:2])
     for registry, repository in list(seen.items())[:_MOST_REGISTRIES]:
         place = {"registry": registry, "repository": repository}
         try:

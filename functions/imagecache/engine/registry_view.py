@@ -172,11 +172,11 @@ class RegistryView:
             except RegistryError as error:
                 problems[str(error)] = True
                 if candidates.is_pushed(entry):
-                    undecided.add((entry.registry, entry.repository, entry.tag))
+                    undecided.add(entry.place)
                     images = candidates.without(entry, self._rules)
                     candidates.drop(entry)
                 else:
-                    candidates.available.pop((entry.registry, entry.repository), None)
+                    candidates.available.pop(entry.place[:2], None)
                 continue
             if not problem:
                 proven.add(entry.text)
@@ -191,7 +191,7 @@ class RegistryView:
 
     def _not_an_image(self, candidates: Candidates, entry: Entry) -> str:
         """Why a tag cannot be in a list; empty if it can."""
-        kind = self._open().kind(entry.registry, entry.repository, entry.tag)
+        kind = self._open().kind(*entry.place)
         name = f"{entry.registry}/{entry.repository}:{entry.tag}"
         if kind is None:
             # A registry may be behind a push, and then does not list the tag either.
@@ -207,7 +207,7 @@ class RegistryView:
         Raises:
             RegistryError: when its manifest could not be read.
         """
-        place, now = (entry.registry, entry.repository, entry.tag), self._now()
+        place, now = entry.place, self._now()
         rule = self._rules.rule_for(candidates.cache, *place)
         if rule is None or not rule.min_age_seconds:
             return False
@@ -218,7 +218,7 @@ class RegistryView:
         return made_at is None or made_at + timedelta(seconds=rule.min_age_seconds) > now.now
 
     def _reads(self, cache: ImageCache, entry: Entry) -> bool:
-        rule = self._rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
+        rule = self._rules.rule_for(cache, *entry.place)
         return rule is not None and rule.reads_registry and not entry.pinned
 
     def _tags(self, entries: tuple[Entry, ...], problems: dict[str, bool]) -> set[str] | None:
@@ -241,7 +241,7 @@ class RegistryView:
 
     def _digest(self, entry: Entry, problems: dict[str, bool]) -> str | None:
         try:
-            digest = self._open().digest(entry.registry, entry.repository, entry.tag)
+            digest = self._open().digest(*entry.place)
         except RegistryError as error:
             problems[str(error)] = True
             return None

@@ -27,8 +27,5 @@ def deciding_rule(decision: Decision, rules: Rules) -> str:
         return ""
     images = decision.images_after or cache.images
     new = [image for image in images if image not in cache.images]
-    found = [
-        rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
-        for entry in entries_of(new or images, rules)
-    ]
+    found = [rules.rule_for(cache, *entry.place) for entry in entries_of(new or images, rules)]
     return ", ".join(dict.fromkeys(rule.name for rule in found if rule is not None and rule.reads_registry))

@@ -43,7 +43,7 @@ def notes_of(wanted: Sequence[Decision], asked: Mapping[str, str], at: Moment, r
     certain = {key: digests for key, digests in reported.items() if len(digests) == 1 and None not in digests}
     noted = dict(asked)
     for entry in entries_of(wanted[-1].images_after, rules) if certain else ():
-        digests = certain.get((entry.registry, entry.repository, entry.tag), set())
+        digests = certain.get(entry.place, set())
         if not entry.pinned and entry.text not in noted:
             noted.update((entry.text, digest) for digest in digests if digest is not None)
     return Notes(noted, pushed)

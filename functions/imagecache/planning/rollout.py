@@ -83,7 +83,7 @@ def groups_of(cache: ImageCache, listing: Listing, rules: Rules) -> Iterator[Gro
     """
     known: set[tuple[str, str, str]] = set()
     for entry in entries_of(cache.images, rules):
-        rule = rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
+        rule = rules.rule_for(cache, *entry.place)
         if rule is None or not rule.keep_ready or (rule.name, entry.registry, entry.repository) in known:
             continue
         known.add((rule.name, entry.registry, entry.repository))

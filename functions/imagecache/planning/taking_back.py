@@ -35,10 +35,7 @@ def can_be_taken_back(
 
 def is_wanted_back(cache: ImageCache, before: Sequence[str], after: Sequence[str], rules: Rules) -> bool:
     """Whether a list has new tags, and the rules of all of them want the one before back if it fails."""
-    found = [
-        rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
-        for entry in new_entries(before, after, rules)
-    ]
+    found = [rules.rule_for(cache, *entry.place) for entry in new_entries(before, after, rules)]
     return bool(found) and all(rule is not None and rule.restores_failed for rule in found)
 
 
@@ -49,7 +46,7 @@ def new_entries(before: Sequence[str], after: Sequence[str], rules: Rules) -> li
 
 def id_of(entry: Entry) -> str:
     """The short id of an entry's tag."""
-    return tag_id(entry.registry, entry.repository, entry.tag)
+    return tag_id(*entry.place)
 
 
 def still_undone(cache: ImageCache, memory: UpdateMemory, rules: Rules) -> list[tuple[str, datetime]]:

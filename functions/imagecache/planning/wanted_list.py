@@ -82,10 +82,7 @@ def parameters_of(cache: ImageCache, images: Sequence[str], rules: Rules) -> dic
     """
     if not rules.rules:
         return {}
-    found = [
-        rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
-        for entry in entries_of(images, rules)
-    ]
+    found = [rules.rule_for(cache, *entry.place) for entry in entries_of(images, rules)]
     return update_parameters(rule for rule in rules.rules if any(rule is each for each in found))
 
 

@@ -34,6 +34,11 @@ class Entry(NamedTuple):
         return self.reference.effective_tag
 
     @property
+    def place(self) -> tuple[str, str, str]:
+        """Registry identity, repository path and tag."""
+        return self.registry, self.repository, self.tag
+
+    @property
     def pinned(self) -> bool:
         """Whether a digest decides what is pulled."""
         return self.reference.digest is not None

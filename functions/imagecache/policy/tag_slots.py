@@ -44,7 +44,7 @@ def governed(
     for entry in entries_of(images, rules, repository):
         if entry.pinned:
             continue
-        rule = rules.rule_for(cache, entry.registry, entry.repository, entry.tag)
+        rule = rules.rule_for(cache, *entry.place)
         rank = rule.policy.rank(entry.tag) if rule else None
         if rule is None or rank is None:
             continue
