@@ -22,14 +22,7 @@ from imagecache.planning.entry_memory import Notes
 from imagecache.planning.plan import plan
 from imagecache.planning.update_memory import MOST_TAGS, OWN_TAGS
 from imagecache.planning.wanted_list import parameters_of
-from imagecache.policy.rules import (
-    NO_RULES,
-    RepositoryGlob,
-    Rule,
-    Rules,
-    read_repository_glob,
-    update_parameters,
-)
+from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules, read_repository_glob
 from imagecache.policy.tag_policy import EXACT, Policy
 from tests.support.for_each import for_each
 from tests.support.remembered import remembered, update_request
@@ -232,14 +225,6 @@ def test_the_names_of_a_registry_begin_with_its_own() -> None:
         assert rules.identity(name) == HOST
         assert rules.names_of(name) == (HOST, ALIAS, "other.example.com")
     assert rules.names_of(SHARED) == (SHARED,)
-
-
-def test_of_two_rules_that_give_a_parameter_the_first_one_counts() -> None:
-    first = Rule("first", update={"RetentionDays": 1, "Flash": True})
-    second = Rule("second", update={"RetentionDays": 2, "VSwitchId": "vsw-2"})
-    assert update_parameters([first, second]) == {"RetentionDays": 1, "Flash": True, "VSwitchId": "vsw-2"}
-    assert update_parameters([second, first]) == {"RetentionDays": 2, "Flash": True, "VSwitchId": "vsw-2"}
-    assert update_parameters([]) == {}
 
 
 @for_each(

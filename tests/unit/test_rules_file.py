@@ -19,7 +19,8 @@ from imagecache.config.settings import read_settings
 from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
-from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules, update_parameters
+from imagecache.planning.wanted_list import parameters_of
+from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules
 from imagecache.policy.tag_policy import Policy
 from tests.support.for_each import for_each
 from tests.support.remembered import update_request
@@ -620,7 +621,7 @@ def test_a_parameter_reaches_the_request_by_the_apis_name(ours: str, theirs: str
     assert rules.rules[0].update == {theirs: API[theirs]}
     cache = ImageCache("cn-hangzhou", "imc-1", "old", "Ready", ("nginx",))
     push = PushEvent("acr", "event-1", "docker.io", "library/nginx", "latest")
-    extra = update_parameters(rules.rules)
+    extra = parameters_of(cache, cache.images, rules)
     request = update_request(cache, cache.images, [push], began=NOW, extra=extra)
     validate(request, "update-image-cache")
     if theirs == "Tag":
@@ -634,7 +635,9 @@ def test_all_parameters_at_once_are_a_valid_request() -> None:
     assert rules.rules[0].update == API
     cache = ImageCache("cn-hangzhou", "imc-1", "old", "Ready", ("nginx",), flash=True, size_gib=20)
     push = PushEvent("acr", "event-1", "docker.io", "library/nginx", "latest")
-    request = update_request(cache, cache.images, [push], began=NOW, extra=update_parameters(rules.rules))
+    request = update_request(
+        cache, cache.images, [push], began=NOW, extra=parameters_of(cache, cache.images, rules)
+    )
     validate(request, "update-image-cache")
     assert {key: request[key] for key in API if key != "Tag"} == {
         key: value for key, value in API.items() if key != "Tag"

@@ -10,25 +10,27 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import EciError, TransientError
 from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
-from ..model.change import PushEvent
+from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import ImageCache
-from ..planning.entry_memory_of_update import notes_of
 from ..planning.plan import Decision
 from ..planning.update_memory import last_update, memory_of_update
 from ..planning.update_memory_layout import UpdateMemory
 from ..planning.update_request import Update, build_update, masked
-from ..planning.wanted_list import Current, parameters_of, wanted_now, what_is_newer
+from ..planning.wanted_list import Current, notes_of, parameters_of, what_is_newer
 from .applied import Applied
 from .deferral import Deferral
 from .follow_task import Chain, Job
 from .sending import Sender, Sending
 from .update_limits import needs_extra
 from .work import Work
+
+if TYPE_CHECKING:
+    from .registry_view import RegistryView
 
 _PROMOTIONS = frozenset({Reason.TAG_PROMOTED, Reason.REGISTRY_NEWER})
 _NOTHING_NEWER = "registries have nothing newer than what the cache was built with"
@@ -69,7 +71,7 @@ class Updater:
             if held is not None and not dry_run:
                 return self.deferral.defer(cache, wanted, held, {}, started)
             with self._reading:
-                current = wanted_now(cache, wanted, work.view)
+                current = _wanted_now(cache, wanted, work.view)
             paused = work.limits.promotion_held(cache, current.images, wanted, at)
             if dry_run:
                 held = held or paused
@@ -211,6 +213,28 @@ class Updater:
                 (id_of(entry), tried) for entry in new_entries(task.slot.before, task.slot.after, rules)
             ]
         return undone + (still_undone(cache, memory, rules) if memory is not None else [])
+
+
+def _wanted_now(cache: ImageCache, wanted: Sequence[Decision], view: RegistryView | None) -> Current:
+    """The list of an update, brought to what the policies want of what registries have.
+
+    A list that a request sets, or that is put back, is sent as it is.
+
+    Args:
+        cache: the cache as just described.
+        wanted: the decisions that it serves; each was planned on the list that the one before it leaves.
+        view: asks registries; None where no rule wants that.
+    """
+    images = wanted[-1].images_after
+    given = any(
+        decision.reason is Reason.PROMOTION_UNDONE
+        or (isinstance(decision.change, CacheRequest) and decision.change.images)
+        for decision in wanted
+    )
+    if view is None or given:
+        return Current(images)
+    pushes = [decision.change for decision in wanted if isinstance(decision.change, PushEvent)]
+    return view.current(cache, images, pushes)
 
 
 def _without_new(cache: ImageCache, current: Current) -> Current:

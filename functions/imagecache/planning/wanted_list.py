@@ -1,19 +1,18 @@
-"""What an update is made of, and whether registries give a reason for one."""
+"""What an update is made of, and whether registries give a reason for one. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from ..base.reasons import Reason
 from ..base.timestamps import Moment
-from ..model.change import CacheRequest, PushEvent
+from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..policy.list_entries import entries_of
-from ..policy.rules import Rules, update_parameters
-from .entry_memory import had_digest, remembers_digests
+from ..policy.rules import Rules
+from .entry_memory import Notes, had_digest, remembers_digests
 from .plan import Decision
 from .update_memory import MOST_TAGS, OWN_TAGS, last_update
 
@@ -41,37 +40,6 @@ class Current(NamedTuple):
     made: Mapping[tuple[str, str, str], datetime | None] = MappingProxyType({})
 
 
-class AsksRegistries(Protocol):
-    """Says what registries have now."""
-
-    def current(
-        self, cache: ImageCache, images: tuple[str, ...], pushes: Iterable[PushEvent] = ()
-    ) -> Current:
-        """What is wanted of a cache, given its list and the pushes that it is built for."""
-
-
-def wanted_now(cache: ImageCache, wanted: Sequence[Decision], view: AsksRegistries | None) -> Current:
-    """The list of an update, brought to what the policies want of what registries have.
-
-    A list that a request sets, or that is put back, is sent as it is.
-
-    Args:
-        cache: the cache as just described.
-        wanted: the decisions that it serves; each was planned on the list that the one before it leaves.
-        view: asks registries; None where no rule wants that.
-    """
-    images = wanted[-1].images_after
-    given = any(
-        decision.reason is Reason.PROMOTION_UNDONE
-        or (isinstance(decision.change, CacheRequest) and decision.change.images)
-        for decision in wanted
-    )
-    if view is None or given:
-        return Current(images)
-    pushes = [decision.change for decision in wanted if isinstance(decision.change, PushEvent)]
-    return view.current(cache, images, pushes)
-
-
 def parameters_of(cache: ImageCache, images: Sequence[str], rules: Rules) -> dict[str, Any]:
     """What the rules of a list's entries add to an update, where two give the same the first rule's.
 
@@ -83,7 +51,46 @@ def parameters_of(cache: ImageCache, images: Sequence[str], rules: Rules) -> dic
     if not rules.rules:
         return {}
     found = [rules.rule_for(cache, *entry.place) for entry in entries_of(images, rules)]
-    return update_parameters(rule for rule in rules.rules if any(rule is each for each in found))
+    parameters: dict[str, Any] = {}
+    for rule in rules.rules:
+        if any(rule is each for each in found):
+            parameters = {**rule.update, **parameters}
+    return parameters
+
+
+def notes_of(wanted: Sequence[Decision], asked: Mapping[str, str], at: Moment, rules: Rules) -> Notes:
+    """What an update gives its cache to remember of the entries.
+
+    A digest is noted only if it is certain that a push which could have replaced it is not covered by this
+    update: the registry was asked after the update's start, or the push is so young that any other one counts
+    as later.
+
+    Args:
+        wanted: the decisions that it serves; each has the list that is sent.
+        asked: entry -> digest, as registries answered after the update's start.
+        at: the update's start, and how far the registries' clocks may be off.
+        rules: the rules.
+    """
+    reported: dict[tuple[str, str, str], set[str | None]] = {}
+    pushed: dict[tuple[str, str], datetime] = {}
+    for decision in wanted:
+        push = decision.change
+        if not isinstance(push, PushEvent):
+            continue
+        registry = rules.identity(push.registry)
+        young = push.dated and push.pushed_at is not None and at.now <= push.pushed_at + at.skew
+        digests = reported.setdefault((registry, push.repository, push.tag), set())
+        digests.add(push.digest if young else None)
+        if decision.rule is not None and decision.rule.policy.type == "any" and push.pushed_at is not None:
+            key = (registry, push.repository)
+            pushed[key] = max(push.pushed_at, pushed.get(key, push.pushed_at))
+    certain = {key: digests for key, digests in reported.items() if len(digests) == 1 and None not in digests}
+    noted = dict(asked)
+    for entry in entries_of(wanted[-1].images_after, rules) if certain else ():
+        digests = certain.get(entry.place, set())
+        if not entry.pinned and entry.text not in noted:
+            noted.update((entry.text, digest) for digest in digests if digest is not None)
+    return Notes(noted, pushed)
 
 
 def what_is_newer(cache: ImageCache, current: Current, at: Moment) -> str:

@@ -6,7 +6,7 @@ policy does not understand the tag, the policy is exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -146,12 +146,3 @@ def read_repository_glob(text: str, aliases: Mapping[str, str]) -> RepositoryGlo
     if host == DOCKER_HUB and "/" not in rest and "**" not in rest:
         rest = f"library/{rest}"
     return RepositoryGlob(host, rest)
-
-
-def update_parameters(rules: Iterable[Rule]) -> dict[str, Any]:
-    """The parameters that the rules of a cache's entries add to an update; an earlier rule's count first."""
-    parameters: dict[str, Any] = {}
-    for rule in rules:
-        for name, value in rule.update.items():
-            parameters.setdefault(name, value)
-    return parameters

@@ -14,8 +14,8 @@ from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
 from imagecache.planning.entry_memory import Notes
-from imagecache.planning.entry_memory_of_update import notes_of
 from imagecache.planning.plan import Decision, decide
+from imagecache.planning.wanted_list import notes_of
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy
 from tests.support.for_each import for_each
