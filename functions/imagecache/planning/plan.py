@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..base.reasons import Hold, Reason, Result
 from ..base.timestamps import Moment
-from ..model.change import MANUAL, CacheRequest, Change, PushEvent
+from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import READY, ImageCache, Listing
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import NO_RULES, Rule, Rules
@@ -111,8 +111,8 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
     if not listed:
         return None
     tags = [entry.tag for entry in listed if not entry.pinned]
-    registry = rules.identity(push.registry)
-    rule = rules.rule_for(cache, registry, push.repository, push.tag)
+    repository = (rules.identity(push.registry), push.repository)
+    rule = rules.rule_for(cache, *repository, push.tag)
     if not tags:
         pinned = f"the cache lists {push.repository} by digest only"
         return Decision(
@@ -124,8 +124,8 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
             rule=rule,
             hold=Hold.PINNED_BY_DIGEST,
         )
-    images = _promoted(cache, (registry, push.repository), push.tag, rules) if rule else cache.images
-    later = _promoted_later(cache, push, rule, registry)
+    images = _promoted(cache, repository, push.tag, rules) if rule else cache.images
+    later = _promoted_later(cache, push, rule, repository)
     # Another list that has the pushed tag nowhere else is the old one put in order, not worth a rebuild.
     changed = images != cache.images
     taken = changed and _forms(_listed(images, push, rules), push) - _forms(listed, push)
@@ -149,9 +149,13 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
         return Decision(
             push, cache, Result.REFRESHED, Reason.TAG_REPUSHED, listed_tag, cache.images, rule=rule
         )
-    from .policy_hold import policy_hold  # noqa: PLC0415 - most pushes are of listed tags
-
-    hold, why = policy_hold(cache, push, rules, later=later, undone=undone)
+    hold, why = Hold.EXACT_POLICY, f"{push.tag} does not replace it"
+    if rule is not None and later is not None:
+        hold = Hold.OLDER
+        why = f"by rule {rule.name}, a tag that was pushed later, at {later.isoformat()}, has its place"
+    elif rule is not None:
+        hold = Hold.TAKEN_BACK if undone else _why_held(cache, repository, push.tag, rule, rules)
+        why = f"by rule {rule.name}, policy {rule.policy.type} does not let {push.tag} in: {hold.meaning}"
     held = f"the cache lists {', '.join(tags)}; {why}"
     return Decision(push, cache, Result.IGNORED, Reason.POLICY_HOLDS, held, rule=rule, hold=hold)
 
@@ -160,6 +164,12 @@ def _promoted(cache: ImageCache, repository: tuple[str, str], tag: str, rules: R
     from ..policy.tag_slots import promote  # noqa: PLC0415 - a cold start without rules need not pay for it
 
     return promote(cache, cache.images, repository, tag, rules)
+
+
+def _why_held(cache: ImageCache, repository: tuple[str, str], tag: str, rule: Rule, rules: Rules) -> Hold:
+    from ..policy.tag_slots import why_held  # noqa: PLC0415 - see _promoted
+
+    return why_held(cache, repository, tag, rule, rules)
 
 
 def _taken_back(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -> bool:
@@ -177,18 +187,20 @@ def _forms(listed: Sequence[Entry], push: PushEvent) -> set[str]:
     return {entry.text for entry in listed if entry.tag == push.tag and not entry.pinned}
 
 
-def _promoted_later(cache: ImageCache, push: PushEvent, rule: Rule | None, registry: str) -> datetime | None:
+def _promoted_later(
+    cache: ImageCache, push: PushEvent, rule: Rule | None, repository: tuple[str, str]
+) -> datetime | None:
     """When the tag was pushed that has the place, if tags do not tell their order and it came later."""
     if rule is None or rule.policy.ordered or push.pushed_at is None:
         return None
-    latest = promoted_at(cache, registry, push.repository)
+    latest = promoted_at(cache, *repository)
     return latest if latest is not None and push.pushed_at < latest else None
 
 
 def _has_digest(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -> bool:
     """Whether the cache certainly has the pushed digest. Who asks by hand gets the rebuild in any case."""
     last = last_update(cache, at)
-    if push.digest is None or push.source == MANUAL or last is None or cache.status != READY:
+    if push.digest is None or push.by_person or last is None or cache.status != READY:
         return False
     texts = _forms(_listed(cache.images, push, rules), push)
     return bool(texts) and all(had_digest(cache, last.began, text, push.digest) for text in texts)
