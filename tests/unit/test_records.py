@@ -19,7 +19,6 @@ from imagecache.base.errors import (
     BusyError,
     CapacityError,
     EciError,
-    ErrorClass,
     InputError,
     PermanentError,
     TransientError,
@@ -189,26 +188,13 @@ def test_every_failed_call_is_a_valid_record(
 ) -> None:
     error = error_type(Reason.THROTTLED, message, code=code, http_status=http_status, request_id=request_id)
     facts = describe(decision)
-    line, outcome = record(lambda recorder: recorder.eci_failure(error, facts, deferred=deferred))
+    line, outcome = record(lambda recorder: recorder.failure(error, facts, deferred=deferred))
     check(line, outcome)
     assert outcome["result"] == ("deferred" if deferred else "failed")
     assert ("fate" in outcome) is not deferred
     assert outcome.get("eci_request_id") == request_id
     assert outcome["error"].get("http_status") == http_status
     assert outcome["error"].get("code", "") == code
-
-
-@given(pushes | requests, st.sampled_from(list(ErrorClass)), any_texts)
-def test_every_failure_of_ours_is_a_valid_record(
-    change: Change, error_class: ErrorClass, message: str
-) -> None:
-    line, outcome = record(
-        lambda recorder: recorder.failure(
-            Reason.INTERNAL_ERROR, message, describe(change), error_class=error_class, code="KeyError"
-        )
-    )
-    check(line, outcome)
-    assert outcome["error"] == {"class": error_class.value, "code": "KeyError"}
 
 
 @for_each(
@@ -221,13 +207,9 @@ def test_every_failure_of_ours_is_a_valid_record(
     ],
 )
 def test_the_fate_of_a_failed_call_follows_from_its_class(error_type: type[EciError], fate: str) -> None:
-    _, outcome = record(lambda recorder: recorder.eci_failure(error_type(Reason.ECI_REFUSED, "m"), {}))
+    _, outcome = record(lambda recorder: recorder.failure(error_type(Reason.ECI_REFUSED, "m"), {}))
     assert (outcome["result"], outcome["fate"]) == ("failed", fate)
     assert outcome["error"] == {"class": error_type.error_class.value}
-    _, outcome = record(
-        lambda recorder: recorder.failure(Reason.INTERNAL_ERROR, "m", {}, error_class=error_type.error_class)
-    )
-    assert outcome["fate"] == fate
 
 
 def test_a_deferred_call_has_its_error_and_its_task_and_no_fate() -> None:
@@ -235,7 +217,7 @@ def test_a_deferred_call_has_its_error_and_its_task_and_no_fate() -> None:
         Reason.THROTTLED, "ECI answered 400 Throttling", code="Throttling", http_status=400
     )
     facts = {"follow_task_id": "imc-1-1", "attempt": 2}
-    line, outcome = record(lambda recorder: recorder.eci_failure(error, facts, deferred=True))
+    line, outcome = record(lambda recorder: recorder.failure(error, facts, deferred=True))
     check(line, outcome)
     del outcome["time"]
     assert outcome == {
@@ -284,6 +266,9 @@ def test_facts_that_are_none_or_empty_texts_are_left_out_and_others_are_not() ->
     assert (outcome["images_before"], outcome["update_calls"], outcome["duration_ms"]) == ([], 0, 0.0)
 
 
+REPUSHED = (Result.REFRESHED, Reason.TAG_REPUSHED)
+
+
 def test_a_push_is_described() -> None:
     pushed_at = datetime(2026, 3, 2, 12, 0, 0, 999999, tzinfo=timezone.utc)
     push = PushEvent(
@@ -328,26 +313,6 @@ def test_a_covered_change_is_described_with_the_start_of_the_update_that_has_it(
     assert facts["covered_by"] == "2026-03-02T12:00:00+00:00"
     assert "images_after" not in facts
     check(*record(lambda recorder: recorder.record(Result.UNCHANGED, Reason.COVERED, "m", facts)))
-
-
-def test_a_change_that_is_not_planned_yet_is_described_by_itself() -> None:
-    request = CacheRequest(
-        "timer",
-        "nightly@2026-03-02T02:15:00Z",
-        Reason.REFRESH_SCHEDULED,
-        CacheSelector(),
-        region_id="cn-beijing",
-    )
-    assert describe(request) == {
-        "source": "timer",
-        "event_id": "nightly@2026-03-02T02:15:00Z",
-        "change_id": request.change_id,
-        "region_id": "cn-beijing",
-    }
-    assert "pushed_at" not in describe(PUSH)
-
-
-REPUSHED = (Result.REFRESHED, Reason.TAG_REPUSHED)
 
 
 @for_each(
@@ -411,7 +376,7 @@ def test_a_line_stays_bounded_when_everything_is_as_long_as_it_may_be() -> None:
     facts.update(client_token="c" * 64, follow_task_id="f" * 128, attempt=100_000, hand_off="h" * 100)
     facts["request"] = update_request(cache, cache.images, [push], began=NOW)
     error = PermanentError(Reason.ECI_REFUSED, WIDEST * 5000, code="c" * 100, http_status=400)
-    line, outcome = record(lambda recorder: recorder.eci_failure(error, facts))
+    line, outcome = record(lambda recorder: recorder.failure(error, facts))
     check(line, outcome)
     lists = ["images_before", "images_after"]
     assert outcome["truncated"] == [*lists, "request", *(f"{name}_text" for name in lists)]

@@ -5,6 +5,7 @@ Read the listings, plan each change, apply the decisions, store what is left, re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from ..base.errors import CredentialsError, EciError, PermanentError, TransientE
 from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, Item, Notice, Probe, PushEvent
 from ..model.image_cache import Listing
-from ..planning.plan import Decision, plan
+from ..planning.plan import Decision, deciding_rule, plan
 from .applied import Applied
 from .apply import Applier
 from .continuation import Continuation
@@ -79,15 +80,14 @@ class Engine:
 
     def _record(self, applied: Applied, task: Task | None) -> None:
         decision = applied.decision
-        facts = describe(decision, applied.facts, started=applied.started)
+        duration = round((time.monotonic() - applied.started) * 1000, 1)
+        facts = describe(decision) | {"duration_ms": duration} | dict(applied.facts)
         if self.work.settings.rules.rules:
-            from ..planning.deciding_rule import deciding_rule  # noqa: PLC0415 - few have rules at a cold start
-
             facts |= {"rule": deciding_rule(decision, self.work.settings.rules)}
         if task is not None:
             facts["attempt"] = task.chain.looks + 1
         if applied.error is not None:
-            self.recorder.eci_failure(applied.error, facts, deferred=applied.deferred)
+            self.recorder.failure(applied.error, facts, deferred=applied.deferred)
         else:
             self.recorder.record(decision.result, decision.reason, decision.message, facts)
 

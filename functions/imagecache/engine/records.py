@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TextIO
@@ -18,7 +17,7 @@ from .. import __version__
 from ..base.errors import EciError, ErrorClass, HeldBackError
 from ..base.reasons import Reason, Result
 from ..base.scrubber import NO_SECRETS, scrubber
-from ..model.change import Change, Notice, PushEvent
+from ..model.change import Notice, PushEvent
 from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision
 
@@ -131,25 +130,11 @@ class Recorder:
             facts["fate"] = ON_FAILURE_QUEUE if notice.queued else None
         return self.record(notice.result, notice.reason, notice.message, facts)
 
-    def failure(
-        self,
-        reason: Reason,
-        message: str,
-        facts: Mapping[str, Any],
-        *,
-        error_class: ErrorClass,
-        code: str = "",
-    ) -> Outcome:
-        """Record something that was not done."""
-        error = _present(**{"class": error_class.value}, code=code)
-        fate = _fate(error_class)
-        return self.record(Result.FAILED, reason, message, {**facts, "error": error, "fate": fate})
-
-    def eci_failure(self, error: EciError, facts: Mapping[str, Any], *, deferred: bool = False) -> Outcome:
-        """Record a call to ECI that had no good answer.
+    def failure(self, error: EciError, facts: Mapping[str, Any], *, deferred: bool = False) -> Outcome:
+        """Record something that was not done.
 
         Args:
-            error: what came instead.
+            error: why.
             facts: of the decision.
             deferred: a follow task that will try again is stored.
         """
@@ -179,18 +164,9 @@ def answer_document(outcomes: Sequence[Outcome], near: Sequence[Mapping[str, Any
     return document
 
 
-def describe(
-    subject: Change | Decision, more: Mapping[str, Any] | None = None, *, started: float | None = None
-) -> dict[str, Any]:
-    """All facts of a record that follow from the change, the decision and what came of it.
-
-    Args:
-        subject: the decision, or a change that no decision was made of.
-        more: what is known beyond it; of two values under one key this one counts.
-        started: when work on it began, on the monotonic clock, in seconds.
-    """
-    decision = subject if isinstance(subject, Decision) else None
-    change = subject.change if isinstance(subject, Decision) else subject
+def describe(decision: Decision) -> dict[str, Any]:
+    """All facts of a record that follow from a decision and its change."""
+    change = decision.change
     facts: dict[str, Any] = {
         "source": change.source,
         "event_id": change.event_id,
@@ -201,21 +177,17 @@ def describe(
     if isinstance(change, PushEvent):
         facts |= {"image": change.image, "digest": change.digest, "pushed_at": _text(change.pushed_at)}
         facts["payload_host"] = change.payload_host or None
-    if decision is not None:
-        facts |= {
-            "caches_seen": decision.caches_seen,
-            "rule": decision.rule.name if decision.rule else None,
-            "held_because": decision.hold.value if decision.hold else None,
-            "covered_by": _text(decision.covered_by.began) if decision.covered_by else None,
-            "until": _text(decision.until),
-            "images_after": list(decision.images_after) or None,
-            "error": {"class": ErrorClass.INPUT.value} if decision.result is Result.REJECTED else None,
-        }
-        if decision.cache is not None:
-            facts |= _describe_cache(decision.cache)
-    if started is not None:
-        facts["duration_ms"] = round((time.monotonic() - started) * 1000, 1)
-    facts |= more or {}
+    facts |= {
+        "caches_seen": decision.caches_seen,
+        "rule": decision.rule.name if decision.rule else None,
+        "held_because": decision.hold.value if decision.hold else None,
+        "covered_by": _text(decision.covered_by.began) if decision.covered_by else None,
+        "until": _text(decision.until),
+        "images_after": list(decision.images_after) or None,
+        "error": {"class": ErrorClass.INPUT.value} if decision.result is Result.REJECTED else None,
+    }
+    if decision.cache is not None:
+        facts |= _describe_cache(decision.cache)
     return {key: value for key, value in facts.items() if value is not None}
 
 

@@ -226,6 +226,28 @@ def _decide_request(cache: ImageCache, request: CacheRequest, at: Moment) -> Dec
     return Decision(request, cache, Result.REFRESHED, request.reason, why, images)
 
 
+def deciding_rule(decision: Decision, rules: Rules) -> str:
+    """The name of the rule that a decision follows from; empty where none had a part in it.
+
+    For a push it is the rule for the pushed tag. Where registries are the reason it is that of the entries
+    that become new, or else of those that are read; there may be several.
+    """
+    change, cache = decision.change, decision.cache
+    if decision.rule is not None:
+        return decision.rule.name
+    if cache is None:
+        return ""
+    if isinstance(change, PushEvent):
+        rule = rules.rule_for(cache, rules.identity(change.registry), change.repository, change.tag)
+        return rule.name if rule is not None else ""
+    if change.reason is not Reason.REGISTRY_NEWER:
+        return ""
+    images = decision.images_after or cache.images
+    new = [image for image in images if image not in cache.images]
+    found = [rules.rule_for(cache, *entry.place) for entry in entries_of(new or images, rules)]
+    return ", ".join(dict.fromkeys(rule.name for rule in found if rule is not None and rule.reads_registry))
+
+
 def kept_back(decision: Decision, barrier: Barrier) -> Decision:
     """The decision that is made in the place of one that a barrier keeps back."""
     reason, message, until = barrier

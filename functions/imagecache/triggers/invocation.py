@@ -21,9 +21,9 @@ from ..base.environment import Environment
 from ..base.errors import (
     CredentialsError,
     EntryPointError,
-    ErrorClass,
     InputError,
     PermanentEntryPointError,
+    PermanentError,
     RetryableEntryPointError,
     SettingsError,
 )
@@ -188,14 +188,12 @@ def _framed(
         else:
             act(engine, found)
     except SettingsError as error:
-        recorder.failure(Reason.SETTINGS_INVALID, str(error), {}, error_class=ErrorClass.PERMANENT)
+        recorder.failure(PermanentError(Reason.SETTINGS_INVALID, str(error)), {})
     except Exception as error:  # noqa: BLE001 - the outermost frame: recorded, then raised or answered with 5xx
         kind = type(error).__name__
         # The stack without the exception's text, which may hold anything.
         LOGGER.error("unexpected %s\n%s", kind, "".join(traceback.format_tb(error.__traceback__)))
-        recorder.failure(
-            Reason.INTERNAL_ERROR, f"unexpected {kind}", {}, error_class=ErrorClass.PERMANENT, code=kind
-        )
+        recorder.failure(PermanentError(Reason.INTERNAL_ERROR, f"unexpected {kind}", code=kind), {})
     finally:
         _warm.end()
     return recorder
