@@ -31,7 +31,7 @@ from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
 from .failed_update import failed_update
 from .follow_task import Job, Slot, Task
-from .steps import Done, Make, Wait, decision_of, ended, is_ordered, kept_by_hold, reason_of
+from .steps import Done, Make, Wait, ended, is_ordered, kept_by_hold, reason_of, unconcerned
 from .update_limits import creation_failed
 
 _MOST_HELD = timedelta(hours=24)
@@ -95,7 +95,7 @@ def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> D
     # A list of its own is set by the cache's id, also where its name is another one now.
     images = task.slot.after if task.slot is not None else cache.images
     return Make(
-        decision_of(task, cache, Result.REFRESHED, reason_of(task), message)._replace(images_after=images)
+        Decision(task.change, cache, Result.REFRESHED, reason_of(task), message)._replace(images_after=images)
     )
 
 
@@ -106,7 +106,7 @@ def _again_ended(
     if task.slot is not None:
         return _slot_ended(task, task.slot, cache, at, rules)
     if task.alone and (wanted is None or wanted.result is Result.IGNORED):
-        return Done(wanted or decision_of(task, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, _GONE))
+        return Done(wanted or unconcerned(task.change, cache))
     memory = last_update(cache, at)
     updated = memory is not None and memory.began >= task.due - at.skew and cache.status != UPDATE_FAILED
     left_out = wanted is not None and wanted.reason is Reason.TAG_PROMOTED
@@ -114,7 +114,7 @@ def _again_ended(
         return None
     message = f"an update that began at {memory.began.isoformat()} has it"
     return Done(
-        decision_of(task, cache, Result.UNCHANGED, Reason.COVERED, message)._replace(covered_by=memory)
+        Decision(task.change, cache, Result.UNCHANGED, Reason.COVERED, message)._replace(covered_by=memory)
     )
 
 
@@ -135,15 +135,15 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
         forced = change.force and slot.before == slot.after and not done
     else:
         if wanted is None or wanted.result is not Result.REFRESHED:
-            return Done(wanted or decision_of(task, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, _GONE))
+            return Done(wanted or unconcerned(task.change, cache))
         there = slot.new <= set(cache.images) and slot.gone.isdisjoint(cache.images)
         taken = not is_ordered(wanted, cache, at) and not there and _is_taken(slot, change, cache, rules)
     if taken:
         message = "the cache has got another list since this one was asked for"
         return ended(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
     if there and cache.status != UPDATE_FAILED and not forced:
-        covered = decision_of(
-            task, cache, Result.UNCHANGED, Reason.COVERED, "the cache has this list already"
+        covered = Decision(
+            task.change, cache, Result.UNCHANGED, Reason.COVERED, "the cache has this list already"
         )
         return Done(covered._replace(covered_by=memory))
     return None
@@ -194,6 +194,3 @@ def _lost(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> bool:
         return True
     wanted = decide(cache, task.change, at, rules)
     return wanted is None or wanted.reason in {Reason.TAG_PROMOTED, Reason.POLICY_HOLDS}
-
-
-_GONE = "when the cache was read again, the change no longer concerned it"

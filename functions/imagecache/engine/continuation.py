@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from ..base.errors import HandOffError, PermanentError
 from ..base.reasons import Reason
 from ..model.change import CacheRequest
 from ..model.selector import ALL_CACHES
 from .applied import Applied
-from .chain import expired
+from .chain import expired, given_up
 from .follow_task import Chain, Job, Task
 from .work import Work
 
@@ -62,9 +61,7 @@ class Continuation:
         if soon:
             task = task._replace(key=f"{self.work.request_id}-{region_id}")
         if self.task is not None and expired(task, self.work.now().now, self.work.settings.follow):
-            hours = self.work.settings.follow.give_up_seconds / 3600
-            message = f"not done after {hours:g} h; last: {error.message}"
-            return replace(applied, error=PermanentError(Reason.GAVE_UP, message))
+            return replace(applied, error=given_up(error, self.work.settings.follow))
         more, deferred = self._stored(task, applied)
         return replace(applied, facts={**applied.facts, **more}, deferred=deferred)
 
@@ -85,8 +82,5 @@ class Continuation:
     def _stored(self, task: Task, applied: Applied) -> tuple[dict[str, Any], bool]:
         if not self.work.hand_off.enabled or applied.decision.change.dry_run:
             return {}, False
-        try:
-            self.work.hand_off.store(task)
-        except HandOffError as problem:
-            return {"hand_off": str(problem)}, False
-        return {"follow_task_id": task.task_id}, True
+        stored, facts = self.work.hand_off.tried(task)
+        return facts, stored is not None

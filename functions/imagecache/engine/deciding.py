@@ -10,7 +10,7 @@ from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision, decide
 from .follow_task import Job, Task
-from .steps import is_ordered
+from .steps import is_ordered, unconcerned
 from .work import Work
 
 _IN_ORDER = timedelta(seconds=5)
@@ -32,8 +32,7 @@ def decide_again(
     for decision in sorted(group, key=lambda each: pushed_at(each.change)):
         again = decide(cache._replace(images=images), decision.change, at, work.settings.rules)
         if again is None:
-            message = "when the cache was read again, the change no longer concerned it"
-            settled.append(Decision(decision.change, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, message))
+            settled.append(unconcerned(decision.change, cache))
         elif again.result is not Result.REFRESHED:
             settled.append(again._replace(cache=cache))
         else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ..base.errors import CapacityError, EciError, HandOffError, HeldBackError, TransientError
+from ..base.errors import CapacityError, EciError, HeldBackError, TransientError
 from ..base.reasons import Reason, Result
 from ..clients.task_store import Stored
 from ..model.change import CacheRequest, PushEvent
@@ -66,21 +66,19 @@ class Deferral:
         if self.task is not None and expired(self.task, work.now().now, work.settings.follow):
             error = given_up(error, work.settings.follow)
             return [Applied(each, error, facts=facts, started=started) for each in wanted]
-        answers: dict[str, Stored | str] = {}
+        answers: dict[str, tuple[Stored | None, dict[str, Any]]] = {}
         done: list[Applied] = []
         for decision in wanted:
             task = self._again(cache, decision, error, len(wanted), sent=bool(sent))
             if task.task_id not in answers:
-                answers[task.task_id] = self._store(task)
-            answer = answers[task.task_id]
-            if task.for_place and answer is Stored.BEFORE:
+                answers[task.task_id] = work.hand_off.tried(task)
+            stored, more = answers[task.task_id]
+            if task.for_place and stored is Stored.BEFORE:
                 message = f"the task {task.task_id} waits for its place: for a later push, or for this one"
                 taken = decision._replace(result=Result.IGNORED, reason=Reason.SUPERSEDED, message=message)
                 done.append(Applied(taken, None, facts, started))
                 continue
-            stored = isinstance(answer, Stored)
-            more: dict[str, Any] = {"follow_task_id": task.task_id} if stored else {"hand_off": answer}
-            done.append(Applied(decision, error, {**facts, **more}, started, deferred=stored))
+            done.append(Applied(decision, error, {**facts, **more}, started, deferred=stored is not None))
         return done
 
     def unread(self, error: EciError, started: float) -> Applied:
@@ -99,10 +97,8 @@ class Deferral:
         if expired(task, at.now, work.settings.follow):
             return Applied(decision, given_up(error, work.settings.follow), facts, started)
         again = task.next(task.job, work.hand_off.times.again(None, at), at.now, held=False)
-        answer = self._store(again)
-        if isinstance(answer, str):
-            return Applied(decision, error, {**facts, "hand_off": answer}, started)
-        return Applied(decision, error, {**facts, "follow_task_id": again.task_id}, started, deferred=True)
+        stored, more = work.hand_off.tried(again)
+        return Applied(decision, error, {**facts, **more}, started, deferred=stored is not None)
 
     def settled(self, decisions: Iterable[Decision], started: float) -> list[Applied]:
         """Decisions that need no update; one that an update covers which still runs is followed.
@@ -112,7 +108,7 @@ class Deferral:
             started: when work on the cache began, on the monotonic clock, in seconds.
         """
         done: list[Applied] = []
-        answers: dict[str, Stored | str] = {}
+        answers: dict[str, tuple[Stored | None, dict[str, Any]]] = {}
         for decision in decisions:
             if decision.result is Result.DEFERRED:
                 from .tag_age import wait_for_age  # noqa: PLC0415 - few rules have a minimum age
@@ -129,11 +125,9 @@ class Deferral:
                     # An earlier attempt of this task stored it before the update, under this id.
                     watch = watch._replace(key=self.task.successor_key)
                 if watch.task_id not in answers:
-                    answers[watch.task_id] = self._store(watch)
-                if isinstance(answer := answers[watch.task_id], str):
-                    error, facts["hand_off"] = unfollowed(decision), answer
-                else:
-                    facts["follow_task_id"] = watch.task_id
+                    answers[watch.task_id] = self.work.hand_off.tried(watch)
+                stored, facts = answers[watch.task_id]
+                error = unfollowed(decision) if stored is None else None
             done.append(Applied(decision, error, facts=facts, started=started))
         return done
 
@@ -235,13 +229,6 @@ class Deferral:
         rule = decision.rule
         asked = rule is not None and rule.reads_registry and rule.policy.ordered and not own
         return Slot(cache.images, after) if after and after != cache.images and not asked else None
-
-    def _store(self, task: Task) -> Stored | str:
-        """Store a task; what the store answered, or what went wrong."""
-        try:
-            return self.work.hand_off.store(task)
-        except HandOffError as problem:
-            return str(problem)
 
 
 def unfollowed(decision: Decision) -> TransientError:

@@ -16,7 +16,7 @@ from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from ..policy.rules import Rules
 from .follow_task import Slot, Task
-from .steps import Done, Make, Wait, decision_of, ended, is_later, kept_by_hold, reason_of
+from .steps import Done, Make, Wait, ended, is_later, kept_by_hold, reason_of
 
 _FAILED_PLACES = 3
 """Places of a failing cache that a promoted tag may fail at before it is taken back."""
@@ -43,7 +43,7 @@ def failed_update(
     if slot is not None and restorable and failures >= places(memory, at.now, rebuilds):
         new = ", ".join(image for image in slot.after if image not in slot.before)
         message = f"{new} could not be built, so what was there before is put back: {why}"[:1000]
-        undone = decision_of(task, cache, Result.REFRESHED, Reason.PROMOTION_UNDONE, message)
+        undone = Decision(task.change, cache, Result.REFRESHED, Reason.PROMOTION_UNDONE, message)
         return Make(undone._replace(images_after=slot.put_back(cache.images)), repeats=True)
     if later:
         # The task of that one makes it again, and knows no list before.
@@ -53,7 +53,7 @@ def failed_update(
         return ended(task, cache, Result.FAILED, Reason.UPDATE_FAILED, message)
     message = f"the update failed and is made again: {why}"[:1000]
     reason = Reason.PROMOTION_UNDONE if task.undoes else reason_of(task)
-    again = decision_of(task, cache, Result.REFRESHED, reason, message)
+    again = Decision(task.change, cache, Result.REFRESHED, reason, message)
     # Another list is somebody else's, and stays.
     known = slot is not None and cache.images in {slot.before, slot.after}
     images = slot.after if slot is not None and known else cache.images

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ..base.errors import BusyError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
+from ..base.errors import BusyError, EciError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
 from ..base.scrubber import LOGGER
 from ..model.change import PushEvent
@@ -57,11 +57,8 @@ class Follow:
         decision = Decision(task.change, None, Result.FAILED, error.reason, error.message)
         again = task._replace(hop=task.hop + 1)
         place = {"region_id": task.region_id, "image_cache_id": task.image_cache_id}
-        try:
-            self.work.hand_off.store(again)
-        except HandOffError as problem:
-            return Applied(decision, error, {**place, "hand_off": str(problem)})
-        return Applied(decision, error, {**place, "follow_task_id": again.task_id}, deferred=True)
+        stored, facts = self.work.hand_off.tried(again)
+        return Applied(decision, error, {**place, **facts}, deferred=stored is not None)
 
     def look(self) -> Iterator[Applied]:
         """Read the cache, and do what is to be done."""

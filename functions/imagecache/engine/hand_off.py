@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
+from typing import Any
 
 from ..base.errors import HandOffError
 from ..clients.clients import Clients
@@ -51,6 +52,13 @@ class HandOff:
         """When tasks are due."""
         settings = self.settings
         return FollowTimes(settings.base_seconds, settings.max_seconds, settings.backoff_seconds)
+
+    def tried(self, task: Task) -> tuple[Stored | None, dict[str, Any]]:
+        """Store a task: what became of it, None if that is not known; and what a record says of it."""
+        try:
+            return self.store(task), {"follow_task_id": task.task_id}
+        except HandOffError as problem:
+            return None, {"hand_off": str(problem)}
 
     def store(self, task: Task) -> Stored:
         """Store a task, or find that it is stored.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ..base.errors import BenignError, EciError, HandOffError, HeldBackError, PermanentError, TransientError
+from ..base.errors import BenignError, EciError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
 from ..base.scrubber import LOGGER
 from ..clients.task_store import Stored
@@ -52,7 +52,9 @@ class Sender:
             sending: the request, and what belongs to it.
         """
         work, started, watch = self.work, sending.started, sending.watch
-        task_id, task = "", self.deferral.task
+        task = self.deferral.task
+        stored: Stored | None = Stored.NOW
+        said: Mapping[str, Any] = {}
         first = work.hand_off.enabled and (
             last_update(cache, work.now()) is None
             or cache.status == UPDATE_FAILED
@@ -62,16 +64,14 @@ class Sender:
             own = task is not None and bool(task.image_cache_id) and not watch.key
             if task is not None and own:
                 watch = watch._replace(key=task.successor_key)
-            try:
-                first = work.hand_off.store(watch) is Stored.NOW
-            except HandOffError as problem:
+            stored, said = work.hand_off.tried(watch)
+            if stored is None:
                 message = "the update cannot be followed and is not made"
                 error: EciError = TransientError(Reason.HAND_OFF_FAILED, message)
-                facts = {**sending.facts, "update_calls": 0, "hand_off": str(problem)}
+                facts = {**sending.facts, "update_calls": 0, **said}
                 return [Applied(decision, error, facts=facts, started=started) for decision in wanted]
-            if first:
-                task_id = watch.task_id
-            elif not own:
+            first = stored is Stored.NOW
+            if not first and not own:
                 message = "another update of this cache is followed already"
                 until = self.deferral.window_end() if watch.key else None
                 error = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
@@ -84,30 +84,17 @@ class Sender:
             return self._benign(cache, wanted, benign, sending)
         except EciError as failure:
             return self._refused(cache, wanted, failure, sending)
-        facts = {
-            **sending.facts,
-            "update_calls": accepted.calls,
-            "eci_request_id": accepted.request_id,
-            "follow_task_id": task_id,
-        }
+        facts = {**sending.facts, "update_calls": accepted.calls, "eci_request_id": accepted.request_id}
         if work.hand_off.enabled and not first:
-            try:
-                facts["follow_task_id"] = self._follow(sending.watch)
-            except HandOffError as problem:
-                facts["hand_off"] = str(problem)
-                return [
-                    Applied(decision, unfollowed(decision), facts=facts, started=started)
-                    for decision in wanted
-                ]
-        return [Applied(decision, facts=facts, started=started) for decision in wanted]
-
-    def _follow(self, watch: Task) -> str:
-        """Store the watch of an update that was made; its id."""
-        if self.work.hand_off.store(watch) is Stored.BEFORE:
-            # That is the watch of an update before, which would see this one fail and leave it alone.
-            watch = watch.of_its_own()
-            self.work.hand_off.store(watch)
-        return watch.task_id
+            stored, said = work.hand_off.tried(sending.watch)
+            if stored is Stored.BEFORE:
+                # That is the watch of an update before, which would see this one fail and leave it alone.
+                stored, said = work.hand_off.tried(sending.watch.of_its_own())
+        done = {**facts, **said}
+        return [
+            Applied(decision, unfollowed(decision) if stored is None else None, done, started)
+            for decision in wanted
+        ]
 
     def _benign(
         self, cache: ImageCache, wanted: Sequence[Decision], error: BenignError, sending: Sending

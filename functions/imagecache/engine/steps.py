@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
-from ..model.change import PushEvent
+from ..model.change import Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.barriers import hold_barrier, hold_on
 from ..planning.plan import Decision
@@ -65,8 +65,14 @@ def kept_by_hold(task: Task, cache: ImageCache, at: Moment, *, always: bool = Fa
     hold, barrier = hold_on(cache, at.now), hold_barrier(cache, task.change, at.now, new_list=True)
     if hold is None or barrier is None or not (hold.freeze or always):
         return None
-    ignored = decision_of(task, cache, Result.IGNORED, barrier.reason, barrier.message)
+    ignored = Decision(task.change, cache, Result.IGNORED, barrier.reason, barrier.message)
     return Done(ignored._replace(until=barrier.until))
+
+
+def unconcerned(change: Change, cache: ImageCache) -> Decision:
+    """What is decided where a change does not concern a cache any more."""
+    message = "when the cache was read again, the change no longer concerned it"
+    return Decision(change, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, message)
 
 
 def reason_of(task: Task) -> Reason:
@@ -74,13 +80,6 @@ def reason_of(task: Task) -> Reason:
     return Reason.TAG_REPUSHED if isinstance(task.change, PushEvent) else task.change.reason
 
 
-def decision_of(
-    task: Task, cache: ImageCache | None, result: Result, reason: Reason, message: str
-) -> Decision:
-    """What is decided for a task's change."""
-    return Decision(task.change, cache, result, reason, message)
-
-
 def ended(task: Task, cache: ImageCache | None, result: Result, reason: Reason, message: str) -> Done:
     """The chain ends, with what is decided for a task's change."""
-    return Done(decision_of(task, cache, result, reason, message))
+    return Done(Decision(task.change, cache, result, reason, message))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.errors import HandOffError, HeldBackError
+from ..base.errors import HeldBackError
 from ..base.reasons import Result
 from ..base.timestamps import Moment
 from ..model.change import PushEvent
@@ -23,15 +23,11 @@ def wait_for_age(work: Work, decision: Decision, started: float) -> Applied:
     if work.is_dry([decision]):
         return Applied(decision._replace(result=Result.PLANNED), started=started)
     error = HeldBackError(decision.reason, decision.message, until=decision.until)
-    task = None if not work.hand_off.enabled else _task(decision, work.now())
     facts: dict[str, object] = {"update_calls": 0}
-    if task is None:
+    if not work.hand_off.enabled:
         return Applied(decision, error, facts, started)
-    try:
-        work.hand_off.store(task)
-    except HandOffError as problem:
-        return Applied(decision, error, {**facts, "hand_off": str(problem)}, started)
-    return Applied(decision, error, {**facts, "follow_task_id": task.task_id}, started, deferred=True)
+    stored, more = work.hand_off.tried(_task(decision, work.now()))
+    return Applied(decision, error, {**facts, **more}, started, deferred=stored is not None)
 
 
 def _task(decision: Decision, at: Moment) -> Task:
