@@ -8,10 +8,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ..base.errors import InputError
 from ..base.json_input import shown
-from .reference import ImageRef, parse_reference
-from .registry_identity import registry_identity
+from .reference import ImageRef
+from .registry_identity import parse_entry
 
 MOST_IMAGES = 20
 """The longest image list that a cache takes."""
@@ -125,18 +124,8 @@ class Listing:
 
 
 def cache_entries(cache: ImageCache) -> list[tuple[str, ImageRef]]:
-    """The entries of a cache's list with their registry identity.
-
-    An entry that is not a valid reference (ECI accepted it once, so it stays listed) matches nothing.
-    """
-    entries = []
-    for image in cache.images:
-        try:
-            reference = parse_reference(image)
-            entries.append((registry_identity(reference.host), reference))
-        except InputError:
-            continue
-    return entries
+    """The entries of a cache's list with their registry identity; what is not a reference is left out."""
+    return [entry for image in cache.images if (entry := parse_entry(image)) is not None]
 
 
 def _last_warning(events: Iterable[Mapping[str, Any]]) -> str:

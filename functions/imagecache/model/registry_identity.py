@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from .reference import DOCKER_HUB, check_host
+from ..base.errors import InputError
+from .reference import DOCKER_HUB, ImageRef, check_host, parse_reference
 
 _REGION = r"(?P<region>[a-z]{2,}(?:-[a-z0-9]+)+)"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -62,6 +63,19 @@ def registry_identity(host: str) -> str:
     if enterprise := _ENTERPRISE.fullmatch(host):
         return enterprise_host(enterprise["instance"], enterprise["region"])
     return host
+
+
+@lru_cache(maxsize=32768)
+def parse_entry(text: str) -> tuple[str, ImageRef] | None:
+    """Registry identity and reference of an entry of an image list.
+
+    An entry that is not a valid reference (ECI accepted it once, so it stays listed) is None.
+    """
+    try:
+        reference = parse_reference(text)
+        return registry_identity(reference.host), reference
+    except InputError:
+        return None
 
 
 def registry_region(identity: str) -> str | None:

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta, timezone
 
 from ..base.timestamps import Moment
 from ..model.change import CacheRequest, Change, PushEvent
-from ..model.image_cache import UPDATE_FAILED, ImageCache, cache_entries
+from ..model.image_cache import UPDATE_FAILED, ImageCache
+from ..policy.list_entries import entries_of
 from ..policy.rules import NO_RULES, Rules
 from .entry_memory import DIGESTS_TAG, NO_NOTES, PUSHED_TAG, Notes, note_tags
 from .update_memory_layout import (
@@ -210,12 +211,8 @@ def has_wanted_list(cache: ImageCache, change: Change, rules: Rules = NO_RULES) 
     """
     if isinstance(change, CacheRequest):
         return change.images is None or change.images == cache.images
-    registry = rules.identity(change.registry)
-    return any(
-        rules.identity(host) == registry
-        and (entry.repository, entry.effective_tag, entry.digest) == (change.repository, change.tag, None)
-        for host, entry in cache_entries(cache)
-    )
+    entries = entries_of(cache.images, rules, (rules.identity(change.registry), change.repository))
+    return any(entry.tag == change.tag and not entry.pinned for entry in entries)
 
 
 def image_id(push: PushEvent) -> str:

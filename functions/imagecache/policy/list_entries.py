@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..base.errors import InputError
-from ..model.reference import ImageRef, parse_reference
-from ..model.registry_identity import registry_identity
+from ..model.reference import ImageRef
+from ..model.registry_identity import parse_entry
 from .rules import Rules
 
 
@@ -72,19 +71,9 @@ def _found(images: tuple[str, ...], path: str) -> tuple[Entry, ...]:
     """
     # Most entries are of another repository: every form of its name has the last component.
     name = path.rpartition("/")[2]
-    parsed = [(position, text, _parsed(text)) for position, text in enumerate(images) if name in text]
+    parsed = [(position, text, parse_entry(text)) for position, text in enumerate(images) if name in text]
     return tuple(
         Entry(position, text, *known)
         for position, text, known in parsed
         if known is not None and path in {"", known[1].repository}
     )
-
-
-@lru_cache(maxsize=32768)
-def _parsed(text: str) -> tuple[str, ImageRef] | None:
-    """Registry identity and reference, or None if it is not a reference."""
-    try:
-        reference = parse_reference(text)
-        return registry_identity(reference.host), reference
-    except InputError:
-        return None
