@@ -212,19 +212,23 @@ class Reason(str, Enum):
     INTERNAL_ERROR = _failed("INTERNAL_ERROR", "A defect in this application; the log has the stack.")
 
 
-class Hold(str, Enum):
-    """Why a pushed tag is not let into a list that has its repository: ``held_because`` of a record."""
+class Explained(str, Enum):
+    """Codes, each with a sentence that says what it means."""
 
     _value_: str
     meaning: str
     """One sentence for a reader of records."""
 
-    def __new__(cls, code: str, meaning: str = "") -> Hold:
+    def __new__(cls, code: str, meaning: str = "") -> Explained:
         """A member; its text is its code."""
-        hold = str.__new__(cls, code)
-        hold._value_ = code
-        hold.meaning = meaning
-        return hold
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+
+class Hold(Explained):
+    """Why a pushed tag is not let into a list that has its repository: ``held_because`` of a record."""
 
     EXACT_POLICY = (
         "exact_policy",

@@ -54,7 +54,9 @@ def look(task: Task, cache: ImageCache | None, at: Moment, rules: Rules, rebuild
         return ended(task, None, Result.IGNORED, Reason.CACHE_GONE, message)
     if cache.status == CREATION_FAILED:
         return ended(task, cache, Result.FAILED, Reason.CREATION_FAILED, creation_failed(cache))
-    return (_watch if task.job is Job.WATCH else _again)(task, cache, at, rules, rebuilds)
+    if task.job is Job.WATCH:
+        return _watch(task, cache, at, rules, rebuilds)
+    return _again(task, cache, at, rules)
 
 
 def last_begun(task: Task, cache: ImageCache, at: Moment) -> datetime:
@@ -76,7 +78,7 @@ def given_up(error: EciError, settings: FollowSettings) -> PermanentError:
     return PermanentError(Reason.GAVE_UP, f"not done after {hours:g} h; last: {error.message}")
 
 
-def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules, _: int) -> Done | Wait | Make:
+def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> Done | Wait | Make:
     own_list = task.slot is not None and isinstance(task.change, CacheRequest)
     kept = kept_by_hold(task, cache, at, always=own_list)
     if kept is not None:

@@ -25,8 +25,8 @@ def message_document(task: Task) -> dict[str, Any]:
     return _known(
         version=VERSION,
         job=task.job.value,
-        due=_text(task.due),
-        since=_text(chain.since),
+        due=task.due.isoformat(),
+        since=chain.since.isoformat(),
         heldSeconds=int(chain.held.total_seconds()),
         repeats=chain.repeats,
         looks=chain.looks,
@@ -35,7 +35,7 @@ def message_document(task: Task) -> dict[str, Any]:
         change=_change_document(task.change),
         regionId=task.region_id or None,
         imageCacheId=task.image_cache_id or None,
-        updateBegan=task.update_began and _text(task.update_began),
+        updateBegan=task.update_began and task.update_began.isoformat(),
         before=task.slot and list(task.slot.before),
         after=task.slot and list(task.slot.after),
         restorable=(task.slot is not None and task.slot.restorable) or None,
@@ -88,10 +88,6 @@ def read_message(document: Any) -> Task:
     )
 
 
-def _text(moment: datetime) -> str:
-    return moment.isoformat()
-
-
 def _required(document: Mapping[str, Any], key: str, inside: str = "") -> datetime:
     text = document[key]
     try:
@@ -115,7 +111,7 @@ def _change_document(change: Change) -> dict[str, Any]:
             repository=change.repository,
             tag=change.tag,
             digest=change.digest,
-            pushedAt=change.pushed_at and _text(change.pushed_at),
+            pushedAt=change.pushed_at and change.pushed_at.isoformat(),
             dated=change.dated or None,
             stated=change.stated or None,
             force=change.force or None,
@@ -129,7 +125,7 @@ def _change_document(change: Change) -> dict[str, Any]:
         images=None if change.images is None else list(change.images),
         ifImages=None if change.if_images is None else list(change.if_images),
         statuses=None if change.statuses is None else sorted(change.statuses),
-        askedAt=change.asked_at and _text(change.asked_at),
+        askedAt=change.asked_at and change.asked_at.isoformat(),
         readsRegistries=change.reads_registries or None,
     )
 

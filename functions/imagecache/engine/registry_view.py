@@ -6,6 +6,7 @@ A registry that does not answer leaves its repositories as they are, and says so
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..base.errors import RegistryError
@@ -30,32 +31,25 @@ _MOST_CANDIDATES = 20
 """Tags of one cache that are looked at until each new one is that of an image."""
 
 
+@dataclass(eq=False, repr=False)
 class RegistryView:
     """Asks registries for what rules want to know.
 
-    Args:
+    Attributes:
         rules: the rules.
         clients: have the reader, and say how long it may read.
         now: the time.
         reader: asked instead of the clients' own.
     """
 
-    def __init__(
-        self, rules: Rules, clients: Clients, now: Callable[[], Moment], reader: RegistryReader | None = None
-    ) -> None:
-        self._rules = rules
-        self._clients = clients
-        self._now = now
-        self._reader = reader
-
-    @property
-    def rules(self) -> Rules:
-        """The rules."""
-        return self._rules
+    rules: Rules
+    clients: Clients
+    now: Callable[[], Moment]
+    reader: RegistryReader | None = None
 
     def survey(self) -> RegistryView:
         """A view that asks each thing once, for comparing many caches; later, what it knows may be old."""
-        return RegistryView(self._rules, self._clients, self._now, RememberingReader(self._open()))
+        return RegistryView(self.rules, self.clients, self.now, RememberingReader(self._open()))
 
     def share(self, caches: Iterable[ImageCache], part: float) -> None:
         """Give each registry that these caches are compared with the same part of the time that is left.
@@ -67,7 +61,7 @@ class RegistryView:
         registries = {
             entry.registry
             for cache in caches
-            for entry in entries_of(cache.images, self._rules)
+            for entry in entries_of(cache.images, self.rules)
             if self._reads(cache, entry)
         }
         if registries:
@@ -75,7 +69,7 @@ class RegistryView:
 
     def remaining(self) -> float:
         """Seconds that are left for reading."""
-        return self._clients.reading.remaining()
+        return self.clients.reading.remaining()
 
     def current(
         self,
@@ -96,14 +90,14 @@ class RegistryView:
                 behind says: a push must not be undone by the update that it asked for.
             free: what the list would be without a hold, and with every approval; with the times of new tags.
         """
-        if not self._rules.read_registries:
+        if not self.rules.read_registries:
             return Current(images)
-        pushed, memory = self._pushed(cache, pushes), last_update(cache, self._now())
+        pushed, memory = self._pushed(cache, pushes), last_update(cache, self.now())
         problems: dict[str, bool] = {}
         available: dict[tuple[str, str], set[str]] = {}
         listed: dict[tuple[str, str], set[str]] = {}
-        held = not free and hold_on(cache, self._now().now) is not None
-        for slots in governed(cache, images, self._rules):
+        held = not free and hold_on(cache, self.now().now) is not None
+        for slots in governed(cache, images, self.rules):
             fixed = held or (not free and (slots.rule.approval or slots.rule.min_age_seconds > 0))
             if slots.rule.reads_registry and slots.rule.policy.ordered and not fixed:
                 found = self._tags(slots.entries, problems)
@@ -116,7 +110,7 @@ class RegistryView:
         proven = self._proven(candidates, images, problems, made if free else None)
         wanted, refused, undecided = proven
         digests: dict[str, str] = {}
-        for entry in entries_of(wanted, self._rules):
+        for entry in entries_of(wanted, self.rules):
             if self._reads(cache, entry):
                 digest = self._digest(entry, problems)
                 if digest is not None:
@@ -131,8 +125,8 @@ class RegistryView:
         """The pushed tags by repository, but those that were tried after their push and taken back."""
         pushed: dict[tuple[str, str], dict[str, None]] = {}
         for push in pushes:
-            if not is_taken_back(cache, push, self._rules, self._now()):
-                repository = (self._rules.identity(push.registry), push.repository)
+            if not is_taken_back(cache, push, self.rules, self.now()):
+                repository = (self.rules.identity(push.registry), push.repository)
                 pushed.setdefault(repository, {})[push.tag] = None
         return pushed
 
@@ -153,10 +147,10 @@ class RegistryView:
         undecided: set[tuple[str, str, str]] = set()
         proven: set[str] = set()
         for _ in range(_MOST_CANDIDATES):
-            wanted = bring_up_to_date(candidates.cache, images, candidates.available, self._rules)
+            wanted = bring_up_to_date(candidates.cache, images, candidates.available, self.rules)
             new = [
                 entry
-                for entry in entries_of(wanted, self._rules)
+                for entry in entries_of(wanted, self.rules)
                 if entry.text not in candidates.cache.images
                 and entry.text not in proven
                 and self._reads(candidates.cache, entry)
@@ -173,7 +167,7 @@ class RegistryView:
                 problems[str(error)] = True
                 if candidates.is_pushed(entry):
                     undecided.add(entry.place)
-                    images = candidates.without(entry, self._rules)
+                    images = candidates.without(entry, self.rules)
                     candidates.drop(entry)
                 else:
                     candidates.available.pop(entry.place[:2], None)
@@ -184,7 +178,7 @@ class RegistryView:
             problems[problem] = False
             if candidates.is_pushed(entry):
                 refused.append(problem)
-                images = candidates.without(entry, self._rules)
+                images = candidates.without(entry, self.rules)
             candidates.drop(entry)
         problems[f"{_MOST_CANDIDATES} tags in a row are no images"] = False
         return candidates.cache.images, tuple(refused), frozenset(undecided)
@@ -207,8 +201,8 @@ class RegistryView:
         Raises:
             RegistryError: when its manifest could not be read.
         """
-        place, now = entry.place, self._now()
-        rule = self._rules.rule_for(candidates.cache, *place)
+        place, now = entry.place, self.now()
+        rule = self.rules.rule_for(candidates.cache, *place)
         if rule is None or not rule.min_age_seconds:
             return False
         made_at = self._open().made_at(*place)
@@ -218,7 +212,7 @@ class RegistryView:
         return made_at is None or made_at + timedelta(seconds=rule.min_age_seconds) > now.now
 
     def _reads(self, cache: ImageCache, entry: Entry) -> bool:
-        rule = self._rules.rule_for(cache, *entry.place)
+        rule = self.rules.rule_for(cache, *entry.place)
         return rule is not None and rule.reads_registry and not entry.pinned
 
     def _tags(self, entries: tuple[Entry, ...], problems: dict[str, bool]) -> set[str] | None:
@@ -250,7 +244,7 @@ class RegistryView:
         return digest
 
     def _open(self) -> RegistryReader:
-        return self._reader or self._clients.registries
+        return self.reader or self.clients.registries
 
 
 def _taken_back(memory: UpdateMemory | None, repository: tuple[str, str], tags: set[str]) -> set[str]:

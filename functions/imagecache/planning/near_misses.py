@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
-from enum import Enum
 from typing import NamedTuple
 
-from ..base.reasons import Reason, Result
+from ..base.reasons import Explained, Reason, Result
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache, Listing
 from ..model.registry_identity import registry_region
@@ -23,19 +22,8 @@ _ALIKE = 0.8
 """From this share of equal letters on two hosts look alike."""
 
 
-class Near(str, Enum):
+class Near(Explained):
     """Why a cache that almost matches is not concerned; for those with the repository see ``Hold``."""
-
-    _value_: str
-    meaning: str
-    """One sentence for a person."""
-
-    def __new__(cls, code: str, meaning: str = "") -> Near:
-        """A member; its text is its code."""
-        near = str.__new__(cls, code)
-        near._value_ = code
-        near.meaning = meaning
-        return near
 
     ANOTHER_RULE_FIRST = (
         "another_rule_first",
