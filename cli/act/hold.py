@@ -6,10 +6,11 @@ import click
 
 from imagecache.base.errors import InputError
 from imagecache.model.image_cache import ImageCache
-from imagecache.planning.hold_tag import CacheHold, hold_value, read_hold
+from imagecache.planning.hold_tag import CacheHold, read_hold
 
 from .hold_options import describes_hold
 from .hold_tags import held_by, room_problem
+from .hold_value import hold_value
 from .holding import Held, finish, set_all, show
 from .options import ACT_EXIT_CODES, NOT_DONE, Acting, acts
 from .selecting import Selection, takes_caches

@@ -12,11 +12,11 @@ from functools import partial
 from imagecache.base.errors import EciError, InputError
 from imagecache.clients.eci import SdkGateway
 from imagecache.model.image_cache import ImageCache, text_of
-from imagecache.planning.hold_tag import room_for_hold
 from imagecache.planning.update_memory import HOLD_TAG
 
 from ..problem import Problem
 from ..wording import cache_text
+from .hold_value import room_for_hold
 
 _PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each try: what ECI describes may be a little old."""

@@ -13,7 +13,7 @@ import click
 
 from imagecache.base.errors import InputError
 from imagecache.model.image_cache import ImageCache
-from imagecache.planning.hold_tag import CacheHold, hold_value, read_hold
+from imagecache.planning.hold_tag import CacheHold, read_hold
 
 from ..output import print_note, print_text
 from ..problem import Problem
@@ -22,6 +22,7 @@ from ..wording import cache_text
 from .earlier_lists import Earlier, list_before, named_list
 from .hold_options import describes_hold
 from .hold_tags import held_by, room_problem
+from .hold_value import hold_value
 from .options import ACT_EXIT_CODES, NOT_DONE, Acting, acts
 from .record_option import RecordOption, asks_for_records
 from .request import Step, ask, exit_code, plan, watch

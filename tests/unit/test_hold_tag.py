@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.act.hold_value import hold_value, room_for_hold
 from imagecache.base.errors import InputError
 from imagecache.base.reasons import Reason
 from imagecache.model.change import CacheRequest, Change, PushEvent
@@ -16,7 +17,7 @@ from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import ALL_CACHES
 from imagecache.planning.barriers import hold_barrier, hold_on
 from imagecache.planning.entry_memory import DIGESTS_TAG, PUSHED_TAG
-from imagecache.planning.hold_tag import CacheHold, hold_value, read_hold, room_for_hold
+from imagecache.planning.hold_tag import CacheHold, read_hold
 from imagecache.planning.update_memory import HOLD_TAG, MEMORY_TAG
 from tests.support.for_each import for_each
 

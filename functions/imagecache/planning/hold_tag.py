@@ -1,12 +1,11 @@
-"""The ECI tag by which a person holds an image cache as it is: how its value is read and written. Pure.
+"""The ECI tag by which a person holds an image cache as it is: how its value is read. Pure.
 
 The value is parts divided by semicolons, all optional, in any order, with blanks around them if need be::
 
     until=<ISO time>;freeze;by=<who>;why=<text>
 
 A time without a zone is one of UTC, a date alone lasts to its end. Without ``until``, or with one that cannot
-be read, the hold has no end: a doubt never lets go. Parts that are not known are kept when the value is
-written anew. A value has at most 128 characters (API documentation of TagResources), and so has a key.
+be read, the hold has no end: a doubt never lets go. The operator's command writes it.
 """
 
 from __future__ import annotations
@@ -15,19 +14,11 @@ import re
 from datetime import date, datetime, time, timezone
 from typing import NamedTuple
 
-from ..base.errors import InputError
-from ..base.reasons import Reason
-from ..model.image_cache import ImageCache
-from .entry_memory import DIGESTS_TAG, PUSHED_TAG
-from .update_memory import HOLD_TAG, MEMORY_TAG, MOST_TAGS
-from .update_memory_layout import LONGEST_VALUE
-
 _MOMENT = (
     r"(?P<date>\d{4}-\d{2}-\d{2})(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:[.,]\d{1,9})?"
     r"\s?(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 _NOT_FROZEN = frozenset({"false", "no", "0"})
-_LONGEST_BY = 40
 
 
 class CacheHold(NamedTuple):
@@ -83,53 +74,6 @@ def read_hold(value: str) -> CacheHold:
     return hold._replace(until=max(known) if known and not hold.unreadable else None)
 
 
-def hold_value(hold: CacheHold) -> str:
-    """Write the tag's value; what a person wrote is cut to what there is room for.
-
-    Raises:
-        InputError: where the unknown parts leave no room.
-    """
-    end = hold.until and hold.until.astimezone(timezone.utc).isoformat(timespec="seconds").replace(
-        "+00:00", "Z"
-    )
-    known = [
-        f"until={end or hold.unreadable}" if end or hold.unreadable else "",
-        "freeze" if hold.freeze else "",
-    ]
-    by = _clean(hold.by)[:_LONGEST_BY].strip()
-    known.append(f"by={by}" if by else "")
-    value = ";".join(filter(None, (*known, *hold.others)))
-    if len(value) > LONGEST_VALUE:
-        rule = f"at most {LONGEST_VALUE} characters"
-        message = f"the tag {HOLD_TAG} would have {len(value)} characters; it may have {LONGEST_VALUE}"
-        raise InputError(Reason.SCHEMA_VIOLATION, message, where=HOLD_TAG, rule=rule, found=value)
-    room = max(0, LONGEST_VALUE - len(value) - len(";"))
-    why = f"why={_clean(hold.why)}"[:room].strip()
-    return ";".join(filter(None, (value, why if len(why) > len("why=") else "")))
-
-
-def room_for_hold(cache: ImageCache) -> tuple[str, ...]:
-    """The keys of our own tags that have to go before the hold can be set, those of least worth first.
-
-    Raises:
-        InputError: where all tags that a cache may have are the user's own.
-    """
-    known = dict(cache.tags)
-    if HOLD_TAG in known or len(known) < MOST_TAGS:
-        return ()
-    for key in (DIGESTS_TAG, PUSHED_TAG, MEMORY_TAG):
-        if key in known:
-            return (key,)
-    raise InputError(
-        Reason.SCHEMA_VIOLATION,
-        f"image cache {cache.image_cache_id} has {len(known)} tags of its own, and no more fit: "
-        f"take one of them away, and set {HOLD_TAG} again",
-        where=HOLD_TAG,
-        rule=f"at most {MOST_TAGS} tags",
-        found=f"{len(known)} tags",
-    )
-
-
 def _end(text: str) -> datetime | None:
     match = re.fullmatch(_MOMENT, text, re.ASCII)
     if match is None:
@@ -144,9 +88,3 @@ def _end(text: str) -> datetime | None:
         return moment.astimezone(timezone.utc)
     except (OverflowError, ValueError):
         return None
-
-
-def _clean(text: str) -> str:
-    """A person's text without what divides parts, and without ``http://``, which the API does not take."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text.replace(";", ","))
-    return re.sub("//+", "/", printable).strip()
