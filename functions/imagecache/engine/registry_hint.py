@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..base.reasons import Reason, Result
-from ..model.change import CacheRequest, PushEvent
+from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..model.selector import CacheSelector
 from ..planning.plan import Decision
@@ -42,7 +42,8 @@ def take_hints(planned: Sequence[Applied], view: RegistryView) -> list[Applied]:
             continue
         current = survey.current(cache, cache.images)
         added = [image for image in current.images if image not in cache.images]
-        taken.append(Applied(_repair(push, cache, added, current.images)) if added else each)
+        why = f"{push.image} was pushed, and the registry has {', '.join(added)}"
+        taken.append(Applied(repair(push, cache, why, current.images)) if added else each)
     return taken
 
 
@@ -53,15 +54,24 @@ def _is_hint(decision: Decision) -> bool:
     return rule.reads_registry and rule.policy.ordered
 
 
-def _repair(push: PushEvent, cache: ImageCache, added: Sequence[str], images: tuple[str, ...]) -> Decision:
-    why = f"{push.image} was pushed, and the registry has {', '.join(added)}"
-    change = CacheRequest(
-        push.source,
-        push.event_id,
+def repair(change: Change, cache: ImageCache, why: str, images: tuple[str, ...]) -> Decision:
+    """The decision for a cache of which registries have something newer.
+
+    It is for a change of its own, so that a deferred repair is done whatever the cache's status is later.
+
+    Args:
+        change: what led to it.
+        cache: the cache.
+        why: for the record.
+        images: the list that it leads to.
+    """
+    request = CacheRequest(
+        change.source,
+        change.event_id,
         Reason.REGISTRY_NEWER,
         CacheSelector(ids=(cache.image_cache_id,)),
         region_id=cache.region_id,
-        dry_run=push.dry_run,
+        dry_run=change.dry_run,
         why=why,
     )
-    return Decision(change, cache, Result.REFRESHED, change.reason, why, images)
+    return Decision(request, cache, Result.REFRESHED, request.reason, why, images)

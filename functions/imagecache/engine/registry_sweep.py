@@ -12,12 +12,12 @@ from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
 from ..model.change import CacheRequest
 from ..model.image_cache import READY, ImageCache, Listing
-from ..model.selector import CacheSelector
 from ..planning.barriers import hold_barrier
 from ..planning.plan import Decision, kept_back
 from ..planning.wanted_list import what_is_newer
 from .applied import Applied
 from .new_tags import new_tags
+from .registry_hint import repair
 from .registry_view import RegistryView
 
 _SHARE = 0.5
@@ -60,31 +60,15 @@ def sweep_registries(
             break
         found += [Applied(decision) for decision in new_tags(cache, sweep, survey, at)]
         if why:
-            found.append(Applied(_repair(sweep, cache, why, current.images, at)))
+            newer = repair(sweep, cache, why, current.images)
+            barrier = hold_barrier(cache, newer.change, at.now, new_list=current.images != cache.images)
+            found.append(Applied(kept_back(newer, barrier) if barrier else newer))
         elif current.unread:
             error = TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems))
             unread = Decision(sweep, cache, Result.FAILED, error.reason, error.message)
             found.append(Applied(unread, error))
     view.share(caches, 1.0)
     return found or [Applied(decision) for decision in decisions]
-
-
-def _repair(
-    sweep: CacheRequest, cache: ImageCache, why: str, images: tuple[str, ...], at: Moment
-) -> Decision:
-    """A change of its own, so that a deferred repair is done whatever the cache's status is later."""
-    change = sweep._replace(
-        reason=Reason.REGISTRY_NEWER,
-        selector=CacheSelector(ids=(cache.image_cache_id,)),
-        statuses=None,
-        quiet_since=None,
-        region_id=cache.region_id,
-        reads_registries=False,
-        why=why,
-    )
-    repair = Decision(change, cache, Result.REFRESHED, change.reason, why, images)
-    barrier = hold_barrier(cache, change, at.now, new_list=images != cache.images)
-    return kept_back(repair, barrier) if barrier else repair
 
 
 def _ready(listings: Sequence[Listing], sweep: CacheRequest, seen: Collection[str]) -> list[ImageCache]:

@@ -72,25 +72,6 @@ def pause_end(
     return end if end > at.now else None
 
 
-def promotion_pause_end(
-    cache: ImageCache, images: Sequence[str], wanted: Sequence[Decision], at: Moment, times: FollowTimes
-) -> datetime | None:
-    """Until when a cache of which tags were taken back has to wait for its next promotion; None if not.
-
-    Each of them is an update that may fail, and one that puts the list before back: one pause after the last
-    one, and the longest pause where three were within a day. A person's request goes at once.
-    """
-    last = last_update(cache, at)
-    undone = undone_within_a_day(last, at.now)
-    by_person = any(decision.change.by_person for decision in wanted)
-    promotes = any(image not in cache.images for image in images)
-    if not undone or by_person or not promotes or _puts_back(wanted):
-        return None
-    pause = times.longest_pause if len(undone) >= _MOST_EXTRA else times.backoff
-    end = undone[0] + timedelta(seconds=pause)
-    return end if end > at.now else None
-
-
 def needs_extra(cache: ImageCache, wanted: Sequence[Decision], at: Moment, times: FollowTimes) -> bool:
     """Whether an update that is made now does not wait for its place after a failure."""
     last = last_update(cache, at) if cache.status == UPDATE_FAILED else None
@@ -156,12 +137,22 @@ class UpdateLimits:
     def promotion_held(
         self, cache: ImageCache, images: Sequence[str], wanted: Sequence[Decision], at: Moment
     ) -> HeldBackError | None:
-        """Why the cache takes no list with new tags: some were taken back not long ago."""
-        pause = promotion_pause_end(cache, images, wanted, at, self.times)
-        if pause is None:
+        """Why the cache takes no list with new tags: some were taken back not long ago.
+
+        Each of them is an update that may fail, and one that puts the list before back: one pause after the
+        last one, and the longest pause where three were within a day. A person's request goes at once.
+        """
+        undone = undone_within_a_day(last_update(cache, at), at.now)
+        by_person = any(decision.change.by_person for decision in wanted)
+        promotes = any(image not in cache.images for image in images)
+        if not undone or by_person or not promotes or _puts_back(wanted):
             return None
-        message = f"a promotion was taken back; the next one may be made at {pause.isoformat()}"
-        return HeldBackError(Reason.BACKING_OFF, message, until=pause)
+        pause = self.times.longest_pause if len(undone) >= _MOST_EXTRA else self.times.backoff
+        end = undone[0] + timedelta(seconds=pause)
+        if end <= at.now:
+            return None
+        message = f"a promotion was taken back; the next one may be made at {end.isoformat()}"
+        return HeldBackError(Reason.BACKING_OFF, message, until=end)
 
     def spend(self, at: Moment, *, dry_run: bool = False) -> HeldBackError | None:
         """Count an update that is about to be made, or say that a cap does not let it be made.
