@@ -50,6 +50,7 @@ class Cloud:
     elapsed: float = 0.0
     call_seconds: float = CALL
     registry: bool = True
+    media_type: str = "application/vnd.oci.image.config.v1+json"
     updated: list[str] = field(default_factory=list)
     tasks: dict[str, Any] = field(default_factory=dict)
 
@@ -87,7 +88,7 @@ class Cloud:
         assert seconds > 0
 
     def kind(self, _registry: str, _repository: str, _tag: str) -> str:
-        return "application/vnd.oci.image.config.v1+json"
+        return self.media_type
 
     def engine(self, rules: Rules = Rules(), **settings: Any) -> Engine:  # noqa: B008 - it is frozen
         """An invocation that begins now."""
@@ -138,6 +139,16 @@ def test_what_time_leaves_of_a_push_goes_on_until_all_is_done() -> None:
         task = cloud.tasks[new[0]] if new else None
     assert task is None
     assert cloud.updated == [f"imc-{number}" for number in range(12)]
+
+
+def test_an_update_that_is_not_needed_after_all_takes_no_part_of_the_cap() -> None:
+    caches = {f"imc-{number}": cache(number) for number in range(3)}
+    cloud = Cloud(caches, call_seconds=0.1, media_type="application/vnd.cncf.helm.config.v1+json")
+    rules = Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),))
+    engine = cloud.engine(rules, most_per_run=1)
+    engine.process([PUSH._replace(tag="2")])
+    assert said(engine) == [("ignored", "NOT_AN_IMAGE")] * 3
+    assert not cloud.tasks
 
 
 @pytest.fixture

@@ -166,6 +166,11 @@ class UpdateLimits:
                 self.made += 1
             return capped
 
+    def give_back(self, counted: int) -> None:
+        """So many updates that were counted are not made after all."""
+        with self._lock:
+            self.made -= counted
+
     def _capped(self, at: Moment) -> HeldBackError | None:
         per_run, per_hour = self.settings.most_per_run, self.settings.most_per_hour
         if self.made >= per_run:

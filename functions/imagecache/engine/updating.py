@@ -63,11 +63,14 @@ class Updater:
         work, at = self.work, self.work.now()
         dry_run = work.is_dry(wanted)
         later: list[Applied] = []
+        counted = 0
         try:
             repeats = chain is not None and chain.repeats > 0
             held = work.limits.held_back(cache, wanted, at, repeats=repeats)
             held = held or self._rolling(cache, wanted, at)
-            held = held or work.limits.spend(at, dry_run=dry_run)
+            if held is None:
+                held = work.limits.spend(at, dry_run=dry_run)
+                counted = int(held is None)
             if held is not None and not dry_run:
                 return self.deferral.defer(cache, wanted, held, {}, started)
             with self._reading:
@@ -87,10 +90,12 @@ class Updater:
                 wanted = goes_on or ([_for_others(cache, wanted[0])] if self._shared else [])
             not_made = self._not_needed(cache, wanted, current, started) if wanted else []
             if not_made or not wanted:
+                work.limits.give_back(counted)
                 return later + not_made
             wanted = [decision._replace(images_after=current.images) for decision in wanted]
             memory, request = self._composed(cache, wanted, current, at)
         except EciError as error:
+            work.limits.give_back(counted)
             return later + self.deferral.defer(cache, wanted, error, {}, started)
         facts = {"client_token": request["ClientToken"], "registry_error": "; ".join(current.problems)}
         if dry_run:
