@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.depth import sampled
-from tests.support.tagged_registry import TaggedRegistry
+from tests.support.tagged_registry import CHART, TaggedRegistry
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 WEB = f"{HOST}/prod/web"
@@ -303,3 +303,16 @@ def test_a_manifest_that_cannot_be_read_is_asked_for_again(world: Any, registry:
     known(world, registry)
     registry.manifest_status = 500
     assert world.timer().said == [("failed", "REGISTRY_UNREADABLE")]
+
+
+def test_a_tag_that_turns_out_to_be_no_image_costs_no_update(world: Any, registry: TaggedRegistry) -> None:
+    identifier = known(world, registry)
+    registry.config = CHART
+    target = {"repository": "prod/web", "tag": "v1.0.1"}
+    event = {"id": "1", "timestamp": world.event()["time"], "action": "push", "target": target}
+    query = {"token": "token-0123456789abcdef", "registry": registry.host}
+    told = world.http("on_webhook", "/webhooks/distribution", {"events": [event]}, **query)
+    assert told.said == [YOUNG]
+    assert ended(world.settle()) == [("ignored", "NOT_AN_IMAGE")]
+    assert tags(world, identifier) == ["v1.0.0"]
+    assert len(world.updates()) == 1

@@ -123,7 +123,8 @@ class Updater:
     ) -> list[Applied]:
         """Decisions that need no update, now that registries have answered; empty if one is needed.
 
-        A task that waited updates in any case: other changes may have been merged into it.
+        A task that waited updates in any case: other changes may have been merged into it. Not one that waits
+        for its own tag alone, or each further run of it would have another update to make.
 
         Raises:
             TransientError: where registries are the only reason, and did not answer.
@@ -135,7 +136,9 @@ class Updater:
                 raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
             if not due and not newer:
                 return _not_made(wanted, Result.UNCHANGED, Reason.COVERED, _NOTHING_NEWER, started)
-        if current.refused and not due and _changes_nothing(cache, wanted, current):
+        task = self.deferral.task
+        alone = task is not None and task.job is Job.AGAIN and not task.shared
+        if current.refused and (alone or not due) and _changes_nothing(cache, wanted, current):
             refused = "; ".join(current.refused)
             return _not_made(wanted, Result.IGNORED, Reason.NOT_AN_IMAGE, refused, started)
         return []
