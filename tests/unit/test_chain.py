@@ -158,6 +158,7 @@ SHARED: dict[str, Row] = {
     )
 }
 
+KEEP_TWO_VERSIONS = Rules((Rule("two versions", policy=Policy("semver", keep=2)),))
 KEEP_TWO = Rules((Rule("two", policy=Policy("any", keep=2)),))
 GROWS = Slot((OLD,), (OLD, NEW))
 GROWN: dict[str, Row] = {
@@ -186,6 +187,7 @@ PROMOTED: dict[str, Row] = {
         ("failed", cache("UpdateFailed"), SEMVER, makes("TAG_PROMOTED", NEW)),
         ("set already", cache("Ready", NEW), SEMVER, COVERED),
         ("set, and failed", cache("UpdateFailed", NEW), SEMVER, makes("TAG_REPUSHED", NEW)),
+        ("set beside the old one", cache("Ready", NEW, OLD), KEEP_TWO_VERSIONS, COVERED),
         ("a later version", cache("Ready", OTHER), SEMVER, ends("ignored", "POLICY_HOLDS")),
         ("an entry more", cache("Ready", OLD, STRANGER), SEMVER, makes("TAG_PROMOTED", NEW, STRANGER)),
         ("its rule is gone", cache("Ready"), NO_RULES, ends("ignored", "POLICY_HOLDS")),

@@ -26,7 +26,7 @@ from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.plan import Decision, decide
-from ..planning.update_memory import MEMORY_TAG, MOST_TAGS, last_update
+from ..planning.update_memory import MEMORY_TAG, MOST_TAGS, has_wanted_list, last_update
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
 from .failed_update import failed_update
@@ -139,6 +139,11 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
         if wanted is None or wanted.result is not Result.REFRESHED:
             return Done(wanted or unconcerned(task.change, cache))
         there = slot.new <= set(cache.images) and slot.gone.isdisjoint(cache.images)
+        # Of several tags that came together each has a list with all of them, and waits for itself alone.
+        there = there or (
+            wanted.reason is Reason.TAG_REPUSHED
+            and not has_wanted_list(cache._replace(images=slot.before), change, rules)
+        )
         taken = not is_ordered(wanted, cache, at) and not there and _is_taken(slot, change, cache, rules)
     if taken:
         message = "the cache has got another list since this one was asked for"
