@@ -158,6 +158,24 @@ def test_a_promotion_that_waits_finds_the_hold(world: Any) -> None:
     assert len(world.updates()) == 1
 
 
+def test_a_promotion_that_waits_with_others_is_told_of_the_hold(world: Any, registry: TaggedRegistry) -> None:
+    web = f"{registry.host}/prod/web"
+    identifier = world.cache(f"{web}:v1.0.0")
+    query = {"token": "token-0123456789abcdef", "registry": registry.host}
+    told = []
+    registry.tags = ["v1.0.0"]
+    for tag in ("v1.0.0", "v1.0.1"):
+        event = {"id": tag, "timestamp": world.event()["time"], "action": "push"}
+        event["target"] = {"repository": "prod/web", "tag": tag}
+        told += world.http("on_webhook", "/webhooks/distribution", {"events": [event]}, **query).said
+    assert told == [*REPUSHED, ("deferred", "CACHE_BUSY")]
+    hold(world, identifier)
+    said = [entry for visit in world.settle() for entry in visit.said if entry[0] != "deferred"]
+    # Others may have been merged into its task, so the list that the cache has is rebuilt all the same.
+    assert sorted(said) == sorted([*HELD, *REPUSHED, ("landed", "LANDED"), ("landed", "LANDED")])
+    assert images(world, identifier) == [f"{web}:v1.0.0"]
+
+
 @pytest.mark.parametrize(("value", "rebuilt"), [("", True), ("freeze", False)])
 def test_a_repush_that_waits_is_made_unless_the_cache_is_frozen(
     world: Any, value: str, rebuilt: bool

@@ -96,9 +96,9 @@ def _again(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> Done | Wa
     message = "rebuilt for all changes that waited for the cache"
     # A list of its own is set by the cache's id, also where its name is another one now.
     images = task.slot.after if task.slot is not None else cache.images
-    return Make(
-        Decision(task.change, cache, Result.REFRESHED, reason_of(task), message)._replace(images_after=images)
-    )
+    rebuilt = Decision(task.change, cache, Result.REFRESHED, reason_of(task), message)
+    held = wanted if wanted is not None and wanted.reason is Reason.HELD else None
+    return Make(rebuilt._replace(images_after=images), held=held)
 
 
 def _again_ended(

@@ -79,6 +79,8 @@ class Follow:
             decision = Decision(task.change, cache, Result.FAILED, step.reason, step.message)
             yield from deferral.defer(cache, [decision], self._waits(cache, step), {}, started)
         else:
+            if step.held is not None:
+                yield from deferral.settled([step.held], started)
             chain = task.chain._replace(looks=task.chain.looks + 1)
             if step.repeats:
                 # A list that is put back is another one: how often it fails is counted anew.

@@ -39,10 +39,12 @@ class Make(NamedTuple):
     Attributes:
         decision: has the list to send.
         repeats: whether it makes an update again that failed.
+        held: what a hold keeps back of the task's own change, where the update is for others.
     """
 
     decision: Decision
     repeats: bool = False
+    held: Decision | None = None
 
 
 def is_later(memory: UpdateMemory | None, watch: Task, at: Moment) -> bool:
