@@ -78,6 +78,17 @@ def test_a_push_by_hand_is_approved_by_force(world: Any) -> None:
     assert images(world, identifier) == NEW
 
 
+def test_a_push_by_hand_is_not_lost_among_what_waits_with_it(world: Any, registry: TaggedRegistry) -> None:
+    web = f"{registry.host}/prod/web"
+    identifier = world.cache(f"{web}:v1.0.0")
+    world.eci.force(identifier, "Updating")
+    for asked in ({"imageCacheId": identifier}, {"image": f"{web}:v1.0.1", "force": True}):
+        assert world.manual(**asked).said == [("deferred", "CACHE_BUSY")]
+    world.eci.force(identifier, "Ready")
+    world.settle()
+    assert images(world, identifier) == [f"{web}:v1.0.1", f"{web}:v1.0.0"]
+
+
 def test_a_list_that_is_another_one_now_is_left_alone(world: Any) -> None:
     identifier = world.cache(*OLD)
     wrong = world.manual(imageCacheId=identifier, images=NEW, ifImages=[*OLD, "nginx:1"])

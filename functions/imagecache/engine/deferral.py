@@ -227,6 +227,8 @@ class Deferral:
         if isinstance(change, CacheRequest):
             return Slot(cache.images, change.images) if change.images else None
         rule = decision.rule
+        # Registries bring no tags into places that a person or a time has to open.
+        own = own or change.force or (rule is not None and (rule.approval or rule.min_age_seconds > 0))
         asked = rule is not None and rule.reads_registry and rule.policy.ordered and not own
         return Slot(cache.images, after) if after and after != cache.images and not asked else None
 
