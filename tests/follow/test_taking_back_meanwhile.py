@@ -9,6 +9,7 @@ import pytest
 
 from imagecache.planning.update_memory_layout import read_value
 from tests.support.depth import every_value, sampled
+from tests.support.tagged_registry import TaggedRegistry
 
 HOST = "acme-registry.cn-hangzhou.cr.aliyuncs.com"
 WEB, API = f"{HOST}/prod/web", f"{HOST}/prod/api"
@@ -98,6 +99,22 @@ def test_a_promotion_is_taken_back_out_of_a_list_that_another_policy_has_changed
     assert said.index(PROMOTED) < said.index(UNDONE)
     assert (images(world, identifier), status(world, identifier)) == (["api:new", "web:v1.0.0"], "Ready")
     assert len(world.updates()) < 12
+
+
+def test_a_promotion_is_taken_back_though_a_registry_brings_other_tags_meanwhile(world: Any) -> None:
+    with TaggedRegistry(tags=["v1.0.0"]).serve() as registry:
+        read = {"images": {"repositories": [f"{registry.host}/**"]}, "policy": SEMVER, "registry": "read"}
+        world.setenv("IMC_RULES", json.dumps({"rules": [read, {"policy": SEMVER}]}))
+        other = f"{registry.host}/prod/web"
+        identifier = world.cache(f"{other}:v1.0.0", f"{WEB}:v1.0.0")
+        assert world.push(world.event(tag="v1.0.1")).said == [PROMOTED]
+        registry.tags.append("v1.0.2")
+        said = settled(world)
+    assert said.count(UNDONE) == 1
+    assert (images(world, identifier), status(world, identifier)) == (
+        [f"{other}:v1.0.2", "web:v1.0.0"],
+        "Ready",
+    )
 
 
 # Updates that overlap.

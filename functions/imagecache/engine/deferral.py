@@ -211,6 +211,9 @@ class Deferral:
             return Slot(running.after if after == running.before else cache.images, after)
         if running is not None and running.after == after:
             return running
+        if running is not None and running.joined_in(cache.images, after):
+            # Registries brought other tags into the list that is made again; they stay if it is taken back.
+            return Slot(running.put_back(after), after, running.restorable)
         if cache.images == after:
             return None
         rules, restorable = self.work.settings.rules, False

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from ..model.change import Change
+from ..model.image_cache import MOST_IMAGES
 
 _SHARED_LOOKS = 6
 _ALONE = "push-"
@@ -69,6 +70,16 @@ class Slot(NamedTuple):
     def new(self) -> set[str]:
         """The entries that it brings."""
         return set(self.after) - set(self.before)
+
+    def joined_in(self, images: tuple[str, ...], after: tuple[str, ...]) -> bool:
+        """Whether other entries join those that it brings, in a list from which it still can be taken back.
+
+        Args:
+            images: the list that the cache has.
+            after: the one that it is to get.
+        """
+        known = self.restorable and images in {self.before, self.after} and self.new <= set(after)
+        return known and len(self.put_back(after)) <= MOST_IMAGES
 
     def put_back(self, images: tuple[str, ...]) -> tuple[str, ...]:
         """A list with the entries that it takes out in the place of those that it brings.
