@@ -9,8 +9,9 @@ from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision, decide
+from ..planning.update_memory import last_update
 from .follow_task import Job, Task
-from .steps import is_ordered, unconcerned
+from .steps import unconcerned
 from .work import Work
 
 _IN_ORDER = timedelta(seconds=5)
@@ -44,14 +45,19 @@ def decide_again(
 def place_of(work: Work, task: Task, cache: ImageCache) -> tuple[str, ...]:
     """What a task that runs waits for, and of all who do only the tag that was pushed last gets; or nothing.
 
-    That is the entries that it takes out, under a policy without an order, where the cache remembers nothing.
-    Their tasks run in the order of the pushes, the last one first; one that is late has lost its turn.
+    That is the entries that it takes out, under a policy without an order. Their tasks run in the order of
+    the pushes, the last one first; one that is late has lost its turn. Where the cache remembers its updates
+    each goes on if a registry may refuse the last one, or there are places for more than one.
     """
     at, slot = work.now(), task.slot
     if slot is None or not isinstance(task.change, PushEvent) or at.now - task.due > _IN_ORDER:
         return ()
-    ordered = is_ordered(decide(cache, task.change, at, work.settings.rules), cache, at)
-    return () if ordered or task.job is not Job.AGAIN else tuple(sorted(slot.gone))
+    wanted = decide(cache, task.change, at, work.settings.rules)
+    rule = wanted.rule if wanted is not None else None
+    if rule is None or rule.policy.ordered or task.job is not Job.AGAIN:
+        return ()
+    turns = not rule.reads_registry and rule.policy.keep == 1
+    return tuple(sorted(slot.gone)) if turns or last_update(cache, at) is None else ()
 
 
 def gone(decision: Decision, task: Task | None) -> Decision:
