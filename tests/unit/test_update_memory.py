@@ -123,7 +123,7 @@ def memories(draw: st.DrawFn) -> UpdateMemory:
         starts=tuple(
             began - 3 * timedelta(seconds=n) for n in draw(st.lists(st.integers(0, 1199), max_size=10))
         ),
-        asked=draw(st.none() | milliseconds),
+        asked=draw(st.none() | milliseconds.map(lambda asked: min(asked, began))),
         change_ids=tuple(draw(st.lists(st.text("aZ0-_", min_size=8, max_size=8), max_size=3))),
         undone=tuple((draw(short_texts), minute) for _ in range(draw(st.integers(0, 3)))),
     )
@@ -391,6 +391,14 @@ def test_no_text_in_the_tag_is_ever_an_error(value: str) -> None:
 @for_each(("ahead", "known"), [(0, True), (2, True), (2.001, False), (10**9, False)])
 def test_a_memory_from_the_future_is_no_memory(ahead: float, known: bool) -> None:
     image_cache = updated(cache(), push(), began=BEGAN + timedelta(seconds=ahead))
+    assert (last_update(image_cache, Moment(BEGAN, SKEW)) is not None) is known
+
+
+@pytest.mark.parametrize("part", ["asked", "extra_since"])
+@for_each(("ahead", "known"), [(0, True), (2, True), (61, False), (10**10, False)])
+def test_nor_is_one_with_a_part_from_the_future(ahead: float, known: bool, part: str) -> None:
+    memory = UpdateMemory(BEGAN)._replace(extra=1, **{part: BEGAN + timedelta(seconds=ahead)})
+    image_cache = cache(tags=[(MEMORY_TAG, memory_value(memory))])
     assert (last_update(image_cache, Moment(BEGAN, SKEW)) is not None) is known
 
 

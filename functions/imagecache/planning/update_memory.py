@@ -61,7 +61,11 @@ def last_update(cache: ImageCache, at: Moment) -> UpdateMemory | None:
         memory = read_value(value) if len(value) <= LONGEST_VALUE else None
     except (ValueError, OverflowError):
         return None
-    return memory if memory is not None and memory.began <= at.now + at.skew else None
+    if memory is None:
+        return None
+    # What else is dated would hold for as long: a person's list that is never older, a count that never ends.
+    known = (memory.began, memory.asked or memory.began, memory.extra_since or memory.began)
+    return memory if max(known) <= at.now + at.skew else None
 
 
 def undone_within_a_day(memory: UpdateMemory | None, now: datetime) -> list[datetime]:
