@@ -361,3 +361,28 @@ def test_a_cache_that_a_lagging_listing_does_not_show_yet_is_no_silence(world: A
     assert world.push().said == BUSY
     world.settle()
     assert len(world.updates(cache_id)) == 1
+
+
+@pytest.mark.parametrize("door", ["push", "timer"])
+def test_what_was_left_to_a_continuation_is_told_also_where_it_is_gone(world: Any, door: str) -> None:
+    """Each record that says that its cache is left to a task has one of that task that says what became."""
+    world.setenv("IMC_MAX_UPDATES_PER_RUN", "1")
+    for _ in range(4):
+        world.cache()
+    refresh = {"action": "refresh", "caches": {"names": ["web"]}}
+    asked = world.push() if door == "push" else world.timer(refresh)
+    gone, changed, stays = (record["image_cache_id"] for record in asked.records[1:])
+    # By then nothing of what was listed is used any more.
+    world.clock.advance(60)
+    world.eci.delete_cache(gone)
+    world.eci.delete_cache(changed)
+    world.cache("other:1", image_cache_id=changed, image_cache_name="renamed")
+    (task,) = [task for task in world.tasks.waiting if task.document["job"] == "change"]
+    told = {
+        record["image_cache_id"]: (record["result"], record["reason"])
+        for record in world.follow(task.document).records
+    }
+    assert told.keys() == {gone, changed, stays}
+    assert told[gone] == ("ignored", "CACHE_GONE")
+    assert told[changed] == ("ignored", "NO_LONGER_LISTED")
+    assert told[stays][0] == "refreshed"

@@ -9,10 +9,13 @@ from typing import Any
 
 from ..base.reasons import Reason
 from ..model.change import CacheRequest
+from ..model.image_cache import Listing
 from ..model.selector import ALL_CACHES
 from .applied import Applied
 from .chain import expired, given_up
+from .deciding import gone
 from .follow_task import Chain, Job, Task
+from .steps import unconcerned
 from .work import Work
 
 _MOST_CACHES = 2000
@@ -84,3 +87,20 @@ class Continuation:
             return {}, False
         stored, facts = self.work.hand_off.tried(task)
         return facts, stored is not None
+
+
+def told_of_left(task: Task, listings: Sequence[Listing], planned: Sequence[Applied]) -> list[Applied]:
+    """What is planned for the caches that were left to a task, and those that its change concerns no more.
+
+    The records of those say that they are left to this task, so its own say what became of each.
+    """
+    told = [each for each in planned if each.decision.caches_seen is None]
+    decided = {each.decision.cache.image_cache_id for each in told if each.decision.cache}
+    there = {cache.image_cache_id for listing in listings for cache in listing.caches}
+    for image_cache_id in task.caches:
+        ended = unconcerned(task.change, None)
+        ended = ended if image_cache_id in there else gone(ended, task)
+        facts = {"region_id": task.region_id, "image_cache_id": image_cache_id}
+        if image_cache_id not in decided:
+            told.append(Applied(ended, facts=facts))
+    return told

@@ -16,7 +16,7 @@ from ..model.image_cache import Listing
 from ..planning.plan import Decision, deciding_rule, plan
 from .applied import Applied
 from .apply import Applier
-from .continuation import Continuation
+from .continuation import Continuation, told_of_left
 from .deferral import Deferral
 from .follow_task import Task
 from .records import Recorder, describe
@@ -150,7 +150,7 @@ class Engine:
         else:
             planned = [Applied(decision) for decision in decisions]
         if not unseen:
-            return planned
+            return told_of_left(task, listings, planned) if task and task.caches else planned
         # "No cache" is only known when every region was seen.
         found = [each for each in planned if each.decision.caches_seen is None]
         if not isinstance(change, CacheRequest) or not change.single:

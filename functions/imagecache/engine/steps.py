@@ -71,7 +71,7 @@ def kept_by_hold(task: Task, cache: ImageCache, at: Moment, *, always: bool = Fa
     return Done(ignored._replace(until=barrier.until))
 
 
-def unconcerned(change: Change, cache: ImageCache) -> Decision:
+def unconcerned(change: Change, cache: ImageCache | None) -> Decision:
     """What is decided where a change does not concern a cache any more."""
     message = "when the cache was read again, the change no longer concerned it"
     return Decision(change, cache, Result.IGNORED, Reason.NO_LONGER_LISTED, message)
