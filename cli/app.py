@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
-from .problem import EXIT_CODES
+from .output import UnwritableError
+from .problem import EXIT_CODES, WRONG, Problem
 
 
 class Entry(NamedTuple):
-    """Where a command is, and the line that the help shows of it."""
+    """Where a command is, the line that the help shows of it, and whether it may change something."""
 
     module: str
     help: str
+    changes: bool = False
 
 
 COMMANDS: dict[str, Entry] = {
@@ -26,16 +29,22 @@ COMMANDS: dict[str, Entry] = {
     ),
     "records": Entry(".history.records", "What the functions recorded, as a table or as JSON."),
     "report": Entry(".report.command", "What happened in a time, as one HTML file."),
-    "failures": Entry(".failures.command", "What failed for good: look, send again, drop."),
-    "refresh": Entry(".act.refresh", "Rebuild image caches now."),
-    "rollback": Entry(".act.rollback", "Give a cache an earlier list, and hold it so."),
-    "hold": Entry(".act.hold", "Hold image caches as they are."),
-    "release": Entry(".act.release", "Let go of image caches that are held."),
-    "approve": Entry(".act.approve", "Let a list in that waits for a person."),
+    "failures": Entry(".failures.command", "What failed for good: look, send again, drop.", changes=True),
+    "refresh": Entry(".act.refresh", "Rebuild image caches now.", changes=True),
+    "rollback": Entry(".act.rollback", "Give a cache an earlier list, and hold it so.", changes=True),
+    "hold": Entry(".act.hold", "Hold image caches as they are.", changes=True),
+    "release": Entry(".act.release", "Let go of image caches that are held.", changes=True),
+    "approve": Entry(".act.approve", "Let a list in that waits for a person.", changes=True),
     "rules": Entry(".rules.command", "Check rules, and say what they mean."),
     "doctor": Entry(".doctor.command", "Ask the account what is wrong with a stack, and what mends it."),
     "deploy": Entry(".deploy", "Create, compare, update or remove a stack."),
 }
+
+
+class _PerhapsDoneError(Problem):
+    """Raised where it cannot be told what became of what was asked for."""
+
+    exit_code = WRONG
 
 
 class Commands(click.Group):
@@ -54,6 +63,22 @@ class Commands(click.Group):
         command = import_module(COMMANDS[cmd_name].module, __package__).command
         assert isinstance(command, click.Command)  # noqa: S101 - for the type
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run one command; what ends it from outside is told by the exit code too.
+
+        A command that acts tells by itself what was done until it was stopped, once it has begun.
+        """
+        if sys.stdout is None:
+            raise Problem("there is no standard output for the answer: it is closed")
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, EOFError, click.Abort):
+            raise Problem("stopped") from None
+        except UnwritableError as error:
+            if ctx.invoked_subcommand and COMMANDS[ctx.invoked_subcommand].changes:
+                raise _PerhapsDoneError(error.message) from None
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, a line each."""

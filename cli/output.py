@@ -7,6 +7,7 @@ letter cannot be read or copied. A pipe has no width and gets no colour.
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from .problem import Problem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,15 +35,33 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 """The option that each command has which answers with facts."""
 
 
+class UnwritableError(Problem):
+    """Raised where standard output takes nothing: its disk is full, or it is closed."""
+
+
+def write(text: str | bytes = "", *, nl: bool = True) -> None:
+    """Write to standard output; a pipe that nobody reads any more ends the command without a word.
+
+    Raises:
+        UnwritableError: when it cannot be written.
+    """
+    try:
+        click.echo(text, nl=nl)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        raise UnwritableError(f"standard output cannot be written: {error.strerror}") from None
+
+
 def print_json(answer: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print an answer as JSON, for a program."""
-    click.echo(json.dumps(answer, ensure_ascii=True, allow_nan=False, indent=2))
+    write(json.dumps(answer, ensure_ascii=True, allow_nan=False, indent=2))
 
 
 def print_text(text: str = "", *, bold: bool = False) -> None:
     """Print a line of an answer for a person; it is wrapped where a terminal is narrower."""
     if not _on_terminal():
-        click.echo(plain(text))
+        write(plain(text))
         return
     from rich.text import Text  # noqa: PLC0415 - see console
 
@@ -121,7 +142,7 @@ def _print_plain(headers: Sequence[str], cells: Sequence[Sequence[list[str]]], w
         for number in range(max(len(lines) for lines in row)):
             texts = [lines[number] if number < len(lines) else "" for lines in row]
             padded = (text + " " * (width - _width(text)) for text, width in zip(texts, widths, strict=True))
-            click.echo(_GAP.join(padded).rstrip())
+            write(_GAP.join(padded).rstrip())
 
 
 def _print_blocks(to: Console, headers: Sequence[str], cells: Sequence[Sequence[list[str]]]) -> None:
@@ -135,4 +156,4 @@ def _print_blocks(to: Console, headers: Sequence[str], cells: Sequence[Sequence[
         for header, lines in zip(headers[1:], row[1:], strict=True):
             wrapped = [part for line in lines for part in wrap(line, room, **_WHOLE_WORDS)]
             for number, line in enumerate(wrapped):
-                click.echo(f"{_GAP}{header if number == 0 else '':<{label}}{_GAP}{line}")
+                write(f"{_GAP}{header if number == 0 else '':<{label}}{_GAP}{line}")

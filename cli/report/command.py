@@ -10,7 +10,7 @@ import click
 from ..history.filters import Filters, filters_records
 from ..history.history import History
 from ..history.numbers import numbers_of
-from ..output import json_option, print_json, print_text
+from ..output import json_option, print_json, print_text, write
 from ..problem import Problem
 from ..sources.record_source import RecordSource, reads_records
 from .page import page
@@ -33,7 +33,7 @@ def command(file: str, source: RecordSource, filters: Filters, *, as_json: bool)
     """Write a report: pushes, outcomes, staleness over time, cost, failing caches, slow sources.
 
     The file needs no network and no script. Its numbers are those of `imc-refresh records --json` with the
-    same options; it is of the last 7 days where --since says nothing else.
+    same options; it is of the last 7 days where --since says nothing else, or of all in FILE.
     """
     if file == "-" and as_json:
         raise click.UsageError("--json and --html - both want standard output.")
@@ -43,7 +43,7 @@ def command(file: str, source: RecordSource, filters: Filters, *, as_json: bool)
     numbers = numbers_of(history, found.period)
     text = page(numbers, found.where, datetime.now(timezone.utc))
     if file == "-":
-        click.echo(text, nl=False)
+        write(text.encode(), nl=False)
         return
     _write(file, text)
     if as_json:

@@ -14,7 +14,7 @@ from imagecache.base.json_input import shown
 from imagecache.model.image_cache import ImageCache, Listing
 
 from ..problem import Problem
-from .files import DECODER, read_file, why_not_json
+from .files import DECODER, called, read_file, why_not_json
 
 _WRAPPERS = ("body", "Body", "data")
 """What programs put around an answer: the modern SDK's ``to_map()`` has it under ``body``."""
@@ -48,7 +48,7 @@ def read_cache_file(name: str, regions: tuple[str, ...], now: datetime) -> Cache
     for number, page in enumerate(_pages(name, _documents(name)), start=1):
         of_page: set[str] = set()
         for place, item in enumerate(page["ImageCaches"]):
-            region = _region(item, regions, f"{name}: cache {place + 1} of page {number}")
+            region = _region(item, regions, f"{called(name)}: cache {place + 1} of page {number}")
             cache = ImageCache.listed(region, item)
             found.setdefault(region, {})[cache.image_cache_id or f"{number}-{place}"] = cache
             of_page.add(region)
@@ -58,13 +58,13 @@ def read_cache_file(name: str, regions: tuple[str, ...], now: datetime) -> Cache
             totals[region] = max(total, totals.get(region, 0))
     wanted = {region: caches for region, caches in found.items() if not regions or region in regions}
     notes = [
-        f"{name} has {len(caches)} of {totals[region]} image caches of {region}: pages are missing"
+        f"{called(name)} has {len(caches)} of {totals[region]} image caches of {region}: pages are missing"
         for region, caches in wanted.items()
         if totals.get(region, 0) > len(caches)
     ]
-    notes += [f"{name} has no image cache of {region}" for region in regions if region not in found]
+    notes += [f"{called(name)} has no image cache of {region}" for region in regions if region not in found]
     if not regions and not found:
-        notes.append(f"{name} has no image cache")
+        notes.append(f"{called(name)} has no image cache")
     listings = [listing_of(region, caches.values(), now) for region, caches in wanted.items()]
     return CacheFile(tuple(listings), tuple(notes))
 
@@ -85,7 +85,7 @@ def _text(name: str) -> str:
         # A shell of Windows writes either mark at the beginning.
         return data.decode("utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Problem(f"{name} is not text in UTF-8: {error.reason} at byte {error.start}") from None
+        raise Problem(f"{called(name)} is not text in UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def _documents(name: str) -> Iterator[Any]:
@@ -93,12 +93,12 @@ def _documents(name: str) -> Iterator[Any]:
     text = _text(name)
     at = _past_blanks(text, 0)
     if at == len(text):
-        raise Problem(f"{name} is empty", _HOW)
+        raise Problem(f"{called(name)} is empty", _HOW)
     while at < len(text):
         try:
             document, at = DECODER.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
-            raise Problem(f"{name} is not JSON: {why_not_json(error)}", _HOW) from None
+            raise Problem(f"{called(name)} is not JSON: {why_not_json(error)}", _HOW) from None
         yield document
         at = _past_blanks(text, at)
 
@@ -128,8 +128,10 @@ def _page(name: str, document: Any) -> Mapping[str, Any]:
         if "ImageCacheId" in document:
             return {"ImageCaches": [document]}
         if "Code" in document and "Message" in document:
-            raise Problem(f"{name} has an error of ECI instead of caches: {shown(document['Code'])}", _HOW)
-    raise Problem(f"{name} has {found} where a page of image caches is expected", _HOW)
+            raise Problem(
+                f"{called(name)} has an error of ECI instead of caches: {shown(document['Code'])}", _HOW
+            )
+    raise Problem(f"{called(name)} has {found} where a page of image caches is expected", _HOW)
 
 
 def _region(item: Any, regions: tuple[str, ...], where: str) -> str:

@@ -13,6 +13,11 @@ from ..problem import Problem
 _MOST_BYTES = 256 * 1024 * 1024
 
 
+def called(name: str) -> str:
+    """What a file is called in a sentence."""
+    return "standard input" if name == "-" else name
+
+
 def read_file(name: str) -> bytes:
     """What is in a file; ``-`` is standard input.
 
@@ -21,15 +26,16 @@ def read_file(name: str) -> bytes:
     """
     try:
         if name == "-":
-            data = sys.stdin.buffer.read(_MOST_BYTES + 1)
+            # It is None in a process that was started without one.
+            data = b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST_BYTES + 1)
         else:
             with Path(name).open("rb") as file:
                 data = file.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise Problem(f"{name} cannot be read: {why}") from None
+        raise Problem(f"{called(name)} cannot be read: {why}") from None
     if len(data) > _MOST_BYTES:
-        raise Problem(f"{name} has more than {_MOST_BYTES >> 20} MiB")
+        raise Problem(f"{called(name)} has more than {_MOST_BYTES >> 20} MiB")
     return data
 
 
@@ -42,7 +48,7 @@ def read_text(name: str, encoding: str = "utf-8") -> str:
     try:
         return read_file(name).decode(encoding)
     except UnicodeDecodeError as error:
-        raise Problem(f"{name} is not text in UTF-8: {error.reason} at byte {error.start}") from None
+        raise Problem(f"{called(name)} is not text in UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def read_document(name: str, expected: str = "") -> Any:
@@ -58,7 +64,7 @@ def read_document(name: str, expected: str = "") -> Any:
     try:
         return parse_json(read_text(name, "utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise Problem(f"{name} is not JSON: {why_not_json(error)}", expected) from None
+        raise Problem(f"{called(name)} is not JSON: {why_not_json(error)}", expected) from None
 
 
 def parse_json(text: str) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..problem import Problem
-from .files import DECODER, read_file
+from .files import DECODER, called, read_file
 from .record import Record, in_order, read_record
 
 _AROUND = ("message", "content", "line", "log", "__raw__")
@@ -44,7 +44,7 @@ def read_record_file(name: str) -> tuple[Record, ...]:
         data.decode("utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig", "replace")
     )
     if not found:
-        raise Problem(f"{name} has no record", _HOW)
+        raise Problem(f"{called(name)} has no record", _HOW)
     return found
 
 

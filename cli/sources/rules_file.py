@@ -17,7 +17,7 @@ from imagecache.config.setting_table import RULES
 from imagecache.policy.rules import NO_RULES, Rules
 
 from ..problem import Problem
-from .files import read_text
+from .files import called, read_text
 
 _T = TypeVar("_T")
 
@@ -55,7 +55,7 @@ def read_rules_text(name: str) -> str:
     """
     text = read_text(name)
     if not text.strip():
-        raise Problem(f"{name} is empty", 'No rules are {"rules": []}.')
+        raise Problem(f"{called(name)} is empty", 'No rules are {"rules": []}.')
     return text
 
 
@@ -79,7 +79,9 @@ def read_rules_file(name: str | None) -> Rules:
     rules, problems = rules_of(read_rules_text(name))
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise Problem(f"{name} {problems[0]}{more}", f"imc-refresh rules test {name} says all, with hints.")
+        raise Problem(
+            f"{called(name)} {problems[0]}{more}", f"imc-refresh rules test {name} says all, with hints."
+        )
     return rules
 
 
