@@ -13,6 +13,7 @@ import click
 
 from ..output import json_option
 from ..services.credentials import profile_option
+from ..services.region import region_id, region_ids
 from ..sources.fleet import CacheSource
 
 _T = TypeVar("_T")
@@ -102,7 +103,7 @@ def _acting(options: dict[str, Any]) -> Acting:
     wait: timedelta = options.pop("wait")
     return Acting(
         source=CacheSource(
-            None, options.pop("regions"), options.pop("local"), profile=options.pop("profile")
+            None, options.pop("regions"), options.pop("local"), profile=options.pop("profile"), or_file=False
         ),
         yes=yes,
         dry_run=dry_run,
@@ -116,7 +117,12 @@ def _acting(options: dict[str, Any]) -> Acting:
 
 _COMMON = (
     click.option(
-        "--region", "regions", multiple=True, metavar="ID", help="Only this region; may be repeated."
+        "--region",
+        "regions",
+        multiple=True,
+        metavar="ID",
+        callback=region_ids,
+        help="Only this region; may be repeated.",
     ),
     click.option(
         "--local",
@@ -143,7 +149,10 @@ _OF_FUNCTION = (
         help="The stack's NamePrefix.",
     ),
     click.option(
-        "--stack-region", metavar="ID", help="Where the stack is; else in the first of the regions."
+        "--stack-region",
+        metavar="ID",
+        callback=region_id,
+        help="Where the stack is; else in the first of the regions.",
     ),
     click.option(
         "--account",

@@ -10,16 +10,15 @@ from pathlib import Path
 
 import click
 
-from ..output import json_option, print_json, print_table
-from ..problem import Problem
+from ..output import json_option, print_json, print_table, write
 from ..services.account import Account
 from ..services.credentials import find_credentials, profile_option
+from ..services.region import region_id
 from ..services.services import SERVICES
 from .deployment import ROOT
 from .findings import Finding, State, exit_code
 from .run import SECONDS, look, run
 
-_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 _HOST = re.compile(r"(https://)?[a-z0-9.:-]+|http://([a-z0-9-]+\.)*(localhost|127\.0\.0\.1)(:[0-9]+)?")
 
 
@@ -47,7 +46,12 @@ imc-refresh doctor --region cn-hangzhou --facts
 
 @click.command(help=_HELP)
 @click.option(
-    "--region", envvar="ALIBABA_CLOUD_REGION_ID", required=True, help="Of the stack, such as cn-hangzhou."
+    "--region",
+    envvar="ALIBABA_CLOUD_REGION_ID",
+    required=True,
+    metavar="ID",
+    callback=region_id,
+    help="Of the stack, such as cn-hangzhou.",
 )
 @click.option("--stack", "stack_name", default="imc-refresh", show_default=True, help="Its name.")
 @profile_option
@@ -82,10 +86,6 @@ def command(  # noqa: PLR0913 - an argument for each option
     as_json: bool,
 ) -> None:
     """Find out what is wrong with a stack, and say what mends it."""
-    if not _REGION.fullmatch(region):
-        raise Problem(
-            f"{region!r} is no region.", "`--region` takes the id of a region, such as cn-hangzhou."
-        )
     # With this variable the SDKs log each request, with what signs it.
     os.environ.pop("DEBUG", None)
     until = time.monotonic() + SECONDS
@@ -112,4 +112,4 @@ def _show(findings: list[Finding]) -> None:
             rows.append(("", "", f"-> {finding.remedy}"))
     print_table(("", "check", "what was found"), rows)
     counts = {state: sum(finding.state is state for finding in findings) for state in State}
-    click.echo(", ".join(f"{count} {state.value}" for state, count in counts.items()))
+    write(", ".join(f"{count} {state.value}" for state, count in counts.items()))

@@ -36,7 +36,9 @@ def command(what: str, source: RecordSource, *, as_json: bool) -> None:
     history = History(found.all)
     lives = lives_of(history, what)
     if not lives:
-        raise _unknown(found, what)
+        # A file is read whole where nothing else is asked for.
+        whole = source.file is not None and source.period.since is None
+        raise _unknown(found, what, "" if whole else "Ask about a longer time: --since 7d.")
     found.say_notes()
     if as_json:
         print_json({"lives": [life.document() for life in lives], "notes": list(found.notes)})
@@ -48,12 +50,12 @@ def command(what: str, source: RecordSource, *, as_json: bool) -> None:
     click.get_current_context().exit(WRONG if any(life.failed for life in lives) else ANSWERED)
 
 
-def _unknown(found: Records, what: str) -> Problem:
+def _unknown(found: Records, what: str, longer: str) -> Problem:
     records = found.all
     keys = ("event_id", "image", "image_cache_name", "image_cache_id")
     known = {record.text(key) for record in records for key in keys} - {""}
     close = difflib.get_close_matches(what, sorted(known), n=3)
-    remedy = f"Did you mean {' or '.join(close)}?" if close else "Ask about a longer time: --since 7d."
+    remedy = f"Did you mean {' or '.join(close)}?" if close else longer
     if not records:
         return Problem(f"there is no record {found.period}, so none tells of {what}", remedy)
     first, last = moment_text(records[0].at), moment_text(records[-1].at)

@@ -17,6 +17,7 @@ from imagecache.base.credentials import Credentials
 from imagecache.base.deadline import Deadline
 from imagecache.base.environment import Environment
 from imagecache.base.errors import EciError
+from imagecache.base.reasons import Reason
 from imagecache.clients.connections import Connections
 from imagecache.config.setting_table import ECI_ENDPOINT, FC_ENDPOINT, REGION_IDS
 from imagecache.model.image_cache import Listing
@@ -65,9 +66,16 @@ class Account:
                 key = refused_key("ECI", error.code)
                 if key is not None:
                     raise Problem(f"{key[0]}.", key[1]) from None
-                raise Problem(f"the image caches of {region} could not be read: {error.message}") from None
+                unread = f"the image caches of {region} could not be read: {error.message}"
+                raise Problem(unread, self._remedy(error, region)) from None
             found.append(listing_of(region, caches, now))
         return tuple(found)
+
+    def _remedy(self, error: EciError, region: str) -> str:
+        if error.reason not in {Reason.CONNECTION_FAILED, Reason.TIMED_OUT}:
+            return ""
+        address = self.endpoint.replace("{region}", region)
+        return f"Look at the network, and whether ECI is in {region}; it was asked at {address}."
 
     @contextmanager
     def eci(self, seconds: float = _SECONDS) -> Iterator[SdkGateway]:
@@ -83,13 +91,16 @@ class Account:
             connections.client(self.credentials).session.close()
 
 
-def own_account(environ: Mapping[str, str], regions: tuple[str, ...], profile: str) -> Account:
+def own_account(
+    environ: Mapping[str, str], regions: tuple[str, ...], profile: str, *, or_file: bool
+) -> Account:
     """The account of a person's key.
 
     Args:
         environ: the variables; ``IMC_REGIONS`` and ``IMC_ECI_ENDPOINT`` count as in a function.
         regions: those that a person named; without them the environment's.
         profile: of the vendor's command line tool; empty for the default chain of credentials.
+        or_file: whether the command also takes caches from a file.
 
     Raises:
         Problem: when there is no key or no region.
@@ -99,8 +110,9 @@ def own_account(environ: Mapping[str, str], regions: tuple[str, ...], profile: s
     if env.problems:
         raise Problem("; ".join(env.problems))
     if not wanted:
-        raise Problem("no region is named", "Give --region cn-hangzhou, or --caches FILE.")
-    credentials = find_credentials(profile, "Or give --caches FILE, where the command takes it.")
+        other = "--caches FILE" if or_file else "--local for the local cloud"
+        raise Problem("no region is named", f"Give --region cn-hangzhou, or {other}.")
+    credentials = find_credentials(profile, "Or give --caches FILE." if or_file else "")
     return Account(wanted, endpoint, credentials, compute)
 
 

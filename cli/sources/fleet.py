@@ -21,6 +21,7 @@ from imagecache.model.image_cache import ImageCache, Listing
 from ..output import print_note
 from ..problem import Problem
 from ..services.credentials import profile_option
+from ..services.region import region_ids
 from .cache_file import read_cache_file
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class CacheSource:
         local: the folder of a local cloud; None for none.
         at: as of when; None for now.
         profile: whose account it is else; empty for the default chain of credentials.
+        or_file: whether the command has the option for a saved answer.
     """
 
     file: str | None
@@ -124,6 +126,7 @@ class CacheSource:
     local: str | None
     at: datetime | None = None
     profile: str = ""
+    or_file: bool = True
 
     @property
     def given(self) -> bool:
@@ -152,7 +155,7 @@ class CacheSource:
 
         if self.local is not None:
             return local_account(self.local, self.regions)
-        return own_account(os.environ, self.regions, self.profile)
+        return own_account(os.environ, self.regions, self.profile, or_file=self.or_file)
 
 
 def reads_caches(command: Callable[..., _T]) -> Callable[..., _T]:
@@ -165,7 +168,12 @@ def reads_caches(command: Callable[..., _T]) -> Callable[..., _T]:
         help="A saved answer of DescribeImageCaches; - is standard input.",
     )
     @click.option(
-        "--region", "regions", multiple=True, metavar="ID", help="Only this region; may be repeated."
+        "--region",
+        "regions",
+        multiple=True,
+        metavar="ID",
+        callback=region_ids,
+        help="Only this region; may be repeated.",
     )
     @click.option(
         "--local",

@@ -16,12 +16,12 @@ import click
 
 from ..problem import Problem
 from ..services.credentials import find_credentials, profile_option
+from ..services.region import region_id
 
 if TYPE_CHECKING:
     from ..services.account import Account
 
 _T = TypeVar("_T")
-_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 _HOST = re.compile(r"(https://)?[a-z0-9.:-]+|http://([a-z0-9-]+\.)*(localhost|127\.0\.0\.1)(:[0-9]+)?")
 _SERVICES = ("sts", "sls", "mns", "fc")
 
@@ -73,8 +73,6 @@ class StackSource:
         """
         if self.region is None:
             raise Problem("no region is named", "Give --region cn-hangzhou, or --local.")
-        if not _REGION.fullmatch(self.region):
-            raise Problem(f"{self.region!r} is no region", "A region's id is such as cn-hangzhou.")
         # With this variable the SDKs log each request, with what signs it.
         os.environ.pop("DEBUG", None)
         from ..services.account import Account, identify  # noqa: PLC0415 - an account alone needs the SDKs
@@ -88,7 +86,11 @@ def asks_stack(command: Callable[..., _T]) -> Callable[..., _T]:
     """Give a command the options that say which stack it is; it gets them as ``stack``."""
 
     @click.option(
-        "--region", envvar="ALIBABA_CLOUD_REGION_ID", metavar="ID", help="Of the stack, such as cn-hangzhou."
+        "--region",
+        envvar="ALIBABA_CLOUD_REGION_ID",
+        metavar="ID",
+        callback=region_id,
+        help="Of the stack, such as cn-hangzhou.",
     )
     @click.option(
         "--prefix", default="imc-refresh", show_default=True, metavar="NAME", help="The stack's NamePrefix."
