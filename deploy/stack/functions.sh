@@ -35,6 +35,7 @@ ros() { aliyun ros "$@" --region "$REGION" --RegionId "$REGION"; }
 
 # The account is told before anything is done in it.
 check_account() {
+  command -v aliyun > /dev/null || fail "the vendor's command line tool, aliyun, is not on this machine"
   ACCOUNT=$(table AccountId '' aliyun sts GetCallerIdentity --region "$REGION") ||
     fail 'who is asking is not known to the cloud: `aliyun configure` sets up the keys'
   say "Account $ACCOUNT, region $REGION, stack $STACK"

@@ -56,7 +56,8 @@ def read_package(path: Path) -> Package:
         runtime, sha256 = manifest["runtime"], manifest["sha256"]
         rules, ca_file = manifest.get("rules"), manifest.get("caFile")
     except OSError as error:
-        raise StackError(f"{error.filename}: {error.strerror}; `make package` builds it") from None
+        made = "make package RUNTIME=python3.10" if "python3.10" in path.name else "make package"
+        raise StackError(f"{error.filename}: {error.strerror}; `{made}` builds it") from None
     except (ValueError, KeyError, TypeError):
         raise StackError(f"{manifest_path}: is no manifest of a package; `make package` writes it") from None
     if hashlib.sha256(content).hexdigest() != sha256:

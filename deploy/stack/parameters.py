@@ -25,6 +25,12 @@ ACCOUNT = "0000000000000000"
 _FUNCTION = "ALIYUN::FC3::Function"
 _FILES = ("IMC_RULES_FILE", "IMC_CA_FILE")
 """Name files of the package, which were checked when it was built, or of a layer."""
+_EXPECTED = {
+    "Parameters.WebhookTokens": "tokens of at least 16 printable ASCII characters without blanks each, "
+    "comma separated, at most 800 characters in all",
+    "Parameters.RegistryPassword": "at most 256 printable ASCII characters",
+}
+"""The forms of the secret ones, whose values are never told."""
 
 
 def stack_parameters(action: Action, package: Package) -> dict[str, str]:
@@ -64,8 +70,8 @@ def _problems(action: Action, given: Mapping[str, str]) -> list[str]:
         resources = load_template(TEMPLATE, given, region=action.region, account_id=ACCOUNT)
     except TemplateError as error:
         # The path of a secret one is told, its value never is.
-        secret = any(error.path == f"Parameters.{name}" for name in action.secrets)
-        return [f"{error.path}: its form is not the expected one" if secret else str(error)]
+        secret = error.path in _EXPECTED and error.path.partition(".")[2] in action.secrets
+        return [f"{error.path}: {_EXPECTED[error.path]} expected" if secret else str(error)]
     functions = [resource for resource in resources if resource.type == _FUNCTION]
     return [problem for function in functions for problem in _of_function(action, function)]
 

@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from local.template.document import Resource, load_template, parse_template
+from local.template.document import Resource, load_template, parse_template, resource_names
 
-from .action import SECRETS, Action
+from .action import SECRETS, Action, StackError
 from .package import Package, object_name
 from .parameters import ACCOUNT, TEMPLATE, stack_parameters
 
@@ -63,6 +63,8 @@ def stack_script(action: Action, package: Package | None) -> str:
         template = object_name(hashlib.sha256(TEMPLATE.read_bytes()).hexdigest(), TEMPLATE)
         values["TEMPLATE"] = f"oss://{action.bucket}/{template}?RegionId={action.region}"
         values["REPLACE"] = " ".join(action.replace)
+        if unknown := sorted(set(action.replace) - resource_names(TEMPLATE)):
+            raise StackError(f"replace: the template has no resource {', '.join(unknown)}")
         parts = list(_parameters(action, stack_parameters(action, package)))
         resources = _resources(action)
         if action.verb == "update":

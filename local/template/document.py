@@ -30,6 +30,7 @@ __all__ = [
     "load_template",
     "parameter_names",
     "parse_template",
+    "resource_names",
 ]
 
 FORMAT_VERSION = "2015-09-01"
@@ -100,6 +101,16 @@ def parameter_names(path: Path) -> frozenset[str]:
         OSError: the file cannot be read.
     """
     return frozenset(mapping_at("Parameters", _parse_strictly(path).get("Parameters") or {}))
+
+
+def resource_names(path: Path) -> frozenset[str]:
+    """The names of all resources of a template, whatever their conditions.
+
+    Raises:
+        TemplateError: the file is not a template.
+        OSError: the file cannot be read.
+    """
+    return frozenset(mapping_at("Resources", _parse_strictly(path).get("Resources") or {}))
 
 
 def _resources(

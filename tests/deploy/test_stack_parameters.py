@@ -119,6 +119,23 @@ def test_tokens_are_checked_and_never_shown(
     assert TOKEN not in told
 
 
+def test_tokens_of_a_wrong_form_are_told_what_is_expected(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, package: Path
+) -> None:
+    monkeypatch.setenv("WEBHOOK_TOKENS", "short")
+    told = problems(capsys, "create", given(package, "--webhook"))
+    assert told.startswith(
+        "error: Parameters.WebhookTokens: tokens of at least 16 printable ASCII characters"
+    )
+
+
+def test_what_may_be_replaced_is_a_resource_of_the_template(
+    capsys: pytest.CaptureFixture[str], package: Path
+) -> None:
+    wrong = given(package, "--replace", "OnPush", "--replace", "Nothing")
+    assert problems(capsys, "update", wrong) == "error: replace: the template has no resource Nothing\n"
+
+
 def test_an_update_says_that_parameters_count_with_their_defaults(
     capsys: pytest.CaptureFixture[str], package: Path
 ) -> None:
@@ -167,6 +184,8 @@ def test_a_package_that_is_not_what_its_manifest_says_is_refused(
     assert "is no manifest of a package" in problems(capsys, "create", given(package))
     package.unlink()
     assert "No such file or directory; `make package` builds it" in problems(capsys, "create", given(package))
+    other = package.with_name("imc-refresh-python3.10.zip")
+    assert "`make package RUNTIME=python3.10` builds it" in problems(capsys, "create", given(other))
 
 
 @pytest.mark.deep

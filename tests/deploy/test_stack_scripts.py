@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -367,6 +368,17 @@ def test_a_script_without_its_secret_stops_before_it_calls_anything(tool: Tool, 
     assert ran.returncode != 0
     assert "WEBHOOK_TOKENS: has to hold WebhookTokens" in ran.stderr
     assert tool.calls == []
+
+
+def test_a_machine_without_the_vendors_tool_is_told_so(operator: Operator, tmp_path: Path) -> None:
+    for name in ("mktemp", "rm"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    script = operator.script("create")
+    ran = subprocess.run(
+        ["/bin/sh", "-c", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    expected = "error: the vendor's command line tool, aliyun, is not on this machine\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", expected)
 
 
 def test_on_request_the_script_is_run(tool: Tool, operator: Operator) -> None:
