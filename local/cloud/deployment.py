@@ -42,10 +42,12 @@ def code_folder(config: CloudConfig, deployment: Deployment) -> Iterator[Path]:
     """The folder of the code, for the length of the block: a package is unpacked, and read-only meanwhile.
 
     Raises:
-        CodeError: a package cannot be used, or the interpreter is not of the runtime's version.
+        CodeError: the code is not there or cannot be used, or the interpreter is of another version.
         OSError: a file cannot be read or written.
     """
     if not is_package(config.code):
+        if not config.code.is_dir():
+            raise CodeError(f"{config.code} is neither a folder nor a package (.zip)")
         yield config.code.resolve()
         return
     note = runtime_note(config, deployment)

@@ -17,6 +17,23 @@ from ..fc.specs import RUNTIMES
 __all__ = ["assignment", "parser", "switch_options", "switch_value"]
 
 DEFAULT_STATE = Path(".local")
+_PORTS = range(1, (1 << 16) - 16)
+_A_SEED = """\
+A cache has at least these three members:
+
+  {"region_id": "cn-hangzhou", "image_cache_name": "web",
+   "images": ["registry-vpc.cn-hangzhou.aliyuncs.com/shop/web:v1.3.2"]}
+
+and perhaps image_cache_id, status (Ready; Failed, UpdateFailed, ...), tags (an object), events, builds."""
+_AN_EVENT = """\
+A push to the Enterprise Edition of the vendor's registry, of which on-push hears:
+
+  {"id": "1", "specversion": "1.0", "source": "acs.cr", "type": "cr:Artifact:PushCompleted",
+   "time": "2026-03-02T02:15:30Z",
+   "data": {"InstanceId": "cri-example", "InstanceName": "acme", "RegionId": "cn-hangzhou",
+            "RepoNamespaceName": "shop", "RepoName": "web", "Tag": "v1.3.2"}}
+
+A push to acme-registry.cn-hangzhou.cr.aliyuncs.com/shop/web:v1.3.2, that is."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--svg", type=Path, metavar="FILE", help="write a picture of it, if its story held")
     serving = "Serve ECI, Function Compute and EventBridge until Ctrl-C."
     up = add("up", serving, state, _code(), switch_options(), after=tables)
-    up.add_argument("--port-base", type=int, metavar="N", help="use the ports from N on (any free ones)")
+    up.add_argument("--port-base", type=_port, metavar="N", help="use the ports from N on (any free ones)")
     up.add_argument(
         "--template", type=Path, default=ROOT / "template.yml", metavar="FILE", help="the ROS template"
     )
@@ -70,11 +87,12 @@ def parser() -> argparse.ArgumentParser:
         help="a parameter of the template",
     )
     add("caches", "List the image caches.", state)
-    seed = add("seed", "Create image caches, or replace those with the same id.", state)
+    creates = "Create image caches, or replace those with the same id."
+    seed = add("seed", creates, state, after=_A_SEED)
     seed.add_argument("file", type=Path, help="a JSON object or an array of them")
     fire = add("fire", "Fire a timer trigger now.", state)
     fire.add_argument("trigger", help="the trigger's name")
-    send = add("send-event", "Send CloudEvents to EventBridge.", state)
+    send = add("send-event", "Send CloudEvents to EventBridge.", state, after=_AN_EVENT)
     send.add_argument("file", type=Path, help="a JSON object or an array of them")
     logs = add("logs", "Show what the functions wrote.", state)
     logs.add_argument("--after", type=int, default=0, metavar="N", help="from the line after number N on")
@@ -135,6 +153,14 @@ def switch_value(defaults: EciSettings | FcSettings, text: str) -> tuple[str, An
         return parse(defaults, text)
     except SwitchError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) not in _PORTS:
+        raise argparse.ArgumentTypeError(
+            f"a port from {_PORTS[0]} to {_PORTS[-1]} is expected, {text!r} found"
+        )
+    return int(text)
 
 
 def assignment(text: str) -> tuple[str, str]:

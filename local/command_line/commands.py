@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -37,6 +38,7 @@ from .arguments import parser
 __all__ = ["main"]
 
 _FOLLOW_SECONDS = 0.5
+_PIPE = 10_000
 _REGISTRY = "127.0.0.1:5000"
 """The registry that the shown webhook of a registry is for, as its URL has to name one."""
 
@@ -234,7 +236,9 @@ def _show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
+    # A pipe has no width: a row is a line there, so that it can be searched.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE
+    Console(markup=False, highlight=False, width=width).print(table)
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {

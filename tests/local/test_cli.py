@@ -174,6 +174,36 @@ def test_caches_are_seeded_listed_and_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.deep
+def _example(command: str) -> str:
+    """The document that the help of a command shows."""
+    shown = run(command, "--help").stdout
+    return shown[shown.index("  {") : shown.rindex("}") + 1]
+
+
+def test_the_documents_of_the_help_are_taken_and_a_pipe_gets_a_row_a_line(
+    up: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "document.json"
+    path.write_text(_example("seed"), encoding="utf-8")
+    (image_cache_id,) = run("seed", "--state", str(up.state), str(path)).stdout.split()
+    monkeypatch.delenv("COLUMNS")
+    (row,) = [line for line in run("caches", "--state", str(up.state)).stdout.splitlines() if "web" in line]
+    assert row.split() == [
+        "cn-hangzhou",
+        image_cache_id,
+        "web",
+        "Ready",
+        "100",
+        *json.loads(_example("seed"))["images"],
+    ]
+    path.write_text(_example("send-event"), encoding="utf-8")
+    sent = json.loads(run("send-event", "--state", str(up.state), str(path)).stdout)
+    assert sent["EntryList"][0]["MatchedTriggers"] != []
+    image = "acme-registry.cn-hangzhou.cr.aliyuncs.com/shop/web:v1.3.2"
+    assert image in run("send-event", "--help").stdout
+    wait_until(lambda: image in run("logs", "--state", str(up.state)).stdout)
+
+
 def test_a_fired_timer_shows_in_the_logs(up: Up, tmp_path: Path) -> None:
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps(SEED), encoding="utf-8")
@@ -348,6 +378,7 @@ def test_a_folder_on_an_interpreter_of_another_runtime_is_noted(tmp_path: Path) 
     [
         pytest.param(["caches"], "start it with 'python -m local up'", id="nothing-served"),
         pytest.param(["up", "--set", "Nothing=1"], "Parameters.Nothing: no such parameter", id="parameter"),
+        pytest.param(["up", "--code", "/nowhere"], "/nowhere is neither a folder nor a package", id="code"),
         pytest.param(["up", "--template", "/nowhere/template.yml"], "/nowhere/template.yml", id="template"),
     ],
 )
@@ -385,7 +416,11 @@ def test_an_unknown_timer_is_told(up: Up, tmp_path: Path) -> None:
     assert "no timer trigger 'swep'; known are sweep, refresh" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["up", "--set", "x"], ["up", "--runtime", "go"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["up", "--set", "x"], ["up", "--runtime", "go"], ["up", "--port-base", "99999"]],
+    ids=str,
+)
 def test_a_wrong_command_line_is_refused(tmp_path: Path, arguments: list[str]) -> None:
     assert run(*arguments).returncode == 2
 
