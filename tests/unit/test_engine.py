@@ -269,3 +269,15 @@ def test_repairs_that_a_cap_leaves_go_on_for_each_of_their_caches(item: Any, lis
             done.add(name)
             cloud.engine(rules, most_per_run=1).follow(read_message(cloud.tasks[name]))
     assert sorted(cloud.updated) == sorted(cloud.caches)
+
+
+def test_a_cache_that_was_left_and_cannot_be_read_is_told_of_once() -> None:
+    cloud = Cloud({f"imc-{number}": cache(number) for number in range(3)}, call_seconds=0.1)
+    cloud.engine(most_per_run=1).process([PUSH])
+    (task_id,) = continuations(cloud)
+    odd = cloud.tasks[task_id]["caches"][0]
+    cloud.caches[odd] = cloud.caches[odd]._replace(unreadable="its status is odd")
+    engine = cloud.engine()
+    cloud.elapsed += CALL
+    engine.follow(read_message(cloud.tasks[task_id]))
+    assert sorted(said(engine)) == [("ignored", "CACHE_UNREADABLE"), ("refreshed", "TAG_REPUSHED")]

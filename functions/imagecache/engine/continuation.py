@@ -95,12 +95,15 @@ def told_of_left(task: Task, listings: Sequence[Listing], planned: Sequence[Appl
     The records of those say that they are left to this task, so its own say what became of each.
     """
     told = [each for each in planned if each.decision.caches_seen is None]
-    decided = {each.decision.cache.image_cache_id for each in told if each.decision.cache}
+    caches = [each.decision.cache for each in told if each.decision.cache]
+    # What cannot be read has a record of its own.
+    caches += [cache for listing in listings for cache in listing.unreadable]
+    decided = {cache.image_cache_id for cache in caches}
     there = {cache.image_cache_id for listing in listings for cache in listing.caches}
     for image_cache_id in task.caches:
+        if image_cache_id in decided:
+            continue
         ended = unconcerned(task.change, None)
-        ended = ended if image_cache_id in there else gone(ended, task)
         facts = {"region_id": task.region_id, "image_cache_id": image_cache_id}
-        if image_cache_id not in decided:
-            told.append(Applied(ended, facts=facts))
+        told.append(Applied(ended if image_cache_id in there else gone(ended, task), facts=facts))
     return told
