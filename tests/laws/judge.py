@@ -99,6 +99,7 @@ class _Judge:
         by_person = identifier in self.world.by_person | self.world.wanted_as_is
         # Without a memory nothing tells another policy's change of the list from a person's.
         memory = self.world.remembers and self.world.eci.get("tags_after_failure") != "restore"
+        memory = memory and identifier not in self.world.forgotten
         undisturbed = (
             not self.world.faults
             and not self.world.fc

@@ -73,6 +73,7 @@ class World(Invocations):
     by_person: set[str] = field(default_factory=set)
     wanted_as_is: set[str] = field(default_factory=set)
     repeated: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
     never_made: str = ""
     faults: int = 0
 
@@ -227,6 +228,7 @@ class World(Invocations):
             self.cloud.eci.change(identifier, tags=((MEMORY_TAG, _TO_COME),) if forge else ())
             # What is not remembered may be made once more.
             self.reasons[identifier] += 1
+            self.forgotten.add(identifier)
 
     def delete(self, number: int) -> None:
         """A person deletes a cache, if it is not the last one."""

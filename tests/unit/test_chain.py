@@ -498,8 +498,16 @@ def test_a_later_update_that_was_seen_is_left_to_its_own_watch_though_its_failur
     seen: bool, step: tuple[Any, ...]
 ) -> None:
     one = task(WATCH, REPUSH)
-    one = one.of_earlier(AFTER) if seen else one
+    one = one.of_earlier(AFTER, failed=False) if seen else one
     assert said(look(one, cache("UpdateFailed"), AT, NO_RULES, REBUILDS)) == step
+
+
+@pytest.mark.parametrize(("failed", "step"), [(True, repeats("PROMOTION_UNDONE", OLD)), (False, SUPERSEDED)])
+def test_a_promotion_is_taken_back_where_an_update_from_its_failed_cache_is_hidden(
+    failed: bool, step: tuple[Any, ...]
+) -> None:
+    one = task(WATCH, PROMOTION, FRAGILE).of_earlier(AFTER, failed=failed)
+    assert said(look(one, cache("UpdateFailed", NEW), AT, SEMVER, REBUILDS)) == step
 
 
 @pytest.mark.parametrize("made", [REBUILDS - 1, REBUILDS, REBUILDS + 1])

@@ -242,10 +242,8 @@ def test_a_refusal_that_is_not_of_a_known_id_proves_nothing() -> None:
 @pytest.mark.parametrize("restorable", [True, False])
 def test_watches_of_earlier_updates_are_one_but_those_that_can_put_a_list_back(restorable: bool) -> None:
     slot = Slot(("web:v1",), ("web:v2",), restorable)
-    ids = {
-        task(job=Job.WATCH, slot=slot, update_began=NOW - timedelta(minutes=age)).of_earlier(NOW).task_id
-        for age in (1, 2)
-    }
+    watches = (task(job=Job.WATCH, slot=slot, update_began=NOW - timedelta(minutes=age)) for age in (1, 2))
+    ids = {watch.of_earlier(NOW, failed=False).task_id for watch in watches}
     assert len(ids) == 1 + restorable
 
 

@@ -186,7 +186,7 @@ class Deferral:
             task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
             if memory is not None and job is Job.WATCH and is_later(memory, task, at):
                 # It leaves a failure to that update's own watch, whose place it must not take.
-                task = task.of_earlier(memory.began)
+                task = task.of_earlier(memory.began, failed=memory.failures > 0)
             if running.single and not sent:
                 # The platform may run a task twice, and the cache may not say that the other run has made the
                 # update. Its watch does, which was stored before it: the two runs get one successor.

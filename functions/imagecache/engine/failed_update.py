@@ -16,7 +16,7 @@ from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from ..policy.rules import Rules
 from .follow_task import Slot, Task
-from .steps import Done, Make, Wait, ended, is_later, kept_by_hold, reason_of
+from .steps import Done, Make, Wait, ended, is_later, kept_by_hold, reason_of, shows_later
 
 _FAILED_PLACES = 3
 """Places of a failing cache that a promoted tag may fail at before it is taken back."""
@@ -39,7 +39,12 @@ def failed_update(
     if later and not restorable:
         message = "a later update failed, which has a task of its own"
         return ended(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
-    failures = memory.failures if memory is not None and later else task.chain.repeats
+    failures = task.chain.repeats
+    if memory is not None and shows_later(memory, task, at):
+        failures = memory.failures
+    elif later:
+        # Its own update and the later one failed, and how often the later one was made again is not known.
+        failures = rebuilds
     if slot is not None and restorable and failures >= places(memory, at.now, rebuilds):
         new = ", ".join(image for image in slot.after if image not in slot.before)
         message = f"{new} could not be built, so what was there before is put back: {why}"[:1000]
@@ -85,10 +90,11 @@ def _is_restorable(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules:
     not where the later one began from a failed cache.
     """
     memory = last_update(cache, at)
-    later = is_later(memory, task, at)
+    later, shown = is_later(memory, task, at), shows_later(memory, task, at)
     began = task.update_began or task.due
     person = memory is not None and memory.asked is not None and memory.asked >= began
-    built = later and memory is not None and memory.failures == 0
+    failed = memory is not None and memory.failures > 0 if shown else task.earlier_failed
+    built = later and not failed
     known = cache.images == slot.after or (cache.images == slot.before and not later)
     # Other policies may have changed other entries meanwhile.
     room = len(cache.images) + len(slot.gone) - len(slot.new) <= MOST_IMAGES

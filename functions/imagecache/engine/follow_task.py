@@ -20,6 +20,7 @@ _SHARED_LOOKS = 6
 _ALONE = "push-"
 _PLACE = "place-"
 _EARLIER = "before "
+_FAILING = f"{_EARLIER}failing "
 
 
 class Job(str, Enum):
@@ -209,15 +210,26 @@ class Task(NamedTuple):
         facts = json.dumps([place, before.isoformat(), look.isoformat()])
         return self._replace(key=_PLACE + hashlib.sha256(facts.encode("ascii")).hexdigest()[:32])
 
+    @property
+    def earlier_failed(self) -> bool:
+        """Whether that later update began from a failed cache, so that this one's failed."""
+        return self.earlier and self.key.startswith(_FAILING)
+
     def of_its_own(self) -> Task:
         """The same watch, and no other update's; else watches with the same due time are one."""
         began = self.update_began or self.due
         return self._replace(key=f"{began.isoformat()} {self.due.isoformat()}")
 
-    def of_earlier(self, began: datetime) -> Task:
-        """The same watch, one with those of all updates before the one that began then; but see ``apart``."""
+    def of_earlier(self, began: datetime, *, failed: bool) -> Task:
+        """The same watch, one with those of all updates before the one that began then; but see ``apart``.
+
+        Args:
+            began: when that one began.
+            failed: whether it began from a failed cache.
+        """
+        kind = _FAILING if failed else _EARLIER
         own = f"{self.update_began or self.due} " if self.apart else ""
-        return self._replace(key=f"{_EARLIER}{began.isoformat()} {own}{self.due.isoformat()}")
+        return self._replace(key=f"{kind}{began.isoformat()} {own}{self.due.isoformat()}")
 
     def next(self, job: Job, due: datetime, now: datetime, *, held: bool) -> Task:
         """The task of the next look.

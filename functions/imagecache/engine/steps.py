@@ -49,8 +49,12 @@ class Make(NamedTuple):
 
 def is_later(memory: UpdateMemory | None, watch: Task, at: Moment) -> bool:
     """Whether the cache's last update began after the one that a watch follows."""
-    shown = memory is not None and memory.began > (watch.update_began or watch.due) + at.skew
-    return shown or watch.earlier
+    return shows_later(memory, watch, at) or watch.earlier
+
+
+def shows_later(memory: UpdateMemory | None, watch: Task, at: Moment) -> bool:
+    """Whether the cache says so itself; the failure of an update may hide it."""
+    return memory is not None and memory.began > (watch.update_began or watch.due) + at.skew
 
 
 def is_ordered(wanted: Decision | None, cache: ImageCache, at: Moment) -> bool:
