@@ -136,6 +136,20 @@ def test_a_sweep_that_reads_registries_says_what_is_held(world: Any, registry: T
     assert images(world, identifier) == [f"{web}:v1.0.1"]
 
 
+def test_a_sweep_does_not_build_what_is_listed_under_another_name(
+    world: Any, registry: TaggedRegistry
+) -> None:
+    aliases = {"images.example.com": registry.host}
+    rules = [{**RULE, "registry": "read"}]
+    world.setenv("IMC_RULES", json.dumps({"rules": rules, "registryAliases": aliases}))
+    listed = f"{registry.host}/prod/web:v1.0.1", "images.example.com/prod/web:v1.0.0"
+    identifier = world.cache(*listed, tags={HOLD: ""})
+    world.manual(imageCacheId=identifier, force=True)
+    world.settle()
+    world.timer()
+    assert len(world.updates()) == 1
+
+
 def test_a_repushed_tag_takes_no_newer_one_along(world: Any, registry: TaggedRegistry) -> None:
     web = f"{registry.host}/prod/web"
     identifier = world.cache(f"{web}:v1.0.0", tags={HOLD: ""})

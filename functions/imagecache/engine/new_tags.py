@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..base.reasons import Reason
 from ..base.timestamps import Moment
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import ImageCache
@@ -48,4 +49,7 @@ def new_tags(cache: ImageCache, sweep: CacheRequest, view: RegistryView, at: Mom
             dated=made_at is not None,
             stated=made_at.isoformat() if made_at is not None else "",
         )
-        yield from filter(None, [decide(cache, push, at, rules)])
+        found = decide(cache, push, at, rules)
+        # A tag that is listed under another name of its registry was seen, not pushed: it is not built anew.
+        if found is not None and found.reason is not Reason.TAG_REPUSHED:
+            yield found
