@@ -117,6 +117,17 @@ def test_a_promotion_is_taken_back_though_a_registry_brings_other_tags_meanwhile
     )
 
 
+def test_a_promotion_whose_later_update_waits_for_a_cap_is_looked_at_ever_more_rarely(world: Any) -> None:
+    world.setenv("IMC_MAX_UPDATES_PER_HOUR", "1")
+    for _ in range(2):
+        world.cache(f"{WEB}:v1.0.0", f"{API}:v1.0.0")
+    world.push(world.event(tag="v1.0.1"))
+    world.push(world.event(repository="api", tag="v1.0.1"))
+    records = [record for visit in world.settle() for record in visit.records]
+    looks = [record for record in records if record["message"].startswith("a later update")]
+    assert 0 < len(looks) < 50
+
+
 # Updates that overlap.
 
 

@@ -92,7 +92,12 @@ class Follow:
         memory = last_update(cache, self.work.now()) if step.reason is Reason.BACKING_OFF else None
         if memory is None:
             return BusyError(step.reason, step.message)
-        return HeldBackError(step.reason, step.message, until=self.work.hand_off.times.place(memory))
+        times, now = self.work.hand_off.times, self.work.now().now
+        until = times.place(memory)
+        if (now - until).total_seconds() > 2 * times.base:
+            # What is waited for waits itself, for a cap: the longer it does, the rarer the looks.
+            until = now + (now - until)
+        return HeldBackError(step.reason, step.message, until=until)
 
     def _done(self, deferral: Deferral, decision: Decision, started: float) -> Applied:
         facts: dict[str, object] = {
