@@ -37,7 +37,9 @@ def command(selection: Selection, acting: Acting, wanted: CacheHold) -> None:
     """
     with session(acting) as at_work:
         held = [_held(cache, wanted) for cache in selection.of(at_work.fleet)]
-        show(at_work, held, f"{len(held)} image caches would be held{wanted.says}")
+        # As the tag has it: it holds seconds, and not every character and length.
+        says = next((read_hold(each.value).says for each in held if each.value), wanted.says)
+        show(at_work, held, f"{len(held)} image cache{'' if len(held) == 1 else 's'} would be held{says}")
         possible = [each for each in held if not each.problem]
         if acting.dry_run or not possible:
             finish(at_work, held, NOT_DONE if len(possible) < len(held) else 0)

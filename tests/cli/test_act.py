@@ -119,6 +119,17 @@ def test_a_wrong_option_of_a_hold_is_told(act: Act, options: tuple[str, ...], to
     assert act.hold(identifier) is None
 
 
+def test_what_is_shown_first_is_the_hold_that_is_set(act: Act) -> None:
+    identifier = act.cache()
+    said = act(
+        "hold", act.name, "--until", "2999-01-01T00:00:00.5Z", "--why", "a;b\nc", "--by", "ann", "--yes"
+    )
+    assert said.exit_code == 0
+    first = said.stdout.splitlines()[0]
+    assert first == "1 image cache would be held until 2999-01-01T00:00:00+00:00 by ann: a,b c"
+    assert act.hold(identifier) == "until=2999-01-01T00:00:00Z;by=ann;why=a,b c"
+
+
 # Asking
 
 
