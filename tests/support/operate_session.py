@@ -31,12 +31,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _GUIDE = _ROOT / "docs" / "operate.md"
 _RULES = _ROOT / "docs" / "examples" / "rules.json"
 _BLOCK = re.compile(r"^```console\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-_HOST, _VPC_HOST = "registry.cn-hangzhou.aliyuncs.com/shop", "registry-vpc.cn-hangzhou.aliyuncs.com/shop"
-_LISTS = {
-    "web": ("web:v1.3.2", "sidecar:v0.9.1"),
-    "web-batch": ("web:v1.3.2",),
-    "web-alpine": ("web:v1.3.2-alpine",),
-}
+_SEED = _ROOT / "docs" / "examples" / "seed.json"
+_HOST = "registry.cn-hangzhou.aliyuncs.com/shop"
 _MASKS = {
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|\+00:00)?": "TIME",
     r"\b(1-[0-9a-f]{8}-[0-9a-f]{24}|[0-9A-F]{32})\b": "ID",
@@ -112,17 +108,7 @@ class _Story:
             "trace": lambda: self._wait_for("v1.4.0", "web-batch", "landed"),
         }
         cloud.control.settings(rebuild_seconds=0.3)
-        cloud.control.create_caches(
-            [
-                {
-                    "region_id": "cn-hangzhou",
-                    "image_cache_id": f"imc-bp10{number}example",
-                    "image_cache_name": name,
-                    "images": [f"{_VPC_HOST}/{image}" for image in images],
-                }
-                for number, (name, images) in enumerate(_LISTS.items(), 1)
-            ]
-        )
+        cloud.control.create_caches(json.loads(_SEED.read_text(encoding="utf-8")))
         self._builds(failing_builds=-1, failure_message="no address left in the vSwitch")
         cloud.invoke("on_push", _pushed("v1.3.2"))
         self._wait_for("v1.3.2", "web", "landed")
