@@ -15,6 +15,7 @@ from ..output import json_option
 from ..services.credentials import profile_option
 from ..services.region import region_id, region_ids
 from ..sources.fleet import CacheSource
+from ..sources.stack import name_prefix
 
 _T = TypeVar("_T")
 
@@ -24,7 +25,7 @@ ACT_EXIT_CODES = (
     "130 you stopped watching, the work goes on."
 )
 PREFIX = "imc-refresh"
-_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,23}")
+_ACCOUNT = re.compile(r"[0-9]{1,20}")
 _SPAN = re.compile(r"(\d{1,6})(s|m|min|h|d)")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=3650)
@@ -89,9 +90,10 @@ def acts(*, by_function: bool = True) -> Callable[[Callable[..., _T]], Callable[
     return with_options
 
 
-def _prefix(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
-    if not _PREFIX.fullmatch(text):
-        raise click.BadParameter(f"{text} is not what names of functions can begin with.")
+def _account(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    # It is a part of the name of the host that is called.
+    if text is not None and not _ACCOUNT.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is no account's number.")
     return text
 
 
@@ -145,7 +147,7 @@ _OF_FUNCTION = (
         metavar="NAME",
         default=PREFIX,
         show_default=True,
-        callback=_prefix,
+        callback=name_prefix,
         help="The stack's NamePrefix.",
     ),
     click.option(
@@ -159,6 +161,8 @@ _OF_FUNCTION = (
         "account_id",
         metavar="ID",
         envvar="FC_ACCOUNT_ID",
+        show_envvar=True,
+        callback=_account,
         help="Of the account; else STS is asked.",
     ),
 )

@@ -35,7 +35,8 @@ def _endpoints(
     return found
 
 
-_HELP = """Ask the account about a stack: a line a check, and what mends it. It changes nothing.
+_HELP = """Ask the account about a stack: a line a check, and what mends it. It changes nothing but that it
+stores a probe.
 
 \b
 imc-refresh doctor --region cn-hangzhou
@@ -48,6 +49,7 @@ imc-refresh doctor --region cn-hangzhou --facts
 @click.option(
     "--region",
     envvar="ALIBABA_CLOUD_REGION_ID",
+    show_envvar=True,
     required=True,
     metavar="ID",
     callback=region_id,

@@ -32,6 +32,8 @@ def command(what: str, source: RecordSource, *, as_json: bool) -> None:
     Named by the id of its event, its request or its change, by its image (without a tag: all tags; without a
     host: of any registry), or by a cache: then by all changes that concerned that one.
     """
+    if not what:
+        raise click.UsageError("What is asked about is empty.")
     found = source.read(_USUAL)
     history = History(found.all)
     lives = lives_of(history, what)

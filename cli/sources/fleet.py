@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .account import Account
 
 _T = TypeVar("_T")
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class Fleet:
         Raises:
             Problem: when there is none, or several have the name.
         """
+        if not name:
+            raise Problem("the name of an image cache is empty")
         found = [cache for cache in self.caches if cache.image_cache_id == name]
         found = found or [cache for cache in self.caches if cache.name == name]
         if len(found) == 1:
@@ -213,4 +216,7 @@ def moment(_context: click.Context, _parameter: click.Parameter, text: str | Non
         raise click.BadParameter(f"{text} is not a time such as 2026-03-02T12:00:00Z.") from None
     if found.tzinfo is None:
         raise click.BadParameter(f"{text} has no zone; write 2026-03-02T12:00:00Z, or +08:00.")
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        # Spans are counted from it in both directions.
+        raise click.BadParameter(f"{text} is not in the years {_FIRST_YEAR} to {_LAST_YEAR}.")
     return found

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _HOST = re.compile(r"(https://)?[a-z0-9.:-]+|http://([a-z0-9-]+\.)*(localhost|127\.0\.0\.1)(:[0-9]+)?")
+_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,23}")
 _SERVICES = ("sts", "sls", "mns", "fc")
 
 
@@ -82,18 +83,31 @@ class StackSource:
         return Stack(account, self.prefix)
 
 
+def name_prefix(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """The callback of an option that takes what a stack's names begin with; a host's name may, too."""
+    if not _PREFIX.fullmatch(text):
+        raise click.BadParameter(f"{text} is not what names of functions can begin with.")
+    return text
+
+
 def asks_stack(command: Callable[..., _T]) -> Callable[..., _T]:
     """Give a command the options that say which stack it is; it gets them as ``stack``."""
 
     @click.option(
         "--region",
         envvar="ALIBABA_CLOUD_REGION_ID",
+        show_envvar=True,
         metavar="ID",
         callback=region_id,
         help="Of the stack, such as cn-hangzhou.",
     )
     @click.option(
-        "--prefix", default="imc-refresh", show_default=True, metavar="NAME", help="The stack's NamePrefix."
+        "--prefix",
+        default="imc-refresh",
+        show_default=True,
+        metavar="NAME",
+        callback=name_prefix,
+        help="The stack's NamePrefix.",
     )
     @profile_option
     @click.option(

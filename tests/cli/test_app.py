@@ -115,3 +115,32 @@ def test_of_a_file_that_was_read_whole_no_longer_time_is_asked_for() -> None:
     assert "longer time" not in _run("trace", "nothing", "--records", records).stderr
     since = _run("trace", "nothing", "--records", records, "--since", "2026-11-26T09:33:00Z")
     assert "Ask about a longer time" in since.stderr
+
+
+def test_what_is_no_number_of_an_account_is_no_part_of_a_hosts_name() -> None:
+    shown = _run("refresh", "web", "--region", "cn-hangzhou", "--account", "example.com/")
+    assert shown.exit_code == 2
+    assert "'example.com/' is no account's number" in shown.stderr
+
+
+@pytest.mark.parametrize("command", ["records", "failures", "refresh web"])
+def test_what_no_name_begins_with_is_no_part_of_a_hosts_name(command: str) -> None:
+    shown = _run(*command.split(), "--region", "cn-hangzhou", "--prefix", "example.com/")
+    assert shown.exit_code == 2
+    assert "example.com/ is not what names of functions can begin with" in shown.stderr
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+def test_a_time_that_nothing_can_be_counted_from_is_refused(at: str) -> None:
+    for command in (("status",), ("why", "web"), ("plan", "nginx:1")):
+        shown = _run(*command, "--caches", STATUS[-1], "--at", at)
+        assert shown.exit_code == 2
+        assert "is not in the years 1970 to 9000" in shown.stderr
+
+
+def test_an_empty_name_is_no_name() -> None:
+    records = str(ROOT / "docs" / "examples" / "records.jsonl")
+    assert "the name of an image cache is empty" in _run("why", "", "--caches", STATUS[-1]).stderr
+    traced = _run("trace", "", "--records", records)
+    assert (traced.exit_code, traced.stdout) == (2, "")
+    assert "What is asked about is empty" in traced.stderr
