@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
+from imagecache.base.errors import InputError
+from imagecache.model.reference import check_tag
 from imagecache.policy.rules import Rules
 
 from ..output import json_option, print_json, print_table, print_text
 from ..problem import ANSWERED, WRONG, Problem
-from ..sources.files import parse_json, read_text, why_not_json
+from ..sources.files import called, parse_json, read_text, why_not_json
 from ..sources.fleet import CacheSource, Fleet, reads_caches
 from ..sources.rules_file import read_rules_text
 from ..wording import policy_text
@@ -150,14 +152,25 @@ def read_tags(name: str) -> list[str]:
     """
     text = read_text(name, "utf-8-sig").strip()
     if not text.startswith(("[", "{")):
-        return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        return _checked(
+            name, [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        )
     try:
         document = parse_json(text)
     except (ValueError, RecursionError) as error:
-        raise Problem(f"{name} is not JSON: {why_not_json(error)}", _TAGS) from None
+        raise Problem(f"{called(name)} is not JSON: {why_not_json(error)}", _TAGS) from None
     tags = document.get("tags") if isinstance(document, dict) else document
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise Problem(f"{name} has no list of tags", _TAGS)
+        raise Problem(f"{called(name)} has no list of tags", _TAGS)
+    return _checked(name, tags)
+
+
+def _checked(name: str, tags: list[str]) -> list[str]:
+    for tag in tags:
+        try:
+            check_tag(tag)
+        except InputError as error:
+            raise Problem(f"{called(name)}: {error.message}", _TAGS) from None
     return tags
 
 

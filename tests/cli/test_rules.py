@@ -251,6 +251,8 @@ def test_tags_show_a_rule_that_takes_none(ask: Any) -> None:
     ("content", "message"),
     [
         ("[1]", "has no list of tags"),
+        ("v1.0\nfrom v1 on\n", "'from v1 on' is not a tag"),
+        ('["v1.0", ""]', "'' is not a tag"),
         ("{}", "has no list of tags"),
         ("[", "is not JSON"),
         (b"\x80", "is not text"),
