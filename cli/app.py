@@ -76,9 +76,9 @@ class Commands(click.Group):
         except (KeyboardInterrupt, EOFError, click.Abort):
             raise Problem("stopped") from None
         except UnwritableError as error:
-            if ctx.invoked_subcommand and COMMANDS[ctx.invoked_subcommand].changes:
-                raise _PerhapsDoneError(error.message) from None
-            raise
+            # Of a command that acts it cannot be said that nothing was asked for.
+            changes = ctx.invoked_subcommand and COMMANDS[ctx.invoked_subcommand].changes
+            raise (_PerhapsDoneError if changes else Problem)(str(error)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, a line each."""

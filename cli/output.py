@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .problem import Problem
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -35,8 +33,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 """The option that each command has which answers with facts."""
 
 
-class UnwritableError(Problem):
-    """Raised where standard output takes nothing: its disk is full, or it is closed."""
+class UnwritableError(Exception):
+    """Raised where standard output takes nothing, as its disk is full; the text says why."""
 
 
 def write(text: str | bytes = "", *, nl: bool = True) -> None:

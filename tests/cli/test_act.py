@@ -130,6 +130,27 @@ def test_what_is_shown_first_is_the_hold_that_is_set(act: Act) -> None:
     assert act.hold(identifier) == "until=2999-01-01T00:00:00Z;by=ann;why=a,b c"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_what_is_done_and_cannot_be_told_is_no_nothing(act: Act) -> None:
+    identifier = act.cache()
+    command = [sys.executable, "-m", "cli", "hold", act.name, "--yes", "--json"]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        said = subprocess.run(
+            [*command, "--local", str(act.cloud.config.state.resolve())],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (said.returncode, said.stderr) == (
+        1,
+        "error: standard output cannot be written: No space left on device\n",
+    )
+    assert act.hold(identifier) is not None
+
+
 # Asking
 
 
