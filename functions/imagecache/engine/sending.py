@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..base.errors import BenignError, EciError, HeldBackError, PermanentError, TransientError
 from ..base.reasons import Reason, Result
@@ -22,36 +22,34 @@ from .steps import Done
 from .work import Work
 
 
-class Sending(NamedTuple):
-    """An update that is sent: the request, facts for its records, its watch, and when work on it began."""
+@dataclass(eq=False, repr=False)
+class Sender:
+    """Sends one update.
 
+    Attributes:
+        work: what this invocation works with.
+        deferral: stores tasks.
+        request: the update.
+        facts: for its records.
+        watch: the task that follows it.
+        started: when work on it began, on the monotonic clock, in seconds.
+    """
+
+    work: Work
+    deferral: Deferral
     request: Mapping[str, Any]
     facts: Mapping[str, Any]
     watch: Task
     started: float
 
-
-@dataclass(eq=False, repr=False)
-class Sender:
-    """Sends updates.
-
-    Attributes:
-        work: what this invocation works with.
-        deferral: stores tasks.
-    """
-
-    work: Work
-    deferral: Deferral
-
-    def send(self, cache: ImageCache, wanted: Sequence[Decision], sending: Sending) -> list[Applied]:
+    def send(self, cache: ImageCache, wanted: Sequence[Decision]) -> list[Applied]:
         """Send the update; where the cache cannot say that it ran, its watch is stored before.
 
         Args:
             cache: as just described.
             wanted: the decisions that the update is for.
-            sending: the request, and what belongs to it.
         """
-        work, started, watch = self.work, sending.started, sending.watch
+        work, started, watch = self.work, self.started, self.watch
         task = self.deferral.task
         stored: Stored | None = Stored.NOW
         said: Mapping[str, Any] = {}
@@ -68,7 +66,7 @@ class Sender:
             if stored is None:
                 message = "the update cannot be followed and is not made"
                 error: EciError = TransientError(Reason.HAND_OFF_FAILED, message)
-                facts = {**sending.facts, "update_calls": 0, **said}
+                facts = {**self.facts, "update_calls": 0, **said}
                 return [Applied(decision, error, facts=facts, started=started) for decision in wanted]
             first = stored is Stored.NOW
             if not first and not own:
@@ -79,43 +77,39 @@ class Sender:
             # Else an earlier attempt of this task stored it. Perhaps its update was refused for good: each
             # attempt has to say so, or that would never come to the on-failure queue.
         try:
-            accepted = work.eci.update_image_cache(sending.request)
+            accepted = work.eci.update_image_cache(self.request)
         except BenignError as benign:
-            return self._benign(cache, wanted, benign, sending)
+            return self._benign(cache, wanted, benign)
         except EciError as failure:
-            return self._refused(cache, wanted, failure, sending)
-        facts = {**sending.facts, "update_calls": accepted.calls, "eci_request_id": accepted.request_id}
+            return self._refused(cache, wanted, failure)
+        facts = {**self.facts, "update_calls": accepted.calls, "eci_request_id": accepted.request_id}
         if work.hand_off.enabled and not first:
-            stored, said = work.hand_off.tried(sending.watch)
+            stored, said = work.hand_off.tried(self.watch)
             if stored is Stored.BEFORE:
                 # That is the watch of an update before, which would see this one fail and leave it alone.
-                stored, said = work.hand_off.tried(sending.watch.of_its_own())
+                stored, said = work.hand_off.tried(self.watch.of_its_own())
         done = {**facts, **said}
         return [
             Applied(decision, unfollowed(decision) if stored is None else None, done, started)
             for decision in wanted
         ]
 
-    def _benign(
-        self, cache: ImageCache, wanted: Sequence[Decision], error: BenignError, sending: Sending
-    ) -> list[Applied]:
+    def _benign(self, cache: ImageCache, wanted: Sequence[Decision], error: BenignError) -> list[Applied]:
         """ECI says with an error code that there was nothing to do."""
         LOGGER.warning("%s for image cache %s: nothing was rebuilt", error.code, cache.image_cache_id)
-        facts = {**sending.facts, "update_calls": error.calls, "eci_request_id": error.request_id}
+        facts = {**self.facts, "update_calls": error.calls, "eci_request_id": error.request_id}
         failure: EciError | None = None
         if error.reason is Reason.NO_NEED_UPDATE and cache.status == UPDATE_FAILED:
             # What it says cannot be right for a cache that has no images: nothing was mended.
             failure = PermanentError(error.reason, error.message, code=error.code, calls=error.calls)
         result = Result.UNCHANGED if error.reason is Reason.NO_NEED_UPDATE else Result.PLANNED
         said = [each._replace(result=result, reason=error.reason, message=error.message) for each in wanted]
-        return [Applied(decision, failure, facts=facts, started=sending.started) for decision in said]
+        return [Applied(decision, failure, facts=facts, started=self.started) for decision in said]
 
-    def _refused(
-        self, cache: ImageCache, wanted: Sequence[Decision], error: EciError, sending: Sending
-    ) -> list[Applied]:
-        facts = {**sending.facts, "update_calls": error.calls}
+    def _refused(self, cache: ImageCache, wanted: Sequence[Decision], error: EciError) -> list[Applied]:
+        facts = {**self.facts, "update_calls": error.calls}
         if not error.error_class.retryable and error.reason is not Reason.NOT_FOUND:
-            return [Applied(decision, error, facts=facts, started=sending.started) for decision in wanted]
+            return [Applied(decision, error, facts=facts, started=self.started) for decision in wanted]
         try:
             # Another update may have begun since the cache was read: its start says when to look again.
             now = self.work.eci.describe_image_cache(cache.region_id, cache.image_cache_id)
@@ -124,11 +118,11 @@ class Sender:
             now = cache
         if now is None:
             ends = [gone(decision, self.deferral.task) for decision in wanted]
-            return [Applied(decision, facts=facts, started=sending.started) for decision in ends]
+            return [Applied(decision, facts=facts, started=self.started) for decision in ends]
         settled, left = self._decided_again(now, wanted)
-        done = self.deferral.settled(settled, sending.started)
+        done = self.deferral.settled(settled, self.started)
         done = [replace(each, facts={"update_calls": error.calls, **each.facts}) for each in done]
-        return done + self.deferral.defer(now, left, error, facts, sending.started)
+        return done + self.deferral.defer(now, left, error, facts, self.started)
 
     def _decided_again(
         self, cache: ImageCache, wanted: Sequence[Decision]

@@ -25,7 +25,7 @@ from ..planning.wanted_list import Current, notes_of, parameters_of, what_is_new
 from .applied import Applied
 from .deferral import Deferral
 from .follow_task import Chain, Job
-from .sending import Sender, Sending
+from .sending import Sender
 from .update_limits import needs_extra
 from .work import Work
 
@@ -104,8 +104,8 @@ class Updater:
             planned = [each._replace(result=Result.PLANNED, message=each.message + but) for each in wanted]
             return [Applied(decision, facts=facts, started=started) for decision in planned]
         watch = self.deferral.watch(cache, wanted, memory, chain)
-        sender = Sender(work, self.deferral)
-        return later + sender.send(cache, wanted, Sending(request, facts, watch, started))
+        sender = Sender(work, self.deferral, request, facts, watch, started)
+        return later + sender.send(cache, wanted)
 
     def _rolling(self, cache: ImageCache, wanted: Sequence[Decision], at: Moment) -> EciError | None:
         """Why the cache waits for others that are rebuilt, where a rule keeps some ready."""
