@@ -12,6 +12,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 CHINA_TIME = timezone(timedelta(hours=8))
+BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
+"""Before any push, and any listing."""
 
 _FORM = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}:\d{2})(?:\.(?P<fraction>\d{1,9}))?"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from ..base.reasons import Reason, Result
+from ..base.timestamps import BEFORE_ALL
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.plan import Decision, decide
@@ -15,9 +16,6 @@ from .steps import unconcerned
 from .work import Work
 
 _IN_ORDER = timedelta(seconds=5)
-
-BEFORE_ALL = datetime.min.replace(tzinfo=timezone.utc)
-"""Before any push."""
 
 
 def decide_again(

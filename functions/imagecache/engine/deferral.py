@@ -9,6 +9,7 @@ from typing import Any
 
 from ..base.errors import CapacityError, EciError, HeldBackError, TransientError
 from ..base.reasons import Reason, Result
+from ..base.timestamps import BEFORE_ALL
 from ..clients.task_store import Stored
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import UPDATE_FAILED, ImageCache
@@ -17,7 +18,7 @@ from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
 from .chain import expired, given_up
-from .deciding import BEFORE_ALL, place_of, pushed_at
+from .deciding import place_of, pushed_at
 from .failed_update import may_be_taken_back
 from .follow_task import Chain, Job, Slot, Task
 from .steps import is_later

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from ..base.errors import EciError, HeldBackError, PermanentError
 from ..base.reasons import Reason, Result
-from ..base.timestamps import Moment
+from ..base.timestamps import BEFORE_ALL, Moment
 from ..model.change import Change, PushEvent
-from ..model.image_cache import READY, ImageCache
+from ..model.image_cache import READY, UPDATING, ImageCache
 from ..planning.follow_times import FollowTimes
 from ..planning.plan import Decision, decide
-from ..planning.rollout import UPDATING, Group, groups_of
+from ..planning.rollout import Group, groups_of
 from ..planning.update_memory import last_update
 from ..planning.update_memory_layout import UpdateMemory
 from ..policy.rules import Rules
 from .listings import Listings
-
-_ANY = datetime.min.replace(tzinfo=timezone.utc)
-"""Before every listing: any that is kept will do."""
 
 
 @dataclass(eq=False, repr=False)
@@ -83,8 +80,9 @@ class Rollout:
         if cache.status != READY:
             # Its update takes away nothing that is usable.
             return None
-        # What was planned from a listing is decided by the same one; a task that waited needs a new one.
-        planned = change.pushed_at if isinstance(change, PushEvent) else _ANY
+        # What was planned from a listing is decided by the same one, whichever that is; a task that waited
+        # needs a new one.
+        planned = change.pushed_at if isinstance(change, PushEvent) else BEFORE_ALL
         listing = self.listings.current(cache.region_id, planned if looks is None else None)
         for group in groups_of(cache, listing, self.rules):
             failed = group.stopped_by(change, at)

@@ -22,6 +22,7 @@ STATUSES = UPDATABLE | {"Preparing", "Creating", "Failed", "Updating"}
 """All states (vendor documentation of DescribeImageCaches)."""
 
 READY = "Ready"
+UPDATING = "Updating"
 UPDATE_FAILED = "UpdateFailed"
 CREATION_FAILED = "Failed"
 

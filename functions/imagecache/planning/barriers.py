@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..base.reasons import Reason
-from ..model.change import Change
+from ..model.change import Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..policy.rules import Rule
 from .update_memory import HOLD_TAG
@@ -56,20 +56,21 @@ def hold_barrier(cache: ImageCache, change: Change, now: datetime, *, new_list: 
     return Barrier(Reason.HELD, f"the cache is held{hold.says}{despite}", hold.until)
 
 
-def age_barrier(change: Change, tag: str, rule: Rule, pushed_at: datetime, now: datetime) -> Barrier | None:
+def age_barrier(push: PushEvent, rule: Rule, pushed_at: datetime, now: datetime) -> Barrier | None:
     """The age that a tag still has to come to, or None."""
-    if not rule.min_age_seconds or change.force:
+    if not rule.min_age_seconds or push.force:
         return None
     end = pushed_at + timedelta(seconds=rule.min_age_seconds)
     if end <= now:
         return None
-    message = f"rule {rule.name} lets {tag} in when it is {rule.min_age_seconds} s old, at {end.isoformat()}"
+    old = f"{rule.min_age_seconds} s old, at {end.isoformat()}"
+    message = f"rule {rule.name} lets {push.tag} in when it is {old}"
     return Barrier(Reason.TOO_YOUNG, message, end)
 
 
-def approval_barrier(change: Change, tag: str, rule: Rule) -> Barrier | None:
+def approval_barrier(push: PushEvent, rule: Rule) -> Barrier | None:
     """The approval that a promotion lacks, or None."""
-    if not rule.approval or change.force:
+    if not rule.approval or push.force:
         return None
-    message = f"rule {rule.name} lets {tag} in when a person approves the list: see images_after"
+    message = f"rule {rule.name} lets {push.tag} in when a person approves the list: see images_after"
     return Barrier(Reason.APPROVAL_NEEDED, message)

@@ -137,8 +137,8 @@ def _decide_push(cache: ImageCache, push: PushEvent, at: Moment, rules: Rules) -
         pushed_at = push.pushed_at or at.now
         barrier = (
             hold_barrier(cache, push, at.now, new_list=True)
-            or age_barrier(push, push.tag, rule, pushed_at, at.now)
-            or approval_barrier(push, push.tag, rule)
+            or age_barrier(push, rule, pushed_at, at.now)
+            or approval_barrier(push, rule)
         )
         if barrier is None:
             return decision

@@ -12,12 +12,10 @@ from typing import NamedTuple
 
 from ..base.timestamps import Moment
 from ..model.change import Change, PushEvent
-from ..model.image_cache import READY, UPDATE_FAILED, ImageCache, Listing
+from ..model.image_cache import READY, UPDATE_FAILED, UPDATING, ImageCache, Listing
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rule, Rules
 from .update_memory import carries, last_update
-
-UPDATING = "Updating"
 
 
 class Group(NamedTuple):

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 from ..base.timestamps import Moment
 from ..model.change import CacheRequest, Change, PushEvent
-from ..model.image_cache import UPDATE_FAILED, ImageCache
+from ..model.image_cache import READY, UPDATE_FAILED, UPDATING, ImageCache
 from ..policy.list_entries import entries_of
 from ..policy.rules import NO_RULES, Rules
 from .entry_memory import DIGESTS_TAG, NO_NOTES, PUSHED_TAG, Notes, note_tags
@@ -46,7 +46,7 @@ EXTRA_WINDOW = timedelta(hours=24)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SAME_SHARE = 0.05
-_CERTAIN = frozenset({"Updating", "Ready"})
+_CERTAIN = frozenset({UPDATING, READY})
 
 
 def last_update(cache: ImageCache, at: Moment) -> UpdateMemory | None:
