@@ -113,8 +113,11 @@ def test_a_due_time_without_the_order_of_pushes_is_that_before_it(
         assert times.without_order(due + times.order(pushed_at, before, due)) == due
 
 
-def test_capacity_is_tried_on_a_grid_of_the_longest_time() -> None:
-    assert TIMES.later(NOW + timedelta(seconds=1)) == NOW + timedelta(seconds=900)
+@pytest.mark.parametrize(("now", "due"), [(-4.1, 0), (-4, 900), (0, 900), (1, 900)])
+def test_capacity_is_tried_on_a_grid_of_the_longest_time(now: float, due: float) -> None:
+    at = Moment(NOW + timedelta(seconds=now), SKEW)
+    assert after(TIMES.later(at)) == due
+    assert after(TIMES.again(None, at, TIMES.later(at))) == due
 
 
 def test_the_places_of_a_failing_cache() -> None:

@@ -183,7 +183,7 @@ def test_an_hours_updates_are_those_that_caches_remember(caches: list[ImageCache
     if count:
         error = limits(caches, per_hour=count).spend(AT)
         assert error is not None
-        assert (error.reason, error.until) == (Reason.UPDATE_CAP, TIMES.later(NOW))
+        assert (error.reason, error.until) == (Reason.UPDATE_CAP, TIMES.later(AT))
         assert error.message == f"{count} updates started within the last hour; the limit is {count}"
 
 

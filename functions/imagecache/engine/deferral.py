@@ -170,7 +170,7 @@ class Deferral:
         memory = last_update(cache, at)
         until = error.until if isinstance(error, HeldBackError) else None
         if isinstance(error, CapacityError):
-            until = times.later(at.now)
+            until = times.later(at)
         running = self.task if self.task is not None and self.task.image_cache_id else None
         change = decision.change
         # Registries are asked again, and bring all promotions that wait together. But not where one did not

@@ -181,7 +181,7 @@ class UpdateLimits:
             count = self._within_hour + (0 if self.settings.dry_run else self.made)
             if count >= per_hour:
                 message = f"{count} updates started within the last hour; the limit is {per_hour}"
-                return self._say(message, self.times.later(at.now))
+                return self._say(message, self.times.later(at))
         return None
 
     @staticmethod

@@ -84,9 +84,9 @@ class FollowTimes(NamedTuple):
         """The due time that was to be without its ``order``."""
         return self._point(math.floor(round((due - _EPOCH).total_seconds() / self._grid, 6)), self._grid)
 
-    def later(self, now: datetime) -> datetime:
-        """When capacity that was used up is worth another try."""
-        return self._rounded(now, self.longest)
+    def later(self, at: Moment) -> datetime:
+        """When capacity that was used up is worth another try; a task that is stored now can be due then."""
+        return self._rounded(self._earliest(at), self.longest, strictly=True)
 
     @property
     def longest_pause(self) -> float:
@@ -105,7 +105,7 @@ class FollowTimes(NamedTuple):
     def _first(
         self, memory: UpdateMemory | None, at: Moment, from_share: float, not_before: datetime | None
     ) -> datetime:
-        earliest = at.now + max(2 * at.skew, _LEAST_MARGIN)
+        earliest = self._earliest(at)
         if not_before is not None and not_before > earliest:
             return self._rounded(not_before, self._grid)
         if memory is None or memory.duration is None:
@@ -124,6 +124,11 @@ class FollowTimes(NamedTuple):
         while True:
             yield self._rounded(last + number * step, self._grid)
             number += 1
+
+    @staticmethod
+    def _earliest(at: Moment) -> datetime:
+        """Before it no task is due that is stored now."""
+        return at.now + max(2 * at.skew, _LEAST_MARGIN)
 
     @property
     def _grid(self) -> float:
