@@ -364,13 +364,13 @@ DIGESTS = {f"{WEB}:1": "w", f"{API}:1": "a"}
             id="one digest was not noted",
         ),
         pytest.param(
-            cache(*LISTED, tags=tuple((f"t{number}", "") for number in range(MOST_TAGS - 2))),
+            cache(*LISTED, tags=tuple((f"t{number}", "") for number in range(MOST_TAGS - 1))),
             Current(LISTED, DIGESTS),
             "",
             id="no room to note digests, so it would be rebuilt for ever",
         ),
         pytest.param(
-            cache(*LISTED, tags=tuple((f"t{number}", "") for number in range(MOST_TAGS - 3))),
+            cache(*LISTED, tags=tuple((f"t{number}", "") for number in range(MOST_TAGS - 2))),
             Current(LISTED, DIGESTS),
             "it is not known which images the cache was built with",
             id="just enough room",
@@ -383,12 +383,14 @@ def test_what_makes_a_cache_older_than_its_registries(
     assert what_is_newer(described, found, AT) == expected
 
 
-def test_a_cache_that_was_rebuilt_with_what_was_asked_is_not_older() -> None:
+@pytest.mark.parametrize("tags", [0, MOST_TAGS - 2])
+def test_a_cache_that_was_rebuilt_with_what_was_asked_is_not_older(tags: int) -> None:
     source = reader("1", "2")
-    before = cache(f"{WEB}:1")
+    before = cache(f"{WEB}:1", tags=tuple((f"t{number}", "") for number in range(tags)))
     found = view(source).current(before, before.images)
     assert what_is_newer(before, found, AT) == f"the registry has {WEB}:2"
-    after = built(found.images, found.digests)
+    after = built(found.images, found.digests, before.tags)
+    assert len(after.tags) == tags + 2
     assert what_is_newer(after, view(source).current(after, after.images), AT) == ""
 
 

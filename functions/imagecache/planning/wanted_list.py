@@ -12,9 +12,9 @@ from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
-from .entry_memory import Notes, had_digest, remembers_digests
+from .entry_memory import DIGESTS_TAG, Notes, had_digest, remembers_digests
 from .plan import Decision
-from .update_memory import MOST_TAGS, OWN_TAGS, last_update
+from .update_memory import MEMORY_TAG, MOST_TAGS, last_update
 
 
 class Current(NamedTuple):
@@ -104,7 +104,8 @@ def what_is_newer(cache: ImageCache, current: Current, at: Moment) -> str:
         return f"the registry has {', '.join(added)}"
     last = last_update(cache, at)
     if last is None or not remembers_digests(cache, last.began):
-        room = len([key for key, _ in cache.tags if key not in OWN_TAGS]) <= MOST_TAGS - len(OWN_TAGS)
+        ours = {MEMORY_TAG, DIGESTS_TAG}
+        room = len(ours.union(key for key, _ in cache.tags)) <= MOST_TAGS
         return "it is not known which images the cache was built with" if current.digests and room else ""
     changed = [
         entry for entry, digest in current.digests.items() if not had_digest(cache, last.began, entry, digest)
