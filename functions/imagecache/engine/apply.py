@@ -70,7 +70,7 @@ class Applier:
     def _apply_to_cache(self, listed: ImageCache, group: Sequence[Decision]) -> list[Applied]:
         started = time.monotonic()
         cache: ImageCache | None = listed
-        dry_run = self.work.is_dry(group)
+        dry_run = self.work.is_dry(*(decision.change for decision in group))
         # A busy cache is deferred by the listing's word, which costs no further call; so is a plan made.
         if listed.updatable and not dry_run:
             try:

@@ -62,7 +62,8 @@ class Deferral:
         if error.reason is Reason.UPDATE_CAP and isinstance(error, HeldBackError) and error.until is None:
             return [Applied(each, error, facts=facts, started=started, left=True) for each in wanted]
         # A dry run is answered now or not at all: nobody waits for a plan of later.
-        if not error.error_class.retryable or not work.hand_off.enabled or work.is_dry(wanted):
+        dry_run = work.is_dry(*(decision.change for decision in wanted))
+        if not error.error_class.retryable or not work.hand_off.enabled or dry_run:
             return [Applied(each, error, facts=facts, started=started) for each in wanted]
         if self.task is not None and expired(self.task, work.now().now, work.settings.follow):
             error = given_up(error, work.settings.follow)
@@ -119,7 +120,7 @@ class Deferral:
             cache, running = decision.cache, decision.covered_by
             facts: dict[str, Any] = {}
             error: EciError | None = None
-            followed = self.work.hand_off.enabled and not self.work.is_dry([decision])
+            followed = self.work.hand_off.enabled and not self.work.is_dry(decision.change)
             if cache and running and not cache.updatable and followed:
                 watch = self.watch(cache, [decision], running)
                 if self.task is not None and self.task.image_cache_id and running.first:

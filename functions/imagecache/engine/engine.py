@@ -101,7 +101,7 @@ class Engine:
             from .registry_hint import take_hints  # noqa: PLC0415 - most rules ask no registry
 
             planned = take_hints(planned, self.work.view)
-        if any(self._is_dry(change) for change in changes):
+        if self.work.is_dry(*changes):
             from .near import tell_near_misses  # noqa: PLC0415 - only dry runs need it
 
             near = zip(changes, looked_through, strict=True)
@@ -161,9 +161,6 @@ class Engine:
                 return found
         return unseen
 
-    def _is_dry(self, change: Change) -> bool:
-        return self.work.settings.dry_run or change.dry_run
-
     def _regions(self, change: Change) -> Sequence[str]:
         if change.region_id:
             return (change.region_id,)
@@ -176,7 +173,7 @@ class Engine:
             found = [self.work.eci.describe_image_cache(region_id, each) for each in change.selector.ids]
             return Listing(region_id, tuple(cache for cache in found if cache), self.work.arrived)
         since = change.pushed_at if isinstance(change, PushEvent) else None
-        if self._is_dry(change):
+        if self.work.is_dry(change):
             # What is listed here is all that the plan is made of: no cache is read again.
             since = None
         listing = self.work.listings.current(region_id, since)

@@ -20,7 +20,7 @@ def wait_for_age(work: Work, decision: Decision, started: float) -> Applied:
         decision: with the tag's push, the list that it leads to, and when it is old enough.
         started: when work on it began, on the monotonic clock, in seconds.
     """
-    if work.is_dry([decision]):
+    if work.is_dry(decision.change):
         return Applied(decision._replace(result=Result.PLANNED), started=started)
     error = HeldBackError(decision.reason, decision.message, until=decision.until)
     facts: dict[str, object] = {"update_calls": 0}

@@ -61,7 +61,7 @@ class Updater:
             chain: of the task that watches the update; a new one if None.
         """
         work, at = self.work, self.work.now()
-        dry_run = work.is_dry(wanted)
+        dry_run = work.is_dry(*(decision.change for decision in wanted))
         later: list[Applied] = []
         counted = 0
         try:

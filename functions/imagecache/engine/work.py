@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,7 +12,7 @@ from ..base.timestamps import Moment
 from ..clients.clients import Clients
 from ..clients.eci_gateway import EciGateway
 from ..config.settings import Settings
-from ..planning.plan import Decision
+from ..model.change import Change
 from .hand_off import HandOff
 from .listings import Listings
 from .update_limits import UpdateLimits
@@ -99,6 +98,6 @@ class Work:
         """Make what is made at its first use, before threads ask for it: each has to be one object."""
         _ = self.eci, self.limits, self.view, self.rollout
 
-    def is_dry(self, wanted: Sequence[Decision]) -> bool:
-        """Whether nothing is to be updated for these decisions."""
-        return self.settings.dry_run or any(decision.change.dry_run for decision in wanted)
+    def is_dry(self, *changes: Change) -> bool:
+        """Whether nothing is to be updated for these changes."""
+        return self.settings.dry_run or any(change.dry_run for change in changes)
