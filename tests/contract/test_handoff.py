@@ -225,6 +225,14 @@ KNOWN = conflict({"Code": KNOWN_ID, "Message": "the task is known"})
         pytest.param(KNOWN, Stored.BEFORE, id="known already"),
         pytest.param(conflict({"ErrorCode": KNOWN_ID}), Stored.BEFORE, id="known, with the other key"),
         pytest.param(conflict({"Code": "ConcurrentUpdateError"}), Stored.REFUSED, id="another conflict"),
+        pytest.param(
+            conflict(
+                {"Code": "ConcurrentUpdateError", "Message": f'no "{KNOWN_ID}", but "Code":"{KNOWN_ID}"'}
+            ),
+            Stored.REFUSED,
+            id="another conflict whose message has the code",
+        ),
+        pytest.param(conflict({"Code": f"{KNOWN_ID}Elsewhere"}), Stored.REFUSED, id="a longer code"),
         pytest.param(conflict([]), Stored.REFUSED, id="a conflict without a code"),
         pytest.param(409, Stored.REFUSED, id="a conflict that says other things"),
         pytest.param(b"HTTP/1.1 409 \r\nconnection: close\r\n\r\n", Stored.REFUSED, id="an empty conflict"),

@@ -10,6 +10,7 @@ Importing this module imports fc2, which costs a cold start: do it when a hand-o
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -28,6 +29,8 @@ MOST_PAYLOAD_BYTES = 128 * 1024
 ATTEMPTS = 3
 KNOWN_ID = "StatefulAsyncInvocationAlreadyExists"
 """The code of a 409 whose id is that of a stored task (documentation of 2.0); others prove nothing."""
+_KNOWN = re.compile(rb'"(?:Error)?Code"\s*:\s*"%s"' % KNOWN_ID.encode())
+"""Its place in a body of JSON: in another one's message it says nothing."""
 
 RETRY_SECONDS = 0.2
 
@@ -97,7 +100,7 @@ class FcTaskStore:
             elif outcome.status == _ACCEPTED:
                 return Stored.NOW
             elif outcome.status == _CONFLICT:
-                return Stored.BEFORE if KNOWN_ID.encode() in outcome.body else Stored.REFUSED
+                return Stored.BEFORE if _KNOWN.search(outcome.body) else Stored.REFUSED
             else:
                 problem = f"Function Compute answered {outcome.status} to the follow task"
                 if outcome.status < _SERVER_FAULT and outcome.status != _THROTTLED:
