@@ -250,6 +250,19 @@ def test_an_analysis_names_every_column_that_its_chart_shows(resources: dict[str
         assert {*display["xAxis"], *display["yAxis"]} == columns - {"result"}, chart["title"]
 
 
+def test_what_is_tried_again_counts_once_and_so_does_an_update_for_many_pushes(
+    resources: dict[str, Resource],
+) -> None:
+    """Each attempt of an invocation writes its records, and each push that an update serves has its own."""
+    found = queries(resources)
+    for name in ("chart Outcomes by result", "chart Failures by reason", "alert FailedAlert"):
+        counted = re.search(r"count\(DISTINCT (concat\(.*\))\) AS (outcomes|failures)", found[name])
+        assert counted is not None, name
+        identity = ("request_id", "change_id", "image_cache_id")
+        assert {f"message.{key}" for key in identity} <= set(QUOTED.findall(counted[1])), name
+    assert 'count(DISTINCT "message.client_token") AS updates' in found["chart Updates by image cache"]
+
+
 def test_charts_do_not_overlap(resources: dict[str, Resource]) -> None:
     cells: set[tuple[int, int]] = set()
     for chart in resources["Dashboard"].properties["Charts"]:
