@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -386,3 +387,22 @@ def test_what_was_left_to_a_continuation_is_told_also_where_it_is_gone(world: An
     assert told[gone] == ("ignored", "CACHE_GONE")
     assert told[changed] == ("ignored", "NO_LONGER_LISTED")
     assert told[stays][0] == "refreshed"
+
+
+@pytest.mark.parametrize("request_", [{}, {"images": [OTHER]}], ids=["as it is", "another list"])
+def test_what_a_person_asked_for_is_made_again_after_the_pauses_of_a_failing_cache(
+    world: Any, request_: dict[str, Any]
+) -> None:
+    world.eci.settings(failing_images="*", rebuild_seconds=60)
+    identifier = world.cache()
+    visits = [world.manual(imageCacheId=identifier, **request_), *world.settle()]
+    begun = [visit.at for visit in visits if visit.said[0][0] == "refreshed"]
+    pauses = [later - before for before, later in pairwise(begun)]
+    assert len(pauses) == 3
+    # The first one is made again as soon as its failure is seen.
+    assert pauses[0] < 180
+    assert 300 <= pauses[1] < 330
+    assert 1200 <= pauses[2] < 1230
+
+    again = world.manual(imageCacheId=identifier, force=True, **request_)
+    assert [result for result, _ in again.said] == ["refreshed"]

@@ -11,7 +11,7 @@ from imagecache.model.selector import CacheSelector
 from tests.laws.lines import Line
 from tests.laws.small_cloud import HOST, SmallCloud, small_cloud
 
-__all__ = ["DAY", "failing", "given_twice", "sweep"]
+__all__ = ["DAY", "asked", "failing", "given_twice", "sweep"]
 
 DAY = 86_400.0
 _WINDOW = 7200.0
@@ -76,6 +76,33 @@ def given_twice(*, short: bool) -> Iterator[Line]:
             name,
             4,
             len(cloud.eci.updates[identifier]),
+        )
+
+
+def asked(*, short: bool) -> Iterator[Line]:
+    """L5: a person's request whose builds all fail, made again as often as it may be."""
+    ways: dict[str, dict[str, Any]] = {
+        "as documented": {},
+        "tags dropped": {"tags_mode": "drop", "tag_calls": "unknown"},
+        "tags of a failed update taken back": {"tags_after_failure": "restore"},
+    }
+    for name, eci in list(ways.items())[: 1 if short else None]:
+        cloud = small_cloud(
+            eci={"rebuild_seconds": 60.0, "failing_images": "*", **eci}, follow={"rebuilds": 100}
+        )
+        identifier = cloud.eci.create(f"{HOST}/web:latest")
+        selector = CacheSelector(ids=(identifier,))
+        reason = Reason.REBUILD_REQUESTED
+        request = CacheRequest("manual", "asked", reason, selector, single=True, asked_at=cloud.now())
+        cloud.invoke("on_manual", [request])
+        cloud.settle()
+        yield Line(
+            "L5",
+            "a person's request, its builds fail: updates in a day",
+            name,
+            # The first one is of a Ready cache.
+            14 if eci else 12,
+            _most_in_a_day([update.at for update in cloud.eci.updates[identifier]]),
         )
 
 

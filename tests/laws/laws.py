@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from imagecache.base.reasons import Reason
-from tests.laws.failing import failing, given_twice
+from tests.laws.failing import asked, failing, given_twice
 from tests.laws.lines import BASE, GRID, SWITCHES, Line, Switch
 from tests.laws.no_memory import no_memory, refused_hand_off, several_places
 from tests.laws.rollouts import keep_ready, minimum_age
@@ -216,6 +216,7 @@ LAWS = (
     refused_hand_off,
     failing,
     given_twice,
+    asked,
     no_memory,
     several_places,
     hot_loop,

@@ -360,14 +360,20 @@ TAKEN_BACK: dict[str, Row] = {
         (
             "failed, and so did a later update of the list",
             task(WATCH, PROMOTION, FRAGILE),
-            cache("UpdateFailed", NEW, memory=remembers(AFTER, failures=2)),
+            cache("UpdateFailed", NEW, memory=remembers(AFTER, failures=2, failed=("abcd",))),
             waits("BACKING_OFF"),
         ),
         (
             "failed, and so did later updates of the list",
             task(WATCH, PROMOTION, FRAGILE),
-            cache("UpdateFailed", NEW, memory=remembers(AFTER, failures=3)),
+            cache("UpdateFailed", NEW, memory=remembers(AFTER, failures=3, failed=("abcd",))),
             repeats("PROMOTION_UNDONE", OLD),
+        ),
+        (
+            "failed, and so did later updates that a person asked for",
+            task(WATCH, PROMOTION, FRAGILE),
+            cache("UpdateFailed", NEW, memory=remembers(AFTER, failures=3)),
+            ends("ignored", "SUPERSEDED"),
         ),
         (
             "failed, and so did a later update of another list",

@@ -150,8 +150,9 @@ class Deferral:
         slot = self._watched(cache, wanted, after, undoes=undoes)
         key = ""
         if cache.status == UPDATE_FAILED and last_update(cache, at) is None:
-            # What a person asks for goes at once.
-            person = next((each.change.change_id for each in wanted if each.change.by_person), None)
+            # What a person asks for goes at once, but not again where it failed.
+            asked = [] if chain is not None and chain.repeats else wanted
+            person = next((each.change.change_id for each in asked if each.change.by_person), None)
             key = f"failing-{person or int(at.now.timestamp() // _FAILING_WINDOW)}"
         oldest = min((decision.change for decision in wanted), key=pushed_at)
         chain = chain or Chain(self.work.arrived, changes=len(wanted))

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
+from ..model.change import PushEvent
 from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED, ImageCache
 from ..planning.barriers import hold_on
 from ..planning.plan import Decision
@@ -93,7 +94,9 @@ def _is_restorable(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules:
     later, shown = is_later(memory, task, at), shows_later(memory, task, at)
     began = task.update_began or task.due
     person = memory is not None and memory.asked is not None and memory.asked >= began
-    failed = memory is not None and memory.failures > 0 if shown else task.earlier_failed
+    # Since a person had it built, no update that failed was for this push, or for another one.
+    anew = memory is not None and isinstance(task.change, PushEvent) and not memory.failed
+    failed = memory is not None and memory.failures > 0 and not anew if shown else task.earlier_failed
     built = later and not failed
     known = cache.images == slot.after or (cache.images == slot.before and not later)
     # Other policies may have changed other entries meanwhile.

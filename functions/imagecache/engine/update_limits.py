@@ -53,13 +53,13 @@ def pause_end(
 ) -> datetime | None:
     """Until when a cache in UpdateFailed has to wait for its next update; None if it need not.
 
-    A person's request goes at once. A push of an image that none of the failed updates was for may be what
-    mends the cache: it goes one pause after the last update, a bounded number of times a day. So does a list
-    that is put back, whose number is bounded by that of the promotions; where it fails too, it waits for
-    its place like any other.
+    A person's request goes at once, but is not made again at once where it failed. A push of an image that
+    none of the failed updates was for may be what mends the cache: it goes one pause after the last update, a
+    bounded number of times a day. So does a list that is put back, whose number is bounded by that of the
+    promotions; where it fails too, it waits for its place like any other.
     """
     last = last_update(cache, at) if cache.status == UPDATE_FAILED else None
-    if last is None or any(decision.change.by_person for decision in wanted):
+    if last is None or (not repeats and any(decision.change.by_person for decision in wanted)):
         return None
     end = times.place(last)
     soon = last.began + timedelta(seconds=times.backoff)

@@ -64,8 +64,8 @@ class Updater:
         dry_run = work.is_dry(*(decision.change for decision in wanted))
         later: list[Applied] = []
         counted = 0
+        repeats = chain is not None and chain.repeats > 0
         try:
-            repeats = chain is not None and chain.repeats > 0
             held = work.limits.held_back(cache, wanted, at, repeats=repeats)
             held = held or self._rolling(cache, wanted, at)
             if held is None:
@@ -93,7 +93,7 @@ class Updater:
                 work.limits.give_back(counted)
                 return later + not_made
             wanted = [decision._replace(images_after=current.images) for decision in wanted]
-            memory, request = self._composed(cache, wanted, current, at)
+            memory, request = self._composed(cache, wanted, current, at, repeats=repeats)
         except EciError as error:
             work.limits.give_back(counted)
             return later + self.deferral.defer(cache, wanted, error, {}, started)
@@ -144,7 +144,7 @@ class Updater:
         return []
 
     def _composed(
-        self, cache: ImageCache, wanted: Sequence[Decision], current: Current, at: Moment
+        self, cache: ImageCache, wanted: Sequence[Decision], current: Current, at: Moment, *, repeats: bool
     ) -> tuple[UpdateMemory, Mapping[str, Any]]:
         """What the cache is to remember of an update, and its request.
 
@@ -157,6 +157,7 @@ class Updater:
             [decision.change for decision in wanted],
             at,
             extra=needs_extra(cache, wanted, at, self.work.hand_off.times),
+            repeats=repeats,
             undone=self._undone(cache, wanted, at),
         )
         update = Update(

@@ -73,12 +73,13 @@ def undone_within_a_day(memory: UpdateMemory | None, now: datetime) -> list[date
     return [] if memory is None else [at for _, at in memory.undone if now - at < EXTRA_WINDOW]
 
 
-def memory_of_update(
+def memory_of_update(  # noqa: PLR0913 - the facts of one update, all by name
     cache: ImageCache,
     changes: Iterable[Change],
     at: Moment,
     *,
     extra: bool,
+    repeats: bool = False,
     undone: Iterable[tuple[str, datetime]] = (),
 ) -> UpdateMemory:
     """The memory of an update that begins now.
@@ -88,6 +89,7 @@ def memory_of_update(
         changes: what the update is for; the last one's list is sent.
         at: now.
         extra: the update does not wait for its place after a failure.
+        repeats: it makes one again that failed, so that a person's request is none any more.
         undone: short ids of tags that were taken back, by the update or before it, and when they were tried
             last; the newest first.
     """
@@ -95,7 +97,7 @@ def memory_of_update(
     before = last_update(cache, at)
     began = _EPOCH + (at.now - _EPOCH) // MILLISECOND * MILLISECOND
     failing = cache.status == UPDATE_FAILED
-    person = any(change.by_person for change in changes)
+    person = not repeats and any(change.by_person for change in changes)
     memory = UpdateMemory(began, change_ids=tuple(dict.fromkeys(map(_short, changes))))
     images = tuple(dict.fromkeys(image_id(change) for change in changes if isinstance(change, PushEvent)))
     if before is not None:
