@@ -202,3 +202,31 @@ def test_after_three_bad_tags_the_list_is_refreshed_and_new_tags_wait(
     assert push(world, registry, "v1.0.0", repository="prod/api").said == [("refreshed", "TAG_REPUSHED")]
     world.settle()
     assert images(world, identifier) == ["v1.0.4", "v1.0.0"]
+
+
+@pytest.mark.parametrize("merged", [["v1.0.2"], []])
+def test_what_was_merged_into_a_task_is_found_once_the_tags_can_be_listed_again(
+    world: Any, registry: TaggedRegistry, merged: list[str]
+) -> None:
+    identifier = world.cache(f"{registry.host}/prod/web:v1.0.0")
+    registry.tags = ["v1.0.0"]
+    push(world, registry, "v1.0.0")
+    for tag in ["v1.0.1", *merged]:
+        registry.tags.append(tag)
+        assert push(world, registry, tag).said == [("deferred", "CACHE_BUSY")]
+    (again,) = [task for task in world.tasks.waiting if task.document["job"] == "again"]
+    world.clock.now = again.due + 2
+    world.eci.force(identifier, "Ready")
+    registry.list_status = 503
+    world.tasks.waiting.remove(again)
+    told = world.follow(again.document)
+    assert sorted(told.said) == [*WAITS, ("refreshed", "TAG_PROMOTED")]
+    assert images(world, identifier) == ["v1.0.1"]
+    # As long as nobody knows of anything newer, nothing is built.
+    for _ in range(5):
+        world.run_next()
+    assert len(world.updates()) == 2
+    registry.list_status = 200
+    world.settle()
+    assert images(world, identifier) == ["v1.0.2" if merged else "v1.0.1"]
+    assert len(world.updates()) == 2 + len(merged)

@@ -177,7 +177,8 @@ class Deferral:
         change = decision.change
         # Registries are asked again, and bring all promotions that wait together. But not where one did not
         # answer, or where promotions wait for longer than other changes, as a tag was taken back.
-        own = error.reason is Reason.REGISTRY_UNREADABLE or bool(undone_within_a_day(memory, at.now))
+        unread = error.reason is Reason.REGISTRY_UNREADABLE
+        own = unread or bool(undone_within_a_day(memory, at.now))
         slot = running.slot if running else self._slot(cache, decision, own=own)
         job = running.job if running else Job.AGAIN
         watched = until is None and job is Job.WATCH
@@ -198,6 +199,9 @@ class Deferral:
             return task.wait_for_place(place, times.without_order(running.due), look) if place else task
         place = (cache.region_id, cache.image_cache_id)
         task = Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
+        if unread and isinstance(change, CacheRequest) and change.reason is Reason.REGISTRY_NEWER:
+            # Nothing is merged into it: where registries have nothing newer, it makes no update.
+            return task.wait_alone(change.reason.value)
         rebuilds = self.work.settings.follow.rebuilds
         if not isinstance(change, PushEvent) or not may_be_taken_back(cache, decision, at, rebuilds):
             return task

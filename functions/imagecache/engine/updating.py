@@ -85,6 +85,8 @@ class Updater:
                 for error, waiting in self._waiting(wanted, current, paused):
                     later += apart.defer(cache, waiting, error, {}, started)
                     goes_on = [decision for decision in goes_on if decision not in waiting]
+                if self._shared and current.unread:
+                    later += self._asked_later(apart, cache, wanted[0], current, started)
                 if paused is not None:
                     current = _without_new(cache, current)
                 wanted = goes_on or ([_for_others(cache, wanted[0])] if self._shared else [])
@@ -129,16 +131,15 @@ class Updater:
         Raises:
             TransientError: where registries are the only reason, and did not answer.
         """
-        due = self._due()
+        task = self.deferral.task
+        alone = not self._due() or (task is not None and task.job is Job.AGAIN and not task.shared)
         if all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted):
             newer = what_is_newer(cache, current, self.work.now())
             if current.unread and not newer:
                 raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
-            if not due and not newer:
+            if alone and not newer:
                 return _not_made(wanted, Result.UNCHANGED, Reason.COVERED, _NOTHING_NEWER, started)
-        task = self.deferral.task
-        alone = task is not None and task.job is Job.AGAIN and not task.shared
-        if current.refused and (alone or not due) and _changes_nothing(cache, wanted, current):
+        if current.refused and alone and _changes_nothing(cache, wanted, current):
             refused = "; ".join(current.refused)
             return _not_made(wanted, Result.IGNORED, Reason.NOT_AN_IMAGE, refused, started)
         return []
@@ -193,6 +194,16 @@ class Updater:
             repeats = self.deferral.task is not None and self.deferral.task.job is Job.WATCH
             promoting = [each for each in wanted if repeats or each.reason in _PROMOTIONS]
             yield paused, [decision for decision in promoting if decision not in undecided]
+
+    def _asked_later(
+        self, deferral: Deferral, cache: ImageCache, decision: Decision, current: Current, started: float
+    ) -> list[Applied]:
+        """A task that asks registries again: they alone know which promotions were merged into this one."""
+        from .registry_hint import repair  # noqa: PLC0415 - most rules ask no registry
+
+        why = "; ".join(current.problems)
+        error = TransientError(Reason.REGISTRY_UNREADABLE, why, calls=0)
+        return deferral.defer(cache, [repair(decision.change, cache, why, cache.images)], error, {}, started)
 
     def _undecided(self, wanted: Sequence[Decision], current: Current) -> list[Decision]:
         """The promotions of tags that could not be read."""
