@@ -6,7 +6,7 @@ from imagecache.base.reasons import Reason, Result
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import ALL_CACHES
-from imagecache.planning.plan import Decision, deciding_rule
+from imagecache.planning.decision import Decision, deciding_rule
 from imagecache.policy.rules import Rule, Rules, read_repository_glob
 from tests.support.for_each import for_each
 

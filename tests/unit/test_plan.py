@@ -16,7 +16,8 @@ from imagecache.base.timestamps import Moment
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache, Listing, cache_entries
 from imagecache.model.selector import CacheSelector
-from imagecache.planning.plan import Decision, decide, plan
+from imagecache.planning.decision import Decision
+from imagecache.planning.plan import decide, plan
 from imagecache.planning.update_memory import MEMORY_TAG, last_update
 from tests.support.depth import every_value
 from tests.support.for_each import for_each

@@ -36,7 +36,7 @@ from imagecache.engine.records import (
 from imagecache.model.change import CacheRequest, Change, Notice, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
-from imagecache.planning.plan import Decision
+from imagecache.planning.decision import Decision
 from imagecache.planning.update_memory_layout import UpdateMemory
 from imagecache.planning.update_request import masked
 from tests.support.for_each import for_each

@@ -21,8 +21,9 @@ from imagecache.engine.registry_view import RegistryView
 from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.image_cache import ImageCache, Listing
 from imagecache.model.selector import CacheSelector
+from imagecache.planning.decision import Decision
 from imagecache.planning.entry_memory import Notes
-from imagecache.planning.plan import Decision, plan
+from imagecache.planning.plan import plan
 from imagecache.planning.update_memory import MEMORY_TAG, MOST_TAGS, tag_id
 from imagecache.planning.update_memory_layout import UpdateMemory, memory_value
 from imagecache.planning.wanted_list import Current, what_is_newer

@@ -20,8 +20,9 @@ from imagecache.model.change import PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.reference import parse_reference
 from imagecache.model.registry_identity import registry_identity
+from imagecache.planning.decision import Decision
 from imagecache.planning.entry_memory import Notes
-from imagecache.planning.plan import Decision, decide
+from imagecache.planning.plan import decide
 from imagecache.policy.list_entries import entries_of
 from imagecache.policy.rules import NO_RULES, RepositoryGlob, Rule, Rules
 from imagecache.policy.tag_policy import Policy, newest_first

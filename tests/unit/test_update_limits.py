@@ -19,8 +19,8 @@ from imagecache.engine.update_limits import UpdateLimits, cooldown_end, needs_ex
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
+from imagecache.planning.decision import Decision
 from imagecache.planning.follow_times import FollowTimes
-from imagecache.planning.plan import Decision
 from imagecache.planning.update_memory import memory_of_update, with_memory
 from imagecache.policy.rules import Rule
 from tests.support.fake_clients import FakeClients

@@ -13,8 +13,9 @@ from imagecache.base.timestamps import Moment
 from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
+from imagecache.planning.decision import Decision
 from imagecache.planning.entry_memory import Notes
-from imagecache.planning.plan import Decision, decide
+from imagecache.planning.plan import decide
 from imagecache.planning.wanted_list import notes_of
 from imagecache.policy.rules import NO_RULES, Rule, Rules
 from imagecache.policy.tag_policy import Policy

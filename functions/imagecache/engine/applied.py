@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.errors import EciError
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 
 
 @dataclass(eq=False, repr=False)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..base.errors import EciError, TransientError
 from ..base.reasons import Reason, Result
 from ..model.image_cache import ImageCache
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 from .applied import Applied
 from .deciding import decide_again, gone
 from .deferral import Deferral

@@ -25,7 +25,8 @@ from ..base.timestamps import Moment
 from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
-from ..planning.plan import Decision, decide
+from ..planning.decision import Decision
+from ..planning.plan import decide
 from ..planning.update_memory import MEMORY_TAG, MOST_TAGS, has_wanted_list, last_update
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rules

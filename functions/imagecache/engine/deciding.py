@@ -9,7 +9,8 @@ from ..base.reasons import Reason, Result
 from ..base.timestamps import BEFORE_ALL
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import ImageCache
-from ..planning.plan import Decision, decide
+from ..planning.decision import Decision
+from ..planning.plan import decide
 from ..planning.update_memory import last_update
 from .follow_task import Job, Task
 from .steps import unconcerned

@@ -13,7 +13,7 @@ from ..base.timestamps import BEFORE_ALL
 from ..clients.task_store import Stored
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import UPDATE_FAILED, ImageCache
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied

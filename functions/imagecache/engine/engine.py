@@ -13,7 +13,8 @@ from ..base.errors import CredentialsError, EciError, PermanentError, TransientE
 from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, Item, Notice, Probe, PushEvent
 from ..model.image_cache import Listing
-from ..planning.plan import Decision, deciding_rule, plan
+from ..planning.decision import Decision, deciding_rule
+from ..planning.plan import plan
 from .applied import Applied
 from .apply import Applier
 from .continuation import Continuation, told_of_left

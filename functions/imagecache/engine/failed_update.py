@@ -12,7 +12,7 @@ from ..base.timestamps import Moment
 from ..model.change import PushEvent
 from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED, ImageCache
 from ..planning.barriers import hold_on
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from ..policy.rules import Rules

@@ -12,7 +12,7 @@ from ..base.reasons import Reason, Result
 from ..base.scrubber import LOGGER
 from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 from ..planning.update_memory import MEMORY_TAG, has_wanted_list, last_update, learnt, restored
 from ..planning.update_memory_layout import memory_value
 from .applied import Applied

@@ -12,7 +12,8 @@ from ..base.timestamps import Moment
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.barriers import hold_on
-from ..planning.plan import Decision, decide
+from ..planning.decision import Decision
+from ..planning.plan import decide
 from ..policy.list_entries import entries_of
 from .registry_view import RegistryView
 

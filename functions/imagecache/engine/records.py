@@ -19,7 +19,7 @@ from ..base.reasons import Reason, Result
 from ..base.scrubber import NO_SECRETS, scrubber
 from ..model.change import Notice, PushEvent
 from ..model.image_cache import MOST_IMAGES, UPDATE_FAILED, ImageCache
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 
 Outcome = dict[str, Any]
 """A record; what it may hold is said by the schema."""

@@ -11,7 +11,7 @@ from ..base.reasons import Reason, Result
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..model.selector import CacheSelector
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 from .applied import Applied
 from .registry_view import RegistryView
 

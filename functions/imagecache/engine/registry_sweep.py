@@ -13,7 +13,7 @@ from ..base.timestamps import Moment
 from ..model.change import CacheRequest
 from ..model.image_cache import READY, ImageCache, Listing
 from ..planning.barriers import hold_barrier
-from ..planning.plan import Decision, kept_back
+from ..planning.decision import Decision, kept_back
 from ..planning.wanted_list import what_is_newer
 from .applied import Applied
 from .new_tags import new_tags

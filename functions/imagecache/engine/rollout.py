@@ -15,8 +15,9 @@ from ..base.reasons import Reason, Result
 from ..base.timestamps import BEFORE_ALL, Moment
 from ..model.change import Change, PushEvent
 from ..model.image_cache import READY, UPDATING, ImageCache
+from ..planning.decision import Decision
 from ..planning.follow_times import FollowTimes
-from ..planning.plan import Decision, decide
+from ..planning.plan import decide
 from ..planning.rollout import Group, groups_of
 from ..planning.update_memory import last_update
 from ..planning.update_memory_layout import UpdateMemory

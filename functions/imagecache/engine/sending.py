@@ -11,7 +11,7 @@ from ..base.reasons import Reason, Result
 from ..base.scrubber import LOGGER
 from ..clients.task_store import Stored
 from ..model.image_cache import UPDATE_FAILED, ImageCache
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 from ..planning.update_memory import last_update
 from .applied import Applied
 from .chain import look

@@ -9,7 +9,7 @@ from ..base.timestamps import Moment
 from ..model.change import Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.barriers import hold_barrier, hold_on
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 from ..planning.update_memory import last_update
 from ..planning.update_memory_layout import UpdateMemory
 from .follow_task import Task

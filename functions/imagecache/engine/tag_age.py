@@ -6,7 +6,7 @@ from ..base.errors import HeldBackError
 from ..base.reasons import Result
 from ..base.timestamps import Moment
 from ..model.change import PushEvent
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 from .applied import Applied
 from .follow_task import Chain, Job, Slot, Task
 from .work import Work

@@ -17,8 +17,8 @@ from ..base.timestamps import Moment
 from ..config.settings import Settings
 from ..model.change import PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATE_FAILED, ImageCache
+from ..planning.decision import Decision
 from ..planning.follow_times import FollowTimes
-from ..planning.plan import Decision
 from ..planning.update_memory import EXTRA_WINDOW, image_id, last_update, undone_within_a_day
 from ..planning.update_memory_layout import HOUR, UpdateMemory
 from .listings import Listings

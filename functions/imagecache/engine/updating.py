@@ -17,7 +17,7 @@ from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import ImageCache
-from ..planning.plan import Decision
+from ..planning.decision import Decision
 from ..planning.update_memory import last_update, memory_of_update
 from ..planning.update_memory_layout import UpdateMemory
 from ..planning.update_request import Update, build_update, masked

@@ -16,7 +16,7 @@ from ..model.registry_identity import registry_region
 from ..policy.list_entries import Entry, entries_of
 from ..policy.rules import Rule, Rules
 from ..policy.tag_slots import promote
-from .plan import Decision
+from .decision import Decision
 
 _ALIKE = 0.8
 """From this share of equal letters on two hosts look alike."""

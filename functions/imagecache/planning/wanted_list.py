@@ -12,8 +12,8 @@ from ..model.change import PushEvent
 from ..model.image_cache import ImageCache
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
+from .decision import Decision
 from .entry_memory import DIGESTS_TAG, Notes, had_digest, remembers_digests
-from .plan import Decision
 from .update_memory import MEMORY_TAG, MOST_TAGS, last_update
 
 
