@@ -7,12 +7,12 @@ remembers the digests that it is built with.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import EciError, TransientError
+from ..base.errors import EciError
 from ..base.reasons import Reason, Result
 from ..base.timestamps import Moment
 from ..model.change import CacheRequest, PushEvent
@@ -21,19 +21,17 @@ from ..planning.decision import Decision
 from ..planning.update_memory import last_update, memory_of_update
 from ..planning.update_memory_layout import UpdateMemory
 from ..planning.update_request import Update, build_update, masked
-from ..planning.wanted_list import Current, notes_of, parameters_of, what_is_newer
+from ..planning.wanted_list import Current, notes_of, parameters_of
 from .applied import Applied
 from .deferral import Deferral
-from .follow_task import Chain, Job
+from .follow_task import Chain
+from .needed import asked_later, for_others, must_wait, not_needed, without_new
 from .sending import Sender
 from .update_limits import needs_extra
 from .work import Work
 
 if TYPE_CHECKING:
     from .registry_view import RegistryView
-
-_PROMOTIONS = frozenset({Reason.TAG_PROMOTED, Reason.REGISTRY_NEWER})
-_NOTHING_NEWER = "registries have nothing newer than what the cache was built with"
 
 
 @dataclass(eq=False, repr=False)
@@ -60,7 +58,7 @@ class Updater:
             started: when work on the cache began, on the monotonic clock, in seconds.
             chain: of the task that watches the update; a new one if None.
         """
-        work, at = self.work, self.work.now()
+        work, at, task = self.work, self.work.now(), self.deferral.task
         dry_run = work.is_dry(*(decision.change for decision in wanted))
         later: list[Applied] = []
         counted = 0
@@ -82,18 +80,18 @@ class Updater:
                 # What waits is not what was merged with it.
                 apart = replace(self.deferral, task=None) if self._shared else self.deferral
                 goes_on: Sequence[Decision] = wanted
-                for error, waiting in self._waiting(wanted, current, paused):
+                for error, waiting in must_wait(wanted, current, paused, task, work.settings.rules):
                     later += apart.defer(cache, waiting, error, {}, started)
                     goes_on = [decision for decision in goes_on if decision not in waiting]
                 if self._shared and current.unread:
-                    later += self._asked_later(apart, cache, wanted[0], current, started)
+                    later += asked_later(apart, cache, wanted[0], current, started)
                 if paused is not None:
-                    current = _without_new(cache, current)
-                wanted = goes_on or ([_for_others(cache, wanted[0])] if self._shared else [])
-            not_made = self._not_needed(cache, wanted, current, started) if wanted else []
+                    current = without_new(cache, current)
+                wanted = goes_on or ([for_others(cache, wanted[0])] if self._shared else [])
+            not_made = not_needed(cache, wanted, current, at, task) if wanted else []
             if not_made or not wanted:
                 work.limits.give_back(counted)
-                return later + not_made
+                return later + [Applied(decision, started=started) for decision in not_made]
             wanted = [decision._replace(images_after=current.images) for decision in wanted]
             memory, request = self._composed(cache, wanted, current, at, repeats=repeats)
         except EciError as error:
@@ -119,30 +117,6 @@ class Updater:
         """When the task of a cache that runs was due; empty elsewhere."""
         task = self.deferral.task
         return task.due.isoformat() if task and task.image_cache_id else ""
-
-    def _not_needed(
-        self, cache: ImageCache, wanted: Sequence[Decision], current: Current, started: float
-    ) -> list[Applied]:
-        """Decisions that need no update, now that registries have answered; empty if one is needed.
-
-        A task that waited updates in any case: other changes may have been merged into it. Not one that waits
-        for its own tag alone, or each further run of it would have another update to make.
-
-        Raises:
-            TransientError: where registries are the only reason, and did not answer.
-        """
-        task = self.deferral.task
-        alone = not self._due() or (task is not None and task.job is Job.AGAIN and not task.shared)
-        if all(decision.reason is Reason.REGISTRY_NEWER for decision in wanted):
-            newer = what_is_newer(cache, current, self.work.now())
-            if current.unread and not newer:
-                raise TransientError(Reason.REGISTRY_UNREADABLE, "; ".join(current.problems), calls=0)
-            if alone and not newer:
-                return _not_made(wanted, Result.UNCHANGED, Reason.COVERED, _NOTHING_NEWER, started)
-        if current.refused and alone and _changes_nothing(cache, wanted, current):
-            refused = "; ".join(current.refused)
-            return _not_made(wanted, Result.IGNORED, Reason.NOT_AN_IMAGE, refused, started)
-        return []
 
     def _composed(
         self, cache: ImageCache, wanted: Sequence[Decision], current: Current, at: Moment, *, repeats: bool
@@ -174,46 +148,6 @@ class Updater:
     def _shared(self) -> bool:
         """Whether the update is also for changes that were merged into the task that runs."""
         return self.deferral.task is not None and self.deferral.task.shared
-
-    def _waiting(
-        self, wanted: Sequence[Decision], current: Current, paused: EciError | None
-    ) -> Iterator[tuple[EciError, list[Decision]]]:
-        """The promotions that have to wait, and why: their tags could not be read, or there is a pause.
-
-        Args:
-            wanted: the decisions that ask for an update.
-            current: what registries have.
-            paused: why new tags have to wait; None if they need not.
-        """
-        undecided = self._undecided(wanted, current)
-        if undecided:
-            message = "; ".join(current.problems)
-            yield TransientError(Reason.REGISTRY_UNREADABLE, message, calls=0), undecided
-        if paused is not None:
-            # A failed update that is made again waits as it is.
-            repeats = self.deferral.task is not None and self.deferral.task.job is Job.WATCH
-            promoting = [each for each in wanted if repeats or each.reason in _PROMOTIONS]
-            yield paused, [decision for decision in promoting if decision not in undecided]
-
-    def _asked_later(
-        self, deferral: Deferral, cache: ImageCache, decision: Decision, current: Current, started: float
-    ) -> list[Applied]:
-        """A task that asks registries again: they alone know which promotions were merged into this one."""
-        from .registry_hint import repair  # noqa: PLC0415 - most rules ask no registry
-
-        why = "; ".join(current.problems)
-        error = TransientError(Reason.REGISTRY_UNREADABLE, why, calls=0)
-        return deferral.defer(cache, [repair(decision.change, cache, why, cache.images)], error, {}, started)
-
-    def _undecided(self, wanted: Sequence[Decision], current: Current) -> list[Decision]:
-        """The promotions of tags that could not be read."""
-        identity = self.work.settings.rules.identity
-        return [
-            decision
-            for decision in wanted
-            if isinstance(push := decision.change, PushEvent)
-            and (identity(push.registry), push.repository, push.tag) in current.undecided
-        ]
 
     def _undone(
         self, cache: ImageCache, wanted: Sequence[Decision], at: Moment
@@ -255,29 +189,3 @@ def _wanted_now(cache: ImageCache, wanted: Sequence[Decision], view: RegistryVie
         return Current(images)
     pushes = [decision.change for decision in wanted if isinstance(decision.change, PushEvent)]
     return view.current(cache, images, pushes)
-
-
-def _without_new(cache: ImageCache, current: Current) -> Current:
-    """What is wanted of a cache that is to get no new tags."""
-    digests = {entry: digest for entry, digest in current.digests.items() if entry in cache.images}
-    return current._replace(images=cache.images, digests=digests, refused=())
-
-
-def _for_others(cache: ImageCache, decision: Decision) -> Decision:
-    """The decision of a task that waits on, for the changes that were merged into it."""
-    reason = Reason.TAG_REPUSHED if isinstance(decision.change, PushEvent) else decision.change.reason
-    message = "rebuilt for all other changes that waited for the cache"
-    return decision._replace(reason=reason, message=message, images_after=cache.images)
-
-
-def _changes_nothing(cache: ImageCache, wanted: Sequence[Decision], current: Current) -> bool:
-    """Whether the cache's list stays as it is, and nobody asked to have that rebuilt."""
-    return current.images == cache.images and all(decision.reason in _PROMOTIONS for decision in wanted)
-
-
-def _not_made(
-    wanted: Sequence[Decision], result: Result, reason: Reason, message: str, started: float
-) -> list[Applied]:
-    """Decisions that need no update after all."""
-    ended = [each._replace(result=result, reason=reason, message=message, images_after=()) for each in wanted]
-    return [Applied(decision, started=started) for decision in ended]
