@@ -102,6 +102,11 @@ def test_the_later_a_tag_was_pushed_the_earlier_it_is_set() -> None:
     assert found == [5.348, 5, 3.333, 0, 0]
 
 
+def test_the_newer_a_tag_is_the_earlier_it_is_set() -> None:
+    found = [TIMES.turn(lead).total_seconds() for lead in (0, 0.5, 0.75, 1)]
+    assert found == [9.99, 4.995, 2.497, 0]
+
+
 @given(all_times, memories, seconds)
 @example(FollowTimes(1, 0.0, 0.0), UpdateMemory(NOW, timedelta(seconds=1)), timedelta(0))
 def test_a_due_time_without_the_order_of_pushes_is_that_before_it(

@@ -632,3 +632,43 @@ def test_a_tag_that_nearly_is_a_version_costs_no_time(text: str) -> None:
     understood(NUMERICAL, text)
     # Tried in every way there is, it would be years.
     assert time.perf_counter() - started < 5
+
+
+@for_each(
+    ("policy", "listed", "oldest_first"),
+    [
+        (
+            Policy("semver"),
+            ["1.4.9"],
+            ["1.4.10", "1.4.12", "1.5.0", "1.5.7", "1.6.0", "2.0.0", "2.1.0", "3.0.0"],
+        ),
+        (Policy("semver"), ["v1.4", "1.4.0-alpine", "none"], ["v1.5", "v1.7", "v2.0"]),
+        (Policy("numerical"), ["7", "9"], ["9.5", "10", "10.25", "1000", f"{10**30}"]),
+    ],
+)
+def test_the_newer_a_tag_is_the_more_it_is_ahead(
+    policy: Policy, listed: list[str], oldest_first: list[str]
+) -> None:
+    leads = [policy.lead(tag, listed) for tag in oldest_first]
+    assert leads == sorted(set(leads))
+    assert 0 < leads[0] < leads[-1] <= 1
+
+
+@for_each(
+    ("policy", "tag", "listed"),
+    [
+        (ALPHABETICAL, "b", ["a"]),
+        (Policy("any"), "b", ["a"]),
+        (Policy("semver"), "latest", ["1.0.0"]),
+        (Policy("semver"), "1.0.0", ["latest", "1.0.0-alpine"]),
+    ],
+)
+def test_where_tags_do_not_show_by_how_much_they_are_newer_none_is_ahead(
+    policy: Policy, tag: str, listed: list[str]
+) -> None:
+    assert policy.lead(tag, listed) is None
+
+
+@pytest.mark.parametrize("tag", ["1.0.0", "0.9.9", "1.0.0-rc.1"])
+def test_a_tag_that_is_not_newer_is_not_ahead(tag: str) -> None:
+    assert Policy("semver", range=">=0.9.0 || >=1.0.0-rc.0").lead(tag, ["1.0.0"]) == 0

@@ -12,7 +12,8 @@ from ..model.image_cache import ImageCache
 from ..planning.decision import Decision
 from ..planning.plan import decide
 from ..planning.update_memory import last_update
-from .follow_task import Job, Task
+from ..policy.list_entries import entries_of
+from .follow_task import Job, Slot, Task
 from .steps import unconcerned
 from .work import Work
 
@@ -57,6 +58,17 @@ def place_of(work: Work, task: Task, cache: ImageCache) -> tuple[str, ...]:
         return ()
     turns = not rule.reads_registry and rule.policy.keep == 1
     return tuple(sorted(slot.gone)) if turns or last_update(cache, at) is None else ()
+
+
+def lead_of(work: Work, change: Change, slot: Slot, cache: ImageCache) -> float | None:
+    """How far a pushed tag is ahead of those that it found listed, as its rule orders them; or None."""
+    if not isinstance(change, PushEvent):
+        return None
+    rules = work.settings.rules
+    repository = (rules.identity(change.registry), change.repository)
+    rule = rules.rule_for(cache, *repository, change.tag)
+    listed = (entry.tag for entry in entries_of(slot.before, rules, repository) if not entry.pinned)
+    return rule.policy.lead(change.tag, listed) if rule is not None else None
 
 
 def gone(decision: Decision, task: Task | None) -> Decision:

@@ -18,7 +18,7 @@ from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
 from .chain import expired, given_up
-from .deciding import place_of, pushed_at
+from .deciding import lead_of, place_of, pushed_at
 from .failed_update import may_be_taken_back
 from .follow_task import Chain, Job, Slot, Task
 from .steps import is_later
@@ -184,8 +184,10 @@ class Deferral:
         watched = until is None and job is Job.WATCH
         due = look = times.watch(memory, at) if watched else times.again(memory, at, until)
         if slot is not None and job is Job.AGAIN:
+            lead = lead_of(self.work, change, slot, cache)
             moment = change.pushed_at if isinstance(change, PushEvent) else change.asked_at
-            due += times.order(moment or at.now, times.before(due, memory), due)
+            by_time = times.order(moment or at.now, times.before(due, memory), due)
+            due += by_time if lead is None else times.turn(lead)
         if running is not None:
             task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
             if memory is not None and job is Job.WATCH and is_later(memory, task, at):

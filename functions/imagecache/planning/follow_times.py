@@ -80,6 +80,17 @@ class FollowTimes(NamedTuple):
         # Points of a grid that is no whole number of milliseconds are rounded: the next one may be earlier.
         return timedelta(milliseconds=math.floor(math.floor(self._grid * 1000) * age / (1 + age)))
 
+    def turn(self, lead: float) -> timedelta:
+        """How much later than its due time a list with a new tag is set: the less, the newer the tag is.
+
+        Of several that wait for the same time the newest one is then set first, and leaves the others nothing
+        to do.
+
+        Args:
+            lead: how far it is ahead of the listed tags, from 0 to 1.
+        """
+        return timedelta(milliseconds=math.floor(self._grid * 999 * (1 - lead)))
+
     def without_order(self, due: datetime) -> datetime:
         """The due time that was to be without its ``order``."""
         return self._point(math.floor(round((due - _EPOCH).total_seconds() / self._grid, 6)), self._grid)

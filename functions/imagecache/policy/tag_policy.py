@@ -16,6 +16,7 @@ text. A tag without a rank is left alone by the policy.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -58,6 +59,17 @@ class Policy(NamedTuple):
         judged = self.judge(tag)
         return judged if isinstance(judged, Rank) else None
 
+    def lead(self, tag: str, listed: Iterable[str]) -> float | None:
+        """How far a tag is ahead of the listed ones of its variant, from 0 to 1: the newer, the more.
+
+        None where tags do not show which is newer, or not by how much.
+        """
+        rank = self.rank(tag) if self.type in {"semver", "numerical"} else None
+        others = [other for text in listed if (other := self.rank(text)) is not None]
+        if rank is None or all(other.variant != rank.variant for other in others):
+            return None
+        return _lead(rank.key, max(other.key for other in others if other.variant == rank.variant))
+
     def judge(self, tag: str) -> Rank | Hold:
         """The tag's rank, or why the policy does not understand it."""
         return _judged(self, tag)
@@ -71,6 +83,19 @@ def newest_first(policy: Policy, tags: set[str]) -> list[str]:
     """Tags of one variant, the newest first, by an ordered policy."""
     ranks = {tag: rank for tag in tags if (rank := policy.rank(tag)) is not None}
     return sorted(ranks, key=lambda tag: (ranks[tag].key, tag), reverse=True)
+
+
+def _lead(key: _Key, before: _Key) -> float:
+    """Numbers to the right count inside what one step of those to their left is."""
+    share, width, ahead = 0.0, 1.0, False
+    for number, listed in zip(key, before, strict=True):
+        if isinstance(number, tuple) or (number < listed and not ahead):
+            break
+        step = float(number if ahead else number - listed)
+        ahead = ahead or step > 0
+        share += width * step / (1 + step)
+        width /= (1 + step) * (2 + step)
+    return share
 
 
 @lru_cache(maxsize=65536)

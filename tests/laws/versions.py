@@ -1,0 +1,54 @@
+"""L2, measured: versions that are pushed while the cache is busy, in any order."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Iterator, Sequence
+
+from imagecache.base.environment import Environment
+from imagecache.config.rules_file import read_rules
+from tests.laws.lines import BASE, SWITCHES, Line
+from tests.laws.small_cloud import HOST, small_cloud
+from tests.laws.storms import REBUILD_SECONDS
+
+__all__ = ["versions"]
+
+_REMEMBERS, _FORGETS = SWITCHES[0], SWITCHES[2]
+_PUSHED = ("1.0.1", "1.0.2", "1.1.0", "1.1.1", "2.0.0", "2.0.3")
+
+
+def versions(*, short: bool) -> Iterator[Line]:
+    """L2: the newest one is built first, so that nobody pays for those before it."""
+    orders: dict[str, Sequence[str]] = {"the oldest first": _PUSHED, "the newest first": _PUSHED[::-1]}
+    shuffled = random.Random(20261128).sample(_PUSHED, len(_PUSHED))  # noqa: S311 - repeatable on purpose
+    orders["in no order"] = shuffled
+    for switch in (_REMEMBERS, _FORGETS):
+        for name, order in orders.items():
+            for keep in (1,) if short else (1, 3):
+                for rebuild in (REBUILD_SECONDS,) if short else (50.0, REBUILD_SECONDS, 300.0):
+                    policy = {"type": "semver", "range": ">=1", "keep": keep}
+                    rules = read_rules(
+                        Environment({"IMC_RULES": json.dumps({"rules": [{"policy": policy}]})})
+                    )
+                    cloud = small_cloud(eci={"rebuild_seconds": rebuild, **switch.eci}, rules=rules)
+                    identifier = cloud.eci.create(f"{HOST}/app:1.0.0", f"{HOST}/web:latest")
+                    cloud.push(cloud.event("web", "latest"))
+                    for version in order:
+                        cloud.clock.advance(1)
+                        cloud.push(cloud.event("app", version))
+                    cloud.settle()
+                    what = f"{len(order)} versions, {name}, keep {keep}, a rebuild of {rebuild:g} s"
+                    # The newest one first, and a third where the cache is Ready between their turns. Where more
+                    # than one stays, each is built for itself.
+                    most = 3 if keep == 1 else 1 + len(order)
+                    updates = len(cloud.eci.updates[identifier])
+                    yield Line("L2", f"{what}: updates", switch.name, most, updates)
+                    # Each waits for itself: one look a step of the grid.
+                    steps = math.ceil(updates * (rebuild + 2 * BASE) / (2 * BASE))
+                    looks = (1 + len(order)) * steps
+                    yield Line("L2", f"{what}: runs", switch.name, looks, cloud.runs_of[identifier])
+                    newest = [f"{HOST}/app:{version}" for version in _PUSHED[-keep:]]
+                    missing = set(newest) - set(cloud.eci.cache(identifier).images)
+                    yield Line("L2", f"{what}: newest that are missing", switch.name, 0, len(missing))
