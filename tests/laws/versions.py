@@ -40,8 +40,8 @@ def versions(*, short: bool) -> Iterator[Line]:
                         cloud.push(cloud.event("app", version))
                     cloud.settle()
                     what = f"{len(order)} versions, {name}, keep {keep}, a rebuild of {rebuild:g} s"
-                    # The newest one first, and a third where the cache is Ready between their turns. Where more
-                    # than one stays, each is built for itself.
+                    # The newest one first, and a third where the cache is Ready between their turns.
+                    # Where more than one stays, each is built for itself.
                     most = 3 if keep == 1 else 1 + len(order)
                     updates = len(cloud.eci.updates[identifier])
                     yield Line("L2", f"{what}: updates", switch.name, most, updates)
