@@ -64,6 +64,7 @@ def test_stories_that_once_ended_badly_end_well(seed: int, number: int, waits: b
         (20261128, 2227),
         (20261130, 4812),
         (20261130, 5836),
+        (20261130, 10005),
     ],
 )
 def test_stories_with_tags_without_an_order_that_once_ended_badly_end_well(seed: int, number: int) -> None:

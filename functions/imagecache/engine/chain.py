@@ -149,7 +149,9 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
     if taken:
         message = "the cache has got another list since this one was asked for"
         return ended(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
-    if there and cache.status != UPDATE_FAILED and not forced:
+    # An instance that was taken away may have begun the update that runs, and left nobody to follow it.
+    followed = cache.updatable or (memory is not None and memory.began >= task.due - at.skew)
+    if there and followed and cache.status != UPDATE_FAILED and not forced:
         covered = Decision(
             task.change, cache, Result.UNCHANGED, Reason.COVERED, "the cache has this list already"
         )
