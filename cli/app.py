@@ -73,12 +73,12 @@ class Commands(click.Group):
             raise Problem("there is no standard output for the answer: it is closed")
         try:
             return super().invoke(ctx)
-        except (KeyboardInterrupt, EOFError, click.Abort):
+        except (EOFError, click.Abort):
             raise Problem("stopped") from None
-        except UnwritableError as error:
+        except (KeyboardInterrupt, UnwritableError) as error:
             # Of a command that acts it cannot be said that nothing was asked for.
             changes = ctx.invoked_subcommand and COMMANDS[ctx.invoked_subcommand].changes
-            raise (_PerhapsDoneError if changes else Problem)(str(error)) from None
+            raise (_PerhapsDoneError if changes else Problem)(str(error) or "stopped") from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, a line each."""

@@ -285,3 +285,20 @@ def test_a_dry_run_says_what_is_held(world: Any) -> None:
     assert (member["image_cache_id"], member["reason"]) == (identifier, "HELD")
     assert (member["images_after"], "until" in member) == ([f"{WEB}:v1.0.1"], True)
     assert [miss["because"] for miss in plan["near"]] == ["held"]
+
+
+def test_a_promotion_that_a_hold_keeps_back_is_told_of_once_however_long_its_task_waits(
+    world: Any, registry: TaggedRegistry
+) -> None:
+    world.setenv("IMC_MAX_UPDATES_PER_HOUR", "1")
+    identifier = world.cache(f"{registry.host}/prod/web:v1.0.0")
+    query = {"token": "token-0123456789abcdef", "registry": registry.host}
+    registry.tags = ["v1.0.0"]
+    for tag in ("v1.0.0", "v1.0.1"):
+        event = {"id": tag, "timestamp": world.event()["time"], "action": "push"}
+        event["target"] = {"repository": "prod/web", "tag": tag}
+        world.http("on_webhook", "/webhooks/distribution", {"events": [event]}, **query)
+    hold(world, identifier)
+    said = [each for visit in world.settle() for each in visit.said]
+    assert said.count(("deferred", "UPDATE_CAP")) > 1
+    assert said.count(("ignored", "HELD")) == 1

@@ -81,29 +81,26 @@ def test_of_tags_for_one_place_the_last_pushed_goes_on_where_nothing_is_remember
     assert len(world.updates()) == 3
 
 
-@pytest.mark.parametrize("keep", [1, 2])
-def test_many_tags_for_one_place_cost_a_run_each_where_the_cache_remembers(world: Any, keep: int) -> None:
-    """With places for more than one, each may still have one: all of them look again and again."""
-    set_rules(world, {"policy": {"type": "any", "keep": keep}})
+@pytest.mark.parametrize("gap", [1, 3, 7, 20])
+@pytest.mark.parametrize("late", [0, 3])
+def test_the_last_pushed_tag_stays_also_where_its_task_runs_after_the_others(
+    world: Any, gap: float, late: float
+) -> None:
+    set_rules(world, {"policy": {"type": "any"}})
     world.eci.settings(rebuild_seconds=400)
     identifier = world.cache(f"{WEB}:blue")
     world.push(world.event("first", tag="green"))
-    tags = 8
-    for number in range(tags):
-        world.clock.advance(0.5)
-        world.push(world.event(f"later-{number}", tag=f"tag-{number}"))
-    looks = 0
-    while world.tasks.waiting:
-        # Each instance waits for the time of its own task: those due first act first.
-        task = min(world.tasks.waiting, key=lambda task: str(task.document["due"]))
-        world.tasks.waiting.remove(task)
-        due = datetime.fromisoformat(task.document["due"]).timestamp()
-        world.clock.now = max(world.clock.now, due)
-        world.follow(task.document)
-        looks += task.document["change"]["tag"].startswith("tag-")
-    assert images(world, identifier)[0] == f"{WEB}:tag-{tags - 1}"
-    assert len(world.updates(identifier)) == 2
-    assert (looks <= tags + 12) == (keep == 1)
+    for number, tag in enumerate(("older", "newer")):
+        world.clock.advance(gap)
+        world.push(world.event(f"event-{number}", tag=tag))
+    waiting = {task.document["change"]["tag"]: task for task in world.tasks.waiting}
+    waits = {tag: waiting[tag].due + (late if tag == "newer" else 0) for tag in ("older", "newer")}
+    for tag in sorted(waits, key=waits.__getitem__):
+        world.tasks.waiting.remove(waiting[tag])
+        world.clock.now = max(world.clock.now, waits[tag])
+        world.follow(waiting[tag].document)
+    world.settle()
+    assert images(world, identifier) == [f"{WEB}:newer"]
 
 
 def test_of_tags_without_an_order_a_retry_takes_no_later_one_back(world: Any) -> None:

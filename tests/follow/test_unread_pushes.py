@@ -230,3 +230,52 @@ def test_what_was_merged_into_a_task_is_found_once_the_tags_can_be_listed_again(
     world.settle()
     assert images(world, identifier) == ["v1.0.2" if merged else "v1.0.1"]
     assert len(world.updates()) == 2 + len(merged)
+
+
+def test_a_registry_that_never_answers_is_asked_ever_more_rarely_and_told_of(
+    world: Any, registry: TaggedRegistry
+) -> None:
+    world.cache(f"{registry.host}/prod/web:v1.0.0")
+    registry.list_status = registry.manifest_status = 401
+    for _ in range(2):
+        push(world, registry, "v1.0.0")
+        world.clock.advance(20)
+    visits = world.settle()
+    assert len(world.updates()) == 2
+    assert visits[-1].said == [("failed", "GAVE_UP")]
+    assert len(visits) < 30
+
+
+def test_a_repair_whose_registry_does_not_answer_stays_one_task(world: Any, registry: TaggedRegistry) -> None:
+    identifier = world.cache(f"{registry.host}/prod/web:v1.0.0")
+    registry.tags = ["v1.0.0"]
+    push(world, registry, "v1.0.0")
+    world.settle()
+    registry.tags.append("v1.0.1")
+    world.eci.force(identifier, "Updating")
+    assert push(world, registry, "latest").said == [("deferred", "CACHE_BUSY")]
+    world.eci.force(identifier, "Ready")
+    registry.list_status = registry.manifest_status = 503
+    for _ in range(6):
+        assert len(world.tasks.waiting) == 1
+        world.run_next()
+    registry.list_status = registry.manifest_status = 200
+    world.settle()
+    assert images(world, identifier) == ["v1.0.1"]
+
+
+def test_what_registries_bring_after_a_persons_rebuild_is_asked_for_by_nobody(
+    world: Any, registry: TaggedRegistry
+) -> None:
+    identifier = world.cache(f"{registry.host}/prod/web:v1.0.0")
+    registry.list_status = registry.manifest_status = 503
+    for _ in range(2):
+        world.manual(imageCacheId=identifier)
+        world.clock.advance(20)
+    while not (found := [one for one in _changes(world) if one.get("reason") == "REGISTRY_NEWER"]):
+        world.run_next()
+    assert [one["source"] for one in found] == ["timer"]
+
+
+def _changes(world: Any) -> list[dict[str, Any]]:
+    return [task.document["change"] for task in world.tasks.waiting]

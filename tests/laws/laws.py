@@ -13,7 +13,7 @@ from tests.laws.no_memory import no_memory, refused_hand_off, several_places
 from tests.laws.rollouts import keep_ready, minimum_age
 from tests.laws.small_cloud import HOST, small_cloud
 from tests.laws.storms import PHASES, REBUILD_SECONDS, Cost, Storm, forget, lost, measure, untrue
-from tests.laws.versions import versions
+from tests.laws.versions import close_versions, versions
 
 __all__ = ["LAWS", "SWITCHES", "Line", "Switch", "lines", "storms"]
 
@@ -221,6 +221,7 @@ LAWS = (
     no_memory,
     several_places,
     versions,
+    close_versions,
     hot_loop,
     wide,
     ends,

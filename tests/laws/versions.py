@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from imagecache.base.environment import Environment
 from imagecache.config.rules_file import read_rules
@@ -13,10 +14,25 @@ from tests.laws.lines import BASE, SWITCHES, Line
 from tests.laws.small_cloud import HOST, small_cloud
 from tests.laws.storms import REBUILD_SECONDS
 
-__all__ = ["versions"]
+__all__ = ["close_versions", "versions"]
 
 _REMEMBERS, _FORGETS = SWITCHES[0], SWITCHES[2]
 _PUSHED = ("1.0.1", "1.0.2", "1.1.0", "1.1.1", "2.0.0", "2.0.3")
+_CLOSE: dict[str, tuple[dict[str, Any], str, Sequence[str]]] = {
+    "prereleases": (
+        {"type": "semver", "range": ">=1.2.0-rc.0"},
+        "1.2.0-rc.0",
+        [f"1.2.0-rc.{number}" for number in range(1, 7)],
+    ),
+    "times": ({"type": "numerical"}, "20261127101500", [f"2026112810150{number}" for number in range(1, 7)]),
+    "run numbers": (
+        {"type": "semver", "range": "1"},
+        "1.0.100",
+        [f"1.0.30{number}" for number in range(1, 7)],
+    ),
+    "builds": ({"type": "numerical"}, "1000", [f"{1200 + number}" for number in range(1, 7)]),
+}
+"""Tags that are close to each other and far from the listed one: their policy, that one, the others."""
 
 
 def versions(*, short: bool) -> Iterator[Line]:
@@ -52,3 +68,21 @@ def versions(*, short: bool) -> Iterator[Line]:
                     newest = [f"{HOST}/app:{version}" for version in _PUSHED[-keep:]]
                     missing = set(newest) - set(cloud.eci.cache(identifier).images)
                     yield Line("L2", f"{what}: newest that are missing", switch.name, 0, len(missing))
+
+
+def close_versions(*, short: bool) -> Iterator[Line]:
+    """L2: of those that are too close to each other the last pushed one is built first."""
+    for kind, (policy, listed, pushed) in _CLOSE.items():
+        for switch in (_REMEMBERS,) if short else (_REMEMBERS, _FORGETS):
+            rules = read_rules(Environment({"IMC_RULES": json.dumps({"rules": [{"policy": policy}]})}))
+            cloud = small_cloud(eci={"rebuild_seconds": 90.0, **switch.eci}, rules=rules)
+            identifier = cloud.eci.create(f"{HOST}/app:{listed}", f"{HOST}/web:latest")
+            cloud.push(cloud.event("web", "latest"))
+            for tag in pushed:
+                cloud.clock.advance(1)
+                cloud.push(cloud.event("app", tag))
+            cloud.settle()
+            what = f"{len(pushed)} {kind}, the oldest first"
+            yield Line("L2", f"{what}: updates", switch.name, 3, len(cloud.eci.updates[identifier]))
+            missing = f"{HOST}/app:{pushed[-1]}" not in cloud.eci.cache(identifier).images
+            yield Line("L2", f"{what}: newest that are missing", switch.name, 0, missing)

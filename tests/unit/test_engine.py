@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ REGION, HOST = "cn-hangzhou", "registry.cn-hangzhou.aliyuncs.com"
 WEB = f"{HOST}/prod/web:1"
 TIMEOUT, CALL = 60.0, 10.0
 PUSH = PushEvent("acs.cr", "e-1", HOST, "prod/web", "1", pushed_at=NOW)
+READS = Rules((Rule("numbers", policy=Policy("numerical"), reads_registry=True),))
 SWEEP = CacheRequest(
     "timer", "t-1", Reason.SWEEP_REPAIR, CacheSelector(), statuses=frozenset({"UpdateFailed"})
 )
@@ -149,6 +151,35 @@ def test_an_update_that_is_not_needed_after_all_takes_no_part_of_the_cap() -> No
     engine.process([PUSH._replace(tag="2")])
     assert said(engine) == [("ignored", "NOT_AN_IMAGE")] * 3
     assert not cloud.tasks
+
+
+@pytest.mark.parametrize("limit", ["most_per_run", "most_per_hour"])
+def test_what_a_cap_allows_is_not_taken_by_an_update_that_a_thread_still_asks_a_registry_about(
+    limit: str,
+) -> None:
+    names = {"imc-0": f"{HOST}/prod/chart:1", "imc-1": WEB}
+    caches = {name: cache(0)._replace(image_cache_id=name, images=(text,)) for name, text in names.items()}
+    cloud = Cloud(caches, call_seconds=0.0)
+    described = threading.Event()
+
+    def describe(_region_id: str, image_cache_id: str) -> ImageCache:
+        if image_cache_id == "imc-1":
+            described.set()
+        return caches[image_cache_id]
+
+    def kind(_registry: str, repository: str, _tag: str) -> str:
+        if repository == "prod/web":
+            return cloud.media_type
+        # Until the other one is on its way.
+        assert described.wait(30)
+        return "application/vnd.cncf.helm.config.v1+json"
+
+    cloud.kind, cloud.describe_image_cache = kind, describe  # type: ignore[method-assign]
+    engine = cloud.engine(READS, concurrency=2, **{limit: 1})
+    both = ("prod/chart", "prod/web")
+    engine.process([PUSH._replace(repository=each, tag="2", event_id=each) for each in both])
+    assert sorted(said(engine)) == [("ignored", "NOT_AN_IMAGE"), ("refreshed", "TAG_PROMOTED")]
+    assert cloud.updated == ["imc-1"]
 
 
 @pytest.fixture

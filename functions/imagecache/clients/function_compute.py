@@ -29,7 +29,7 @@ MOST_PAYLOAD_BYTES = 128 * 1024
 ATTEMPTS = 3
 KNOWN_ID = "StatefulAsyncInvocationAlreadyExists"
 """The code of a 409 whose id is that of a stored task (documentation of 2.0); others prove nothing."""
-_KNOWN = re.compile(rb'"(?:Error)?Code"\s*:\s*"%s"' % KNOWN_ID.encode())
+_KNOWN = re.compile(rb'"(?i:(?:error)?code)"\s*:\s*"%s"' % KNOWN_ID.encode())
 """Its place in a body of JSON: in another one's message it says nothing."""
 
 RETRY_SECONDS = 0.2

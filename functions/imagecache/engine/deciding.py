@@ -11,10 +11,9 @@ from ..model.change import CacheRequest, Change, PushEvent
 from ..model.image_cache import ImageCache
 from ..planning.decision import Decision
 from ..planning.plan import decide
-from ..planning.update_memory import last_update
 from ..policy.list_entries import entries_of
 from .follow_task import Job, Slot, Task
-from .steps import unconcerned
+from .steps import is_ordered, unconcerned
 from .work import Work
 
 _IN_ORDER = timedelta(seconds=5)
@@ -45,19 +44,14 @@ def decide_again(
 def place_of(work: Work, task: Task, cache: ImageCache) -> tuple[str, ...]:
     """What a task that runs waits for, and of all who do only the tag that was pushed last gets; or nothing.
 
-    That is the entries that it takes out, under a policy without an order. Their tasks run in the order of
-    the pushes, the last one first; one that is late has lost its turn. Where the cache remembers its updates
-    each goes on if a registry may refuse the last one, or there are places for more than one.
+    That is the entries that it takes out, under a policy without an order, where the cache remembers nothing.
+    Their tasks run in the order of the pushes, the last one first; one that is late has lost its turn.
     """
     at, slot = work.now(), task.slot
     if slot is None or not isinstance(task.change, PushEvent) or at.now - task.due > _IN_ORDER:
         return ()
-    wanted = decide(cache, task.change, at, work.settings.rules)
-    rule = wanted.rule if wanted is not None else None
-    if rule is None or rule.policy.ordered or task.job is not Job.AGAIN:
-        return ()
-    turns = not rule.reads_registry and rule.policy.keep == 1
-    return tuple(sorted(slot.gone)) if turns or last_update(cache, at) is None else ()
+    ordered = is_ordered(decide(cache, task.change, at, work.settings.rules), cache, at)
+    return () if ordered or task.job is not Job.AGAIN else tuple(sorted(slot.gone))
 
 
 def lead_of(work: Work, change: Change, slot: Slot, cache: ImageCache) -> float | None:

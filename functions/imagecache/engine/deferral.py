@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..base.errors import CapacityError, EciError, HeldBackError, TransientError
@@ -182,7 +182,11 @@ class Deferral:
         slot = running.slot if running else self._slot(cache, decision, own=own)
         job = running.job if running else Job.AGAIN
         watched = until is None and job is Job.WATCH
-        due = look = times.watch(memory, at) if watched else times.again(memory, at, until)
+        later = until
+        if unread and running is not None and running.alone and isinstance(change, CacheRequest):
+            # Nobody is known to wait for it: the longer a registry does not answer, the rarer it is asked.
+            later = at.now + 2 ** min(running.chain.looks, 6) * timedelta(seconds=2 * times.base)
+        due = look = times.watch(memory, at) if watched else times.again(memory, at, later)
         if slot is not None and job is Job.AGAIN:
             lead = lead_of(self.work, change, slot, cache)
             moment = change.pushed_at if isinstance(change, PushEvent) else change.asked_at

@@ -79,14 +79,15 @@ class Follow:
             decision = Decision(task.change, cache, Result.FAILED, step.reason, step.message)
             yield from deferral.defer(cache, [decision], self._waits(cache, step), {}, started)
         else:
-            if step.held is not None:
-                yield from deferral.settled([step.held], started)
             chain = task.chain._replace(looks=task.chain.looks + 1)
             if step.repeats:
                 # A list that is put back is another one: how often it fails is counted anew.
                 anew = step.decision.reason is Reason.PROMOTION_UNDONE and not task.undoes
                 chain = chain._replace(repeats=0 if anew else chain.repeats + 1)
-            yield from Updater(work, deferral).update(cache, [step.decision], started, chain)
+            done = Updater(work, deferral).update(cache, [step.decision], started, chain)
+            if step.held is not None and not any(each.deferred for each in done):
+                yield from deferral.settled([step.held], started)
+            yield from done
 
     def _waits(self, cache: ImageCache, step: Wait) -> BusyError | HeldBackError:
         memory = last_update(cache, self.work.now()) if step.reason is Reason.BACKING_OFF else None

@@ -51,7 +51,11 @@ def asked_later(
 
     why = "; ".join(current.problems)
     error = TransientError(Reason.REGISTRY_UNREADABLE, why, calls=0)
-    return deferral.defer(cache, [repair(decision.change, cache, why, cache.images)], error, {}, started)
+    found = repair(decision.change, cache, why, cache.images)
+    if found.change.by_person:
+        # What the person asked for is made now; what registries bring later is asked for by nobody.
+        found = found._replace(change=found.change._replace(source="timer"))
+    return deferral.defer(cache, [found], error, {}, started)
 
 
 def not_needed(

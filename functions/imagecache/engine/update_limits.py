@@ -166,10 +166,10 @@ class UpdateLimits:
                 self.made += 1
             return capped
 
-    def give_back(self, counted: int) -> None:
-        """So many updates that were counted are not made after all."""
+    def capped(self, at: Moment) -> HeldBackError | None:
+        """Why a cap lets no further update be made; none is counted."""
         with self._lock:
-            self.made -= counted
+            return self._capped(at)
 
     def _capped(self, at: Moment) -> HeldBackError | None:
         per_run, per_hour = self.settings.most_per_run, self.settings.most_per_hour

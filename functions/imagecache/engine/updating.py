@@ -61,14 +61,11 @@ class Updater:
         work, at, task = self.work, self.work.now(), self.deferral.task
         dry_run = work.is_dry(*(decision.change for decision in wanted))
         later: list[Applied] = []
-        counted = 0
         repeats = chain is not None and chain.repeats > 0
         try:
             held = work.limits.held_back(cache, wanted, at, repeats=repeats)
             held = held or self._rolling(cache, wanted, at)
-            if held is None:
-                held = work.limits.spend(at, dry_run=dry_run)
-                counted = int(held is None)
+            held = held or work.limits.capped(at)
             if held is not None and not dry_run:
                 return self.deferral.defer(cache, wanted, held, {}, started)
             with self._reading:
@@ -83,19 +80,21 @@ class Updater:
                 for error, waiting in must_wait(wanted, current, paused, task, work.settings.rules):
                     later += apart.defer(cache, waiting, error, {}, started)
                     goes_on = [decision for decision in goes_on if decision not in waiting]
-                if self._shared and current.unread:
-                    later += asked_later(apart, cache, wanted[0], current, started)
                 if paused is not None:
                     current = without_new(cache, current)
                 wanted = goes_on or ([for_others(cache, wanted[0])] if self._shared else [])
             not_made = not_needed(cache, wanted, current, at, task) if wanted else []
             if not_made or not wanted:
-                work.limits.give_back(counted)
                 return later + [Applied(decision, started=started) for decision in not_made]
+            capped = work.limits.spend(at, dry_run=dry_run)
+            if capped is not None and not dry_run:
+                return later + self.deferral.defer(cache, wanted, capped, {}, started)
+            held = held or capped
+            if self._shared and current.unread and not dry_run:
+                later += asked_later(replace(self.deferral, task=None), cache, wanted[0], current, started)
             wanted = [decision._replace(images_after=current.images) for decision in wanted]
             memory, request = self._composed(cache, wanted, current, at, repeats=repeats)
         except EciError as error:
-            work.limits.give_back(counted)
             return later + self.deferral.defer(cache, wanted, error, {}, started)
         facts = {"client_token": request["ClientToken"], "registry_error": "; ".join(current.problems)}
         if dry_run:

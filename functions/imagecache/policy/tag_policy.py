@@ -85,17 +85,28 @@ def newest_first(policy: Policy, tags: set[str]) -> list[str]:
     return sorted(ranks, key=lambda tag: (ranks[tag].key, tag), reverse=True)
 
 
-def _lead(key: _Key, before: _Key) -> float:
-    """Numbers to the right count inside what one step of those to their left is."""
+_LEAST_STEP = 0.001
+"""Of the turns of tags: closer ones have none of their own."""
+
+
+def _lead(key: _Key, before: _Key) -> float | None:
+    """Numbers to the right count inside what one step of those to their left is.
+
+    None where the next tag would be ahead by nearly as much: prereleases, times, numbers after a long gap.
+    """
     share, width, ahead = 0.0, 1.0, False
     for number, listed in zip(key, before, strict=True):
-        if isinstance(number, tuple) or (number < listed and not ahead):
-            break
+        if isinstance(number, tuple):
+            if len(number) > 1 and (ahead or number > listed):
+                return None
+            return share if width >= _LEAST_STEP else None
+        if number < listed and not ahead:
+            return share
         step = float(number if ahead else number - listed)
         ahead = ahead or step > 0
         share += width * step / (1 + step)
         width /= (1 + step) * (2 + step)
-    return share
+    return share if width >= _LEAST_STEP else None
 
 
 @lru_cache(maxsize=65536)
