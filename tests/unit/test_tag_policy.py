@@ -658,6 +658,10 @@ def test_the_newer_a_tag_is_the_more_it_is_ahead(
     ("policy", "tag", "listed"),
     [
         (ALPHABETICAL, "b", ["a"]),
+        (Policy("semver", range=">=1.2.0-rc.0"), "1.2.0-rc.2", ["1.2.0-rc.1"]),
+        (Policy("semver", range=">=1.2.0 || >=1.3.0-rc.0"), "1.3.0-rc.2", ["1.2.0"]),
+        (Policy("semver"), "1.0.301", ["1.0.100"]),
+        (Policy("numerical"), "20261128101501", ["20261127101500", "1"]),
         (Policy("any"), "b", ["a"]),
         (Policy("semver"), "latest", ["1.0.0"]),
         (Policy("semver"), "1.0.0", ["latest", "1.0.0-alpine"]),
