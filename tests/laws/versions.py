@@ -10,8 +10,8 @@ from typing import Any
 
 from imagecache.base.environment import Environment
 from imagecache.config.rules_file import read_rules
-from tests.laws.lines import BASE, SWITCHES, Line
-from tests.laws.small_cloud import HOST, small_cloud
+from tests.laws.lines import BASE, SWITCHES, Line, Switch
+from tests.laws.small_cloud import HOST, SmallCloud, small_cloud
 from tests.laws.storms import REBUILD_SECONDS
 
 __all__ = ["close_versions", "versions"]
@@ -45,16 +45,7 @@ def versions(*, short: bool) -> Iterator[Line]:
             for keep in (1,) if short else (1, 3):
                 for rebuild in (REBUILD_SECONDS,) if short else (50.0, REBUILD_SECONDS, 300.0):
                     policy = {"type": "semver", "range": ">=1", "keep": keep}
-                    rules = read_rules(
-                        Environment({"IMC_RULES": json.dumps({"rules": [{"policy": policy}]})})
-                    )
-                    cloud = small_cloud(eci={"rebuild_seconds": rebuild, **switch.eci}, rules=rules)
-                    identifier = cloud.eci.create(f"{HOST}/app:1.0.0", f"{HOST}/web:latest")
-                    cloud.push(cloud.event("web", "latest"))
-                    for version in order:
-                        cloud.clock.advance(1)
-                        cloud.push(cloud.event("app", version))
-                    cloud.settle()
+                    cloud, identifier = _pushed(policy, "1.0.0", order, rebuild, switch)
                     what = f"{len(order)} versions, {name}, keep {keep}, a rebuild of {rebuild:g} s"
                     # The newest one first, and a third where the cache is Ready between their turns.
                     # Where more than one stays, each is built for itself.
@@ -74,15 +65,23 @@ def close_versions(*, short: bool) -> Iterator[Line]:
     """L2: of those that are too close to each other the last pushed one is built first."""
     for kind, (policy, listed, pushed) in _CLOSE.items():
         for switch in (_REMEMBERS,) if short else (_REMEMBERS, _FORGETS):
-            rules = read_rules(Environment({"IMC_RULES": json.dumps({"rules": [{"policy": policy}]})}))
-            cloud = small_cloud(eci={"rebuild_seconds": 90.0, **switch.eci}, rules=rules)
-            identifier = cloud.eci.create(f"{HOST}/app:{listed}", f"{HOST}/web:latest")
-            cloud.push(cloud.event("web", "latest"))
-            for tag in pushed:
-                cloud.clock.advance(1)
-                cloud.push(cloud.event("app", tag))
-            cloud.settle()
+            cloud, identifier = _pushed(policy, listed, pushed, 90.0, switch)
             what = f"{len(pushed)} {kind}, the oldest first"
             yield Line("L2", f"{what}: updates", switch.name, 3, len(cloud.eci.updates[identifier]))
             missing = f"{HOST}/app:{pushed[-1]}" not in cloud.eci.cache(identifier).images
             yield Line("L2", f"{what}: newest that are missing", switch.name, 0, missing)
+
+
+def _pushed(
+    policy: dict[str, Any], listed: str, tags: Sequence[str], rebuild: float, switch: Switch
+) -> tuple[SmallCloud, str]:
+    """A cloud whose only cache was busy when tags were pushed, and the id of the cache."""
+    rules = read_rules(Environment({"IMC_RULES": json.dumps({"rules": [{"policy": policy}]})}))
+    cloud = small_cloud(eci={"rebuild_seconds": rebuild, **switch.eci}, rules=rules)
+    identifier = cloud.eci.create(f"{HOST}/app:{listed}", f"{HOST}/web:latest")
+    cloud.push(cloud.event("web", "latest"))
+    for tag in tags:
+        cloud.clock.advance(1)
+        cloud.push(cloud.event("app", tag))
+    cloud.settle()
+    return cloud, identifier
