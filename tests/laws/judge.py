@@ -125,11 +125,13 @@ class _Judge:
             or identifier in self.world.by_person
             or BUILDS in self.world.repeated
         )
-        # Nor does it remember that a tag that it lists was pushed again while another one waited.
+        # Nor does it remember that a tag that it lists was pushed again while another one waited; where ECI
+        # has nothing to update for that, no cache does.
         twice = len({event.tag for _, event in pushed}) < len(pushed)
+        unmade = self.world.eci.get("no_need_update") == "ready"
         # And where it waited for hours to be tried again, seconds between pushes do not show any more.
         failed = any(update.was == "UpdateFailed" for update in self.world.cloud.eci.updates[identifier])
-        disturbed = disturbed or ((twice or failed) and not self.world.remembers)
+        disturbed = disturbed or ((twice or failed) and not self.world.remembers) or (twice and unmade)
         if not pushed or not listed or disturbed:
             return []
         last, event = max(pushed, key=lambda one: one[0])
