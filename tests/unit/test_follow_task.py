@@ -247,6 +247,15 @@ def test_watches_of_earlier_updates_are_one_but_those_that_can_put_a_list_back(r
     assert len(ids) == 1 + restorable
 
 
+def test_a_watch_that_can_put_a_list_back_is_apart_from_others_of_its_update() -> None:
+    one = task(job=Job.WATCH, update_began=NOW)
+    restorable = one._replace(slot=Slot(("web:v1",), ("web:v2",), restorable=True))
+    listed = one._replace(slot=Slot(("web:v1",), ("web:v2",)))
+    later = NOW + timedelta(minutes=5)
+    ids = [each.next(Job.WATCH, later, NOW, held=False).task_id for each in (one, listed, restorable)]
+    assert ids[0] == ids[1] != ids[2]
+
+
 @pytest.mark.parametrize("answer", [Stored.REFUSED, Stored.BEFORE])
 def test_under_an_id_of_its_own_only_a_plain_acceptance_counts(answer: Stored) -> None:
     with pytest.raises(HandOffError, match="409"):

@@ -216,9 +216,10 @@ class Task(NamedTuple):
         return self.earlier and self.key.startswith(_FAILING)
 
     def of_its_own(self) -> Task:
-        """The same watch, and no other update's; else watches with the same due time are one."""
+        """The same watch, and no other update's: watches with one due time are one. But see ``apart``."""
         began = self.update_began or self.due
-        return self._replace(key=f"{began.isoformat()} {self.due.isoformat()}")
+        own = " apart" if self.apart else ""
+        return self._replace(key=f"{began.isoformat()} {self.due.isoformat()}{own}")
 
     def of_earlier(self, began: datetime, *, failed: bool) -> Task:
         """The same watch, one with those of all updates before the one that began then; but see ``apart``.
