@@ -13,7 +13,7 @@ import click
 
 from ..output import json_option
 from ..services.credentials import profile_option
-from ..services.region import region_id, region_ids
+from ..services.region import region_id, regions_option
 from ..sources.fleet import CacheSource
 from ..sources.stack import name_prefix
 
@@ -118,14 +118,7 @@ def _acting(options: dict[str, Any]) -> Acting:
 
 
 _COMMON = (
-    click.option(
-        "--region",
-        "regions",
-        multiple=True,
-        metavar="ID",
-        callback=region_ids,
-        help="Only this region; may be repeated.",
-    ),
+    regions_option,
     click.option(
         "--local",
         is_flag=False,

@@ -19,6 +19,16 @@ def region_ids(
     return given
 
 
+regions_option = click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="ID",
+    callback=region_ids,
+    help="Only this region; may be repeated.",
+)
+
+
 def region_id(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
     """The callback of an option that takes the id of one region."""
     if given is not None:

@@ -21,7 +21,7 @@ from imagecache.model.image_cache import ImageCache, Listing
 from ..output import print_note
 from ..problem import Problem
 from ..services.credentials import profile_option
-from ..services.region import region_ids
+from ..services.region import regions_option
 from .cache_file import read_cache_file
 
 if TYPE_CHECKING:
@@ -170,14 +170,7 @@ def reads_caches(command: Callable[..., _T]) -> Callable[..., _T]:
         metavar="FILE",
         help="A saved answer of DescribeImageCaches; - is standard input.",
     )
-    @click.option(
-        "--region",
-        "regions",
-        multiple=True,
-        metavar="ID",
-        callback=region_ids,
-        help="Only this region; may be repeated.",
-    )
+    @regions_option
     @click.option(
         "--local",
         is_flag=False,
