@@ -23,6 +23,7 @@ from ..problem import Problem
 from ..services.credentials import profile_option
 from ..services.region import regions_option
 from .cache_file import read_cache_file
+from .iso_time import iso_time
 
 if TYPE_CHECKING:
     from .account import Account
@@ -204,7 +205,7 @@ def moment(_context: click.Context, _parameter: click.Parameter, text: str | Non
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        found = iso_time(text)
     except ValueError:
         raise click.BadParameter(f"{text} is not a time such as 2026-03-02T12:00:00Z.") from None
     if found.tzinfo is None:

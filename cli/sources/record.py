@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any
 
+from .iso_time import iso_time
+
 _REQUIRED = ("time", "door", "request_id", "result", "reason")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 FOLLOW = "on_follow"
@@ -122,8 +124,7 @@ def read_record(document: Mapping[str, Any]) -> Record | None:
 def read_time(text: str) -> datetime | None:
     """A time, in UTC, which it is of where no zone is written; None if it is none, or of another age."""
     try:
-        # Before Python 3.11 no Z is read.
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = iso_time(text)
         moment = moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     except (ValueError, OverflowError):
         return None
