@@ -496,6 +496,18 @@ def test_a_forced_rebuild_that_was_made_is_not_made_again() -> None:
     assert said(look(task(AGAIN, FORCED, SAME), made, AT, NO_RULES, REBUILDS)) == COVERED
 
 
+@for_each(("skew", "arrived"), [(0, 2), (0.5, 2), (1, 2), (2, 4), (60, 120)])
+def test_an_update_that_began_after_all_that_waits_had_arrived_has_it(skew: float, arrived: float) -> None:
+    at = Moment(NOW, timedelta(seconds=skew))
+    last = DUE - timedelta(seconds=arrived) + at.skew
+
+    def step(began: datetime) -> tuple[Any, ...]:
+        found = cache("Updating", memory=remembers(began))
+        return said(look(task(AGAIN, REPUSH._replace(pushed_at=BEFORE)), found, at, NO_RULES, REBUILDS))
+
+    assert [step(last), step(last - timedelta(milliseconds=1))] == [COVERED, waits("CACHE_BUSY")]
+
+
 def test_what_covers_is_named() -> None:
     step = look(task(AGAIN, REPUSH), cache("Ready", memory=remembers(AFTER)), AT, NO_RULES, REBUILDS)
     assert isinstance(step, Done)

@@ -4,7 +4,7 @@
 
     deleted                                        -> ends
     creation failed                                -> ends, failed
-    again: an update began since it was due        -> ends, covered
+    again: an update began since its last change   -> ends, covered
     again: another list has the place of its own   -> ends, superseded
     held, and nothing may be rebuilt               -> ends, held
     again: busy                                    -> look again
@@ -26,6 +26,7 @@ from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.decision import Decision
+from ..planning.follow_times import joined_by
 from ..planning.plan import decide
 from ..planning.update_memory import MEMORY_TAG, MOST_TAGS, has_wanted_list, last_update
 from ..policy.list_entries import entries_of
@@ -111,7 +112,8 @@ def _again_ended(
     if task.alone and (wanted is None or wanted.result is Result.IGNORED):
         return Done(wanted or unconcerned(task.change, cache))
     memory = last_update(cache, at)
-    updated = memory is not None and memory.began >= task.due - at.skew and cache.status != UPDATE_FAILED
+    since = joined_by(task.due, at.skew) + at.skew
+    updated = memory is not None and memory.began >= since and cache.status != UPDATE_FAILED
     left_out = wanted is not None and wanted.reason is Reason.TAG_PROMOTED
     if memory is None or not updated or left_out:
         return None
