@@ -56,11 +56,11 @@ def due_at(delivery: Mapping[str, Any]) -> float:
 
 
 def postponed(deliveries: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    """The caches of the tasks that are left."""
+    """The caches of the tasks that are left: of a failing cache, the watch of its update makes it again."""
     for delivery in deliveries:
         if delivery["state"] in UNDONE:
             document = json.loads(delivery["payload"])
-            if document.get("job") == "again":
+            if document.get("job") in {"again", "watch"}:
                 yield document["imageCacheId"]
 
 

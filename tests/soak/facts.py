@@ -17,12 +17,14 @@ class Push:
         image: its name, the same for all forms in which a cache may list it.
         at: when, in seconds since the epoch.
         told: how often it was sent.
+        exact: whether the event tells when; else it counts as pushed when it arrives, or at its second's end.
     """
 
     event_id: str
     image: str
     at: float
     told: int = 1
+    exact: bool = True
 
 
 @dataclass(frozen=True)

@@ -88,30 +88,35 @@ def staleness(caches: Iterable[Cache], pushes: Iterable[Push], updates: Iterable
 def unneeded(made: Sequence[Update], pushes: Iterable[Push]) -> tuple[int, int]:
     """How many updates of one cache were needed when they began, and how many were not.
 
-    One is needed where a push that concerns the cache came since the last rebuild that ended Ready began.
+    One is needed where a push that concerns the cache came since the last rebuild that ended Ready began, and
+    where the update before it failed: no cache is left in UpdateFailed, whatever that update was for.
 
     Args:
         made: the updates, oldest first.
         pushes: those that concern the cache.
     """
     times = sorted(push.at for push in pushes)
-    built = float("-inf")
+    built, failed = float("-inf"), False
     needed = 0
     for update in made:
-        needed += any(built <= at < update.started_at for at in times)
+        needed += failed or any(built <= at < update.started_at for at in times)
+        failed = update.status not in {READY, None}
         if update.kind == REBUILD and update.status == READY:
             built = update.started_at
     return needed, len(made) - needed
 
 
 def _unbounded(cache: Cache, made: Sequence[Update], pushes: Sequence[Push]) -> Iterable[Finding]:
-    # A push that arrives late or without a time may cost one too many; where nothing is remembered, each push
-    # may that comes once more after the update that has it; where tasks are not joined, whatever is sent; and
-    # where each task is given several times, all of that as often.
+    # For each update that is needed one too many is allowed, for what may have been merged into the task that
+    # waited; one for pushes that waited for two due times; one whenever a push comes without its exact time.
+    # Where nothing is remembered, one for each push, which may come again after the update that has it; where
+    # tasks are not joined, for whatever is sent; where a task is given twice, all twice.
     needed, too_many = unneeded(made, pushes)
     told = sum(push.told for push in pushes)
-    bound = told if not cache.joined else needed if cache.remembers else len(pushes)
-    if pushes and too_many > max(1, cache.copies * bound):
+    bound = needed + 1 + sum(push.told for push in pushes if not push.exact)
+    if not (cache.joined and cache.remembers):
+        bound = max(bound, len(pushes) if cache.joined else told)
+    if pushes and too_many > cache.copies * bound:
         text = (
             f"{needed} updates were needed, and {too_many} more were made; "
             f"{len(pushes)} pushes were sent {told} times"

@@ -141,7 +141,7 @@ class _Player:
         for one in sent:
             told.update({push.event_id: one.tries for push in one.delivery.pushes})
         pushes = [
-            Push(push.event_id, push.image.name, began + push.at, told[push.event_id])
+            Push(push.event_id, push.image.name, began + push.at, told[push.event_id], exact=push.exact)
             for push in self._story.pushes
         ]
         given_up = {*dead(dead_letters), *refused(sent), *not_needed(self._records.no_need, pushes)}

@@ -49,6 +49,11 @@ class PushPlan:
     time_form: str
 
     @property
+    def exact(self) -> bool:
+        """Whether the event tells the time finer than the second."""
+        return self.time_form not in {"seconds", "none"}
+
+    @property
     def digest(self) -> str:
         """Of what was pushed: new with each push."""
         return f"sha256:{hashlib.sha256(self.event_id.encode()).hexdigest()}"

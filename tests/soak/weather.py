@@ -108,14 +108,15 @@ class Weather:
             self._cloud.control.inject(**fault)
 
     def _change_habits(self) -> None:
-        """What nobody knows of the cloud may be one way or the other."""
-        self._cloud.control.settings(
-            time_factor=TIME_FACTOR,
-            rebuild_seconds=self._rng.uniform(20.0, 180.0),
-            busy_code=self._rng.choice(_BUSY),
-            tags_mode=self._rng.choice(("merge", "replace")),
-            omitted_mode=self._rng.choice(("keep", "reset")),
-        )
+        """What nobody knows of the cloud may be one way or the other, but where the run's switches say it."""
+        habits = {
+            "time_factor": TIME_FACTOR,
+            "rebuild_seconds": self._rng.uniform(20.0, 180.0),
+            "busy_code": self._rng.choice(_BUSY),
+            "tags_mode": self._rng.choice(("merge", "replace")),
+            "omitted_mode": self._rng.choice(("keep", "reset")),
+        }
+        self._cloud.control.settings(**{**habits, **self._cloud.config.switches.eci})
 
     def _fault(self) -> dict[str, Any]:
         rng = self._rng

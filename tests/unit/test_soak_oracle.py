@@ -242,6 +242,12 @@ def test_a_stored_task_does_not_explain_a_list_that_was_changed() -> None:
             id="after one that built nothing",
         ),
         pytest.param([], [UPDATE], (0, 1), id="for nothing"),
+        pytest.param(
+            [PUSH],
+            [UPDATE, replace(LATER_UPDATE, status="UpdateFailed"), replace(LATER_UPDATE, started_at=300.0)],
+            (2, 1),
+            id="after one for nothing that failed",
+        ),
     ],
 )
 def test_an_update_is_needed_for_a_push_that_no_good_rebuild_before_it_has(
@@ -250,10 +256,19 @@ def test_an_update_is_needed_for_a_push_that_no_good_rebuild_before_it_has(
     assert unneeded(updates, pushes) == expected
 
 
-@pytest.mark.parametrize(("more", "found"), [(1, []), (2, [Kind.UNBOUNDED])])
-def test_more_updates_too_many_than_needed_ones_are_found(more: int, found: list[Kind]) -> None:
+@pytest.mark.parametrize(("more", "found"), [(2, []), (3, [Kind.UNBOUNDED])])
+def test_more_updates_too_many_than_needed_ones_and_one_are_found(more: int, found: list[Kind]) -> None:
     later = [replace(UPDATE, started_at=200.0 + number, ended_at=210.0 + number) for number in range(more)]
     assert kinds(judge([CACHE], [PUSH], [UPDATE, *later])) == found
+
+
+@pytest.mark.parametrize(("more", "found"), [(5, []), (6, [Kind.UNBOUNDED])])
+def test_a_push_without_its_exact_time_may_cost_one_more_each_time_it_is_sent(
+    more: int, found: list[Kind]
+) -> None:
+    pushes = [replace(PUSH, event_id="e1", told=3, exact=False), replace(PUSH, event_id="e2", told=4)]
+    later = [replace(UPDATE, started_at=200.0 + number, ended_at=210.0 + number) for number in range(more)]
+    assert kinds(judge([CACHE], pushes, [UPDATE, *later])) == found
 
 
 @pytest.mark.parametrize(("more", "found"), [(3, []), (4, [Kind.UNBOUNDED])])
@@ -270,7 +285,7 @@ def test_where_tasks_are_not_joined_whatever_is_sent_may_cost_one_more(more: int
     assert kinds(judge([replace(CACHE, joined=False)], pushes, [UPDATE, *later])) == found
 
 
-@pytest.mark.parametrize(("more", "found"), [(2, []), (3, [Kind.UNBOUNDED])])
+@pytest.mark.parametrize(("more", "found"), [(4, []), (5, [Kind.UNBOUNDED])])
 def test_where_tasks_are_given_twice_twice_as_many_may_be_too_many(more: int, found: list[Kind]) -> None:
     later = [replace(UPDATE, started_at=200.0 + number, ended_at=210.0 + number) for number in range(more)]
     assert kinds(judge([replace(CACHE, copies=2)], [PUSH], [UPDATE, *later])) == found
