@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
@@ -254,6 +254,13 @@ def test_a_watch_that_can_put_a_list_back_is_apart_from_others_of_its_update() -
     later = NOW + timedelta(minutes=5)
     ids = [each.next(Job.WATCH, later, NOW, held=False).task_id for each in (one, listed, restorable)]
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_each_attempt_at_an_invocation_has_an_id_of_its_own() -> None:
+    store = RecordingStore([Stored.REFUSED, Stored.NOW] * 2)
+    for seconds in (0, 60):
+        replace(hand_off(store), clock=lambda now=NOW + timedelta(seconds=seconds): now).store(task())
+    assert len({task_id for _, task_id, _ in store.tasks}) == 3
 
 
 @pytest.mark.parametrize("answer", [Stored.REFUSED, Stored.BEFORE])

@@ -63,8 +63,8 @@ class HandOff:
     def store(self, task: Task) -> Stored:
         """Store a task, or find that it is stored.
 
-        A refusal that is not that of a known id proves nothing: the task is stored under an id of this
-        invocation, and only a plain acceptance counts.
+        A refusal that is not that of a known id proves nothing: the task is stored under an id of this attempt
+        at the invocation, and only a plain acceptance counts. An attempt before may have stored its own.
 
         Returns:
             Whether it was stored now or before.
@@ -84,7 +84,8 @@ class HandOff:
         stored = store.store(payload, task_id=task.task_id, delay_seconds=delay)
         if stored is not Stored.REFUSED:
             return stored
-        unique = hashlib.sha256(f"{task.task_id} {self.request_id}".encode()).hexdigest()[:16]
+        attempt = f"{task.task_id} {self.request_id} {self.clock().isoformat()}"
+        unique = hashlib.sha256(attempt.encode()).hexdigest()[:16]
         task_id = f"{task.task_id}-{unique}"
         if store.store(payload, task_id=task_id, delay_seconds=delay) is Stored.NOW:
             return Stored.NOW
