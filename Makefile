@@ -106,6 +106,10 @@ soak: env ## Play 2,000 pushes with faults on local servers (SEED=... repeats a 
 laws: env ## Measure the laws of follow-up, a line each (SHORT=1: the part that the tests have)
 	PYTHONPATH=functions:. $(BIN)/python -m tests.laws $(if $(SHORT),--short)
 
+.PHONY: faults
+faults: env ## Put faults into follow-up, one at a time: the laws and the stories have to see each
+	PYTHONPATH=. $(BIN)/python -m tests.laws.faults
+
 .PHONY: fuzz
 fuzz: env ## Play mutated payloads of every source (SEED=... COUNT=... SOURCE=... repeat or narrow it)
 	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \

@@ -11,7 +11,7 @@ from imagecache.model.selector import CacheSelector
 from tests.laws.lines import Line
 from tests.laws.small_cloud import HOST, SmallCloud, small_cloud
 
-__all__ = ["DAY", "asked", "failing", "given_twice", "sweep"]
+__all__ = ["DAY", "asked", "failing", "given_twice", "rebuild", "sweep"]
 
 DAY = 86_400.0
 _WINDOW = 7200.0
@@ -91,10 +91,7 @@ def asked(*, short: bool) -> Iterator[Line]:
             eci={"rebuild_seconds": 60.0, "failing_images": "*", **eci}, follow={"rebuilds": 100}
         )
         identifier = cloud.eci.create(f"{HOST}/web:latest")
-        selector = CacheSelector(ids=(identifier,))
-        reason = Reason.REBUILD_REQUESTED
-        request = CacheRequest("manual", "asked", reason, selector, single=True, asked_at=cloud.now())
-        cloud.invoke("on_manual", [request])
+        cloud.invoke("on_manual", [rebuild(cloud, identifier)])
         cloud.settle()
         yield Line(
             "L5",
@@ -104,6 +101,12 @@ def asked(*, short: bool) -> Iterator[Line]:
             14 if eci else 12,
             _most_in_a_day([update.at for update in cloud.eci.updates[identifier]]),
         )
+
+
+def rebuild(cloud: SmallCloud, identifier: str) -> CacheRequest:
+    """What a person asks for now: a rebuild of one cache."""
+    selector, reason = CacheSelector(ids=(identifier,)), Reason.REBUILD_REQUESTED
+    return CacheRequest("manual", "asked", reason, selector, single=True, asked_at=cloud.now())
 
 
 def sweep(cloud: SmallCloud) -> CacheRequest:

@@ -63,8 +63,8 @@ class HandOff:
     def store(self, task: Task) -> Stored:
         """Store a task, or find that it is stored.
 
-        A refusal that is not that of a known id proves nothing: the task is stored under an id of this attempt
-        at the invocation, and only a plain acceptance counts. An attempt before may have stored its own.
+        A refusal that is not that of a known id proves nothing: the task is stored under an id of this
+        attempt, and only a plain acceptance counts. An attempt before may have stored its own.
 
         Returns:
             Whether it was stored now or before.
