@@ -26,7 +26,6 @@ from ..config.settings import FollowSettings
 from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.decision import Decision
-from ..planning.follow_times import joined_by
 from ..planning.plan import decide
 from ..planning.update_memory import MEMORY_TAG, MOST_TAGS, has_wanted_list, last_update
 from ..policy.list_entries import entries_of
@@ -112,7 +111,9 @@ def _again_ended(
     if task.alone and (wanted is None or wanted.result is Result.IGNORED):
         return Done(wanted or unconcerned(task.change, cache))
     memory = last_update(cache, at)
-    since = joined_by(task.due, at.skew) + at.skew
+    # What was merged into it arrived two skews before it is due; of other settings, or of the version before,
+    # its own change may have arrived later.
+    since = max(task.due - at.skew, task.chain.since + at.skew)
     updated = memory is not None and memory.began >= since and cache.status != UPDATE_FAILED
     left_out = wanted is not None and wanted.reason is Reason.TAG_PROMOTED
     if memory is None or not updated or left_out:

@@ -31,16 +31,6 @@ _BACKOFF = (0, 1, 4, 12, 48)
 """Updates of a failing cache: at once, then so many times the backoff after the one before."""
 
 
-def joined_by(due: datetime, skew: timedelta) -> datetime:
-    """When the last change had arrived that can be merged into a task.
-
-    Args:
-        due: when the task is due.
-        skew: as of a ``Moment``.
-    """
-    return due - max(2 * skew, _LEAST_MARGIN)
-
-
 class FollowTimes(NamedTuple):
     """The settings that due times follow from, in seconds.
 
@@ -148,7 +138,7 @@ class FollowTimes(NamedTuple):
 
     @staticmethod
     def _earliest(at: Moment) -> datetime:
-        """Before it no task is due that is stored now, see ``joined_by``."""
+        """Before it no task is due that is stored now."""
         return at.now + max(2 * at.skew, _LEAST_MARGIN)
 
     @property
