@@ -263,6 +263,21 @@ def test_each_attempt_at_an_invocation_has_an_id_of_its_own() -> None:
     assert len({task_id for _, task_id, _ in store.tasks}) == 3
 
 
+def test_what_is_stored_ahead_has_one_id_for_all_attempts() -> None:
+    store = RecordingStore([Stored.REFUSED, Stored.NOW] * 2)
+    for seconds in (0, 60):
+        later = replace(hand_off(store), clock=lambda now=NOW + timedelta(seconds=seconds): now)
+        assert later.store(task(), ahead=True) is Stored.NOW
+    assert len({task_id for _, task_id, _ in store.tasks}) == 2
+    with pytest.raises(HandOffError, match="409"):
+        hand_off(RecordingStore([Stored.REFUSED] * 2)).store(task(), ahead=True)
+
+
+def test_a_successor_that_is_refused_twice_was_stored_by_an_attempt_before() -> None:
+    store = RecordingStore([Stored.REFUSED] * 2)
+    assert hand_off(store).store(task(), ahead=True, own=True) is Stored.BEFORE
+
+
 @pytest.mark.parametrize("answer", [Stored.REFUSED, Stored.BEFORE])
 def test_under_an_id_of_its_own_only_a_plain_acceptance_counts(answer: Stored) -> None:
     with pytest.raises(HandOffError, match="409"):

@@ -53,18 +53,30 @@ class HandOff:
         settings = self.settings
         return FollowTimes(settings.base_seconds, settings.max_seconds, settings.backoff_seconds)
 
-    def tried(self, task: Task) -> tuple[Stored | None, dict[str, Any]]:
-        """Store a task: what became of it, None if that is not known; and what a record says of it."""
+    def tried(
+        self, task: Task, *, ahead: bool = False, own: bool = False
+    ) -> tuple[Stored | None, dict[str, Any]]:
+        """Store a task: what became of it, None if that is not known; and what a record says of it.
+
+        Arguments are those of ``store``.
+        """
         try:
-            return self.store(task), {"follow_task_id": task.task_id}
+            return self.store(task, ahead=ahead, own=own), {"follow_task_id": task.task_id}
         except HandOffError as problem:
             return None, {"hand_off": str(problem)}
 
-    def store(self, task: Task) -> Stored:
+    def store(self, task: Task, *, ahead: bool = False, own: bool = False) -> Stored:
         """Store a task, or find that it is stored.
 
         A refusal that is not that of a known id proves nothing: the task is stored under an id of this
         attempt, and only a plain acceptance counts. An attempt before may have stored its own.
+
+        Args:
+            task: the task.
+            ahead: it is stored before what it follows. Then the second id is that of the invocation: each
+                attempt would leave one more task, and each of these as many again.
+            own: no other task stores it. Where it is refused under the id of the invocation too, an attempt
+                before has stored it.
 
         Returns:
             Whether it was stored now or before.
@@ -84,9 +96,10 @@ class HandOff:
         stored = store.store(payload, task_id=task.task_id, delay_seconds=delay)
         if stored is not Stored.REFUSED:
             return stored
-        attempt = f"{task.task_id} {self.request_id} {self.clock().isoformat()}"
+        attempt = f"{task.task_id} {self.request_id} {'' if ahead else self.clock().isoformat()}"
         unique = hashlib.sha256(attempt.encode()).hexdigest()[:16]
-        task_id = f"{task.task_id}-{unique}"
-        if store.store(payload, task_id=task_id, delay_seconds=delay) is Stored.NOW:
+        if store.store(payload, task_id=f"{task.task_id}-{unique}", delay_seconds=delay) is Stored.NOW:
             return Stored.NOW
+        if own:
+            return Stored.BEFORE
         raise HandOffError("Function Compute answered 409 to the follow task, under an id of its own too")
