@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -55,13 +55,19 @@ def due_at(delivery: Mapping[str, Any]) -> float:
     return max(float(delivery["due_at"]), datetime.fromisoformat(due).timestamp() if due else 0.0)
 
 
-def postponed(deliveries: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    """The caches of the tasks that are left: of a failing cache, the watch of its update makes it again."""
+def postponed(deliveries: Iterable[Mapping[str, Any]], failing: Collection[str]) -> Iterable[str]:
+    """The caches that tasks are left for which update them.
+
+    Args:
+        deliveries: all.
+        failing: the ids of the caches in UpdateFailed, whose watches make their updates again.
+    """
     for delivery in deliveries:
         if delivery["state"] in UNDONE:
             document = json.loads(delivery["payload"])
-            if document.get("job") in {"again", "watch"}:
-                yield document["imageCacheId"]
+            job, identifier = document.get("job"), document.get("imageCacheId", "")
+            if job == "again" or (job == "watch" and identifier in failing):
+                yield identifier
 
 
 def dead(dead_letters: Iterable[Mapping[str, Any]]) -> Iterable[GivenUp]:

@@ -14,6 +14,8 @@ __all__ = ["judge", "staleness", "unneeded"]
 
 READY = "Ready"
 REBUILD = "rebuild"
+MOST_REPAIRS = 4
+"""Updates in a row that a cache in UpdateFailed needs, whatever was pushed: of its chain, and of a sweep."""
 
 
 def judge(
@@ -88,19 +90,21 @@ def staleness(caches: Iterable[Cache], pushes: Iterable[Push], updates: Iterable
 def unneeded(made: Sequence[Update], pushes: Iterable[Push]) -> tuple[int, int]:
     """How many updates of one cache were needed when they began, and how many were not.
 
-    One is needed where a push that concerns the cache came since the last rebuild that ended Ready began, and
-    where the update before it failed: no cache is left in UpdateFailed, whatever that update was for.
+    One is needed where a push that concerns the cache came since the last rebuild that ended Ready began, or
+    where the update before it failed, a bounded number of times in a row: no cache is left in UpdateFailed,
+    whatever that update was for.
 
     Args:
         made: the updates, oldest first.
         pushes: those that concern the cache.
     """
     times = sorted(push.at for push in pushes)
-    built, failed = float("-inf"), False
-    needed = 0
+    built = float("-inf")
+    needed = failures = 0
     for update in made:
-        needed += failed or any(built <= at < update.started_at for at in times)
-        failed = update.status not in {READY, None}
+        waited_for = any(built <= at < update.started_at for at in times)
+        needed += waited_for or 0 < failures <= MOST_REPAIRS
+        failures = failures + 1 if update.status not in {READY, None} else 0
         if update.kind == REBUILD and update.status == READY:
             built = update.started_at
     return needed, len(made) - needed

@@ -145,7 +145,8 @@ class _Player:
             for push in self._story.pushes
         ]
         given_up = {*dead(dead_letters), *refused(sent), *not_needed(self._records.no_need, pushes)}
-        later = frozenset(postponed(deliveries))
+        failing = {cache.image_cache_id for cache in caches if cache.status == "UpdateFailed"}
+        later = frozenset(postponed(deliveries, failing))
         findings = judge(caches, pushes, updates, self._records.claims, given_up, later)
         return Run(
             findings=findings,

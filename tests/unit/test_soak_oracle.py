@@ -248,6 +248,12 @@ def test_a_stored_task_does_not_explain_a_list_that_was_changed() -> None:
             (2, 1),
             id="after one for nothing that failed",
         ),
+        pytest.param(
+            [PUSH],
+            [UPDATE, *(replace(FAILED_UPDATE, started_at=200.0 + number) for number in range(9))],
+            (5, 5),
+            id="not after each of many that failed",
+        ),
     ],
 )
 def test_an_update_is_needed_for_a_push_that_no_good_rebuild_before_it_has(
