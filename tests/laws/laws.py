@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from imagecache.base.reasons import Reason
-from imagecache.model.change import PushEvent
-from tests.laws.failing import asked, failing, given_twice, rebuild
+from tests.laws.failing import asked, failing, given_twice
 from tests.laws.lines import BASE, GRID, SWITCHES, Line, Switch
+from tests.laws.merged import merged
 from tests.laws.no_memory import no_memory, refused_hand_off, several_places
 from tests.laws.rollouts import keep_ready, minimum_age
 from tests.laws.small_cloud import HOST, small_cloud
@@ -211,23 +211,6 @@ def held(*, short: bool) -> Iterator[Line]:
         0,
         lost(cloud, [identifier], [event]) + len(cloud.said("failed")) + untrue(cloud),
     )
-
-
-def merged(*, short: bool) -> Iterator[Line]:
-    """L1: a push is merged into a task, and an update was made meanwhile that has the task's own."""
-    for switch in SWITCHES[:1] if short else SWITCHES:
-        # Without events and a remembered time, all that waits has one due time.
-        cloud = small_cloud(eci={**switch.eci, "rebuild_seconds": 12.0, "show_events": False}, fc=switch.fc)
-        identifier = cloud.eci.create(f"{HOST}/web:latest")
-        events = []
-        for seconds in (0, 1, 15, 3):
-            cloud.run_until(cloud.clock() + seconds)
-            change = rebuild(cloud, identifier) if seconds == 15 else cloud.event()
-            events += [change] if isinstance(change, PushEvent) else []
-            cloud.invoke("on_push", [change])
-        cloud.settle()
-        what = "a push merged into a task whose own one was built meanwhile: lost"
-        yield Line("L1", what, switch.name, 0, lost(cloud, [identifier], events) + untrue(cloud))
 
 
 LAWS = (
