@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from imagecache.base.reasons import Reason, Result
 from imagecache.config.settings import FollowSettings
 from imagecache.engine.records import RETRIED
+from tests.laws.failing import DAY
 from tests.laws.small_cloud import HOST
 from tests.laws.storms import untrue
 from tests.laws.world import APP, BAD, BUILDS, World
@@ -22,6 +23,8 @@ _TOGETHER = 5.0
 """Pushes that are stated with clocks two seconds off each way have no order within so many seconds."""
 _STEM = re.compile(f"({APP}|{BUILDS}):.*")
 _REBUILDS = FollowSettings().rebuilds
+_MOST_REPAIRS_A_DAY = 12
+"""Updates of a failing cache, whatever arrives (L5)."""
 
 
 def complaints(world: World) -> list[str]:
@@ -85,7 +88,9 @@ class _Judge:
         failed = sum(update.was == "UpdateFailed" for update in updates)
         # Where tasks do not share ids, or run twice, each of some looks may ask for an update of its own.
         copies = 4 if "task_copies" in self.world.fc else 1 if self.world.fc.keys() <= {"async_delay"} else 2
-        bound = copies * self.world.reasons[identifier] + failed + self.world.faults + 1
+        days = 1 + int((updates[-1].at - updates[0].at) / DAY) if updates else 0
+        repairs = min(failed, copies * _MOST_REPAIRS_A_DAY * days)
+        bound = copies * self.world.reasons[identifier] + repairs + self.world.faults + 1
         if len(updates) <= bound:
             return []
         why = f"{self.world.reasons[identifier]} reasons, {failed} after failures, {self.world.faults} faults"
@@ -100,8 +105,12 @@ class _Judge:
         # Without a memory nothing tells another policy's change of the list from a person's.
         memory = self.world.remembers and self.world.eci.get("tags_after_failure") != "restore"
         memory = memory and identifier not in self.world.forgotten
+        seen = self.world.cloud.seen
+        gave_up = {one.get("image_cache_id") for one in seen if one["reason"] == Reason.GAVE_UP.value}
         undisturbed = (
             not self.world.faults
+            # Where three pushes of it failed one after another for a day, that was told.
+            and identifier not in gave_up
             and not self.world.fc
             and not by_person
             and (memory or not self.world.builds)

@@ -66,6 +66,9 @@ def test_stories_that_once_ended_badly_end_well(seed: int, number: int, waits: b
         (20261130, 5836),
         (20261130, 10005),
         (20261130, 19707),
+        (20261201, 10291),
+        (20261201, 12710),
+        (20261201, 14474),
     ],
 )
 def test_stories_with_tags_without_an_order_that_once_ended_badly_end_well(seed: int, number: int) -> None:

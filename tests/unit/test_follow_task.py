@@ -263,6 +263,18 @@ def test_each_attempt_at_an_invocation_has_an_id_of_its_own() -> None:
     assert len({task_id for _, task_id, _ in store.tasks}) == 3
 
 
+def test_the_runs_of_a_push_that_waits_alone_have_one_successor_which_waits_alone() -> None:
+    one = task().wait_alone("web", "v1")
+    assert not one.single, "the first looks share their tasks"
+    late = one._replace(chain=one.chain._replace(looks=6))
+    watch = task(job=Job.WATCH, key=late.successor_key)
+    dues = (NOW + timedelta(seconds=seconds) for seconds in (90, 120))
+    looks = [late.next(Job.AGAIN, due, NOW, held=True)._replace(key=late.successor_key) for due in dues]
+    assert {late.single, *(look.alone and look.single for look in looks)} == {True}
+    assert {look.task_id for look in looks} == {watch.task_id}
+    assert looks[0].successor_key != looks[1].successor_key != late.successor_key
+
+
 def test_what_is_stored_ahead_has_one_id_for_all_attempts() -> None:
     store = RecordingStore([Stored.REFUSED, Stored.NOW] * 2)
     for seconds in (0, 60):

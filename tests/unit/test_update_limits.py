@@ -116,6 +116,16 @@ def test_what_may_mend_the_cache_goes_earlier(wanted: list[Decision], minutes: f
     assert end == (None if minutes is None else NOW + timedelta(minutes=minutes))
 
 
+def test_what_a_person_asked_for_and_a_task_does_once_more_waits_for_its_place() -> None:
+    asked = REQUEST._replace(source="manual")
+    cache = failing(1, 1, 1)
+    cache = cache._replace(tags=remembered(cache, [asked], NOW), status="UpdateFailed")
+    assert pause_end(cache, [decision(asked)], AT, TIMES) is None, "a person resets the count"
+    cache = cache._replace(tags=remembered(cache, [asked], NOW), status="UpdateFailed")
+    assert pause_end(cache, [decision(asked)], AT, TIMES) == NOW + timedelta(minutes=5)
+    assert pause_end(cache, [decision(asked._replace(event_id="again"))], AT, TIMES) is None
+
+
 def test_other_images_go_earlier_three_times_a_day() -> None:
     cache, made = failing(6, 6, 6, 6, 6), []
     for number in range(6):

@@ -233,6 +233,8 @@ def test_a_person_resets_the_count() -> None:
     asked = CacheRequest("manual", "r-1", Reason.REBUILD_REQUESTED, CacheSelector())
     last = memory_of(updated(image_cache._replace(status="UpdateFailed"), asked))
     assert (last.failures, last.failed) == (0, ())
+    once_more = updated(updated(image_cache, asked)._replace(status="UpdateFailed"), asked)
+    assert memory_of(once_more).failures == 1, "a task that runs twice asks for nothing new"
 
 
 def test_the_images_of_failed_updates_in_a_row_are_known_and_forgotten_with_success() -> None:

@@ -18,6 +18,7 @@ from ..model.image_cache import MOST_IMAGES
 
 _SHARED_LOOKS = 6
 _ALONE = "push-"
+_ALONE_NEXT = f"{_ALONE}next-"
 _PLACE = "place-"
 _EARLIER = "before "
 _FAILING = f"{_EARLIER}failing "
@@ -151,16 +152,17 @@ class Task(NamedTuple):
 
         The first looks share their tasks with all that waits for the cache, which costs less.
         """
-        return self.shared and self.chain.looks >= _SHARED_LOOKS
+        return (self.shared or self.alone) and self.chain.looks >= _SHARED_LOOKS
 
     @property
     def successor_key(self) -> str:
         """The key of the one task that all runs of this one store, whenever each of them wants it to be due.
 
         Where its own id does not hold its due time, others that are due at other times have it as well, and
-        their successors have run when this one's is stored.
+        their successors have run when this one's is stored. That of a push that waits alone does so, too.
         """
-        return f"{self.task_id} {self.due.isoformat()}"
+        key = f"{self.task_id} {self.due.isoformat()}"
+        return _hashed(key, kind=_ALONE_NEXT) if self.alone else key
 
     @property
     def apart(self) -> bool:
@@ -179,7 +181,7 @@ class Task(NamedTuple):
         It is made of region, cache, job and due time, and of the list that is set if there is one.
         """
         when, job = self.key or self.due.isoformat(), self.job.value
-        if self.alone:
+        if self.alone and not self.key.startswith(_ALONE_NEXT):
             when += self.due.isoformat()
         elif self.key and self.image_cache_id and not self.for_place:
             job = Job.WATCH.value
@@ -197,7 +199,7 @@ class Task(NamedTuple):
         Args:
             facts: what tells it from others that wait for the cache.
         """
-        return self._replace(key=_ALONE + hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:32])
+        return self._replace(key=_hashed(json.dumps(facts), kind=_ALONE))
 
     def wait_for_place(self, place: tuple[str, ...], before: datetime, look: datetime) -> Task:
         """The same task, one with all that wait for a place and ran together: the first is stored.
@@ -208,7 +210,7 @@ class Task(NamedTuple):
             look: when they look again, likewise.
         """
         facts = json.dumps([place, before.isoformat(), look.isoformat()])
-        return self._replace(key=_PLACE + hashlib.sha256(facts.encode("ascii")).hexdigest()[:32])
+        return self._replace(key=_hashed(facts, kind=_PLACE))
 
     @property
     def earlier_failed(self) -> bool:
@@ -247,3 +249,8 @@ class Task(NamedTuple):
         task = self._replace(job=job, due=due, chain=chain, hop=0, key=self.key if self.alone else "")
         # Where the cache does not say yet that another update began, that one's watch is another one.
         return task.of_its_own() if job is Job.WATCH else task
+
+
+def _hashed(text: str, *, kind: str) -> str:
+    """The key of a kind of waiting."""
+    return kind + hashlib.sha256(text.encode("ascii")).hexdigest()[:32]

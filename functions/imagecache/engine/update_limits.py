@@ -19,7 +19,7 @@ from ..model.change import PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATE_FAILED, ImageCache
 from ..planning.decision import Decision
 from ..planning.follow_times import FollowTimes
-from ..planning.update_memory import EXTRA_WINDOW, image_id, last_update, undone_within_a_day
+from ..planning.update_memory import EXTRA_WINDOW, asked_anew, image_id, last_update, undone_within_a_day
 from ..planning.update_memory_layout import HOUR, UpdateMemory
 from .listings import Listings
 
@@ -59,7 +59,7 @@ def pause_end(
     promotions; where it fails too, it waits for its place like any other.
     """
     last = last_update(cache, at) if cache.status == UPDATE_FAILED else None
-    if last is None or (not repeats and any(decision.change.by_person for decision in wanted)):
+    if last is None or (not repeats and asked_anew([decision.change for decision in wanted], last)):
         return None
     end = times.place(last)
     soon = last.began + timedelta(seconds=times.backoff)

@@ -97,7 +97,7 @@ def memory_of_update(  # noqa: PLR0913 - the facts of one update, all by name
     before = last_update(cache, at)
     began = _EPOCH + (at.now - _EPOCH) // MILLISECOND * MILLISECOND
     failing = cache.status == UPDATE_FAILED
-    person = not repeats and any(change.by_person for change in changes)
+    person = not repeats and asked_anew(changes, before)
     memory = UpdateMemory(began, change_ids=tuple(dict.fromkeys(map(_short, changes))))
     images = tuple(dict.fromkeys(image_id(change) for change in changes if isinstance(change, PushEvent)))
     if before is not None:
@@ -208,6 +208,17 @@ def covering_update(
 def carries(update: UpdateMemory, change: Change) -> bool:
     """Whether the update, or one before it, was for this very change."""
     return _short(change) in update.change_ids or change.change_id[:BEFORE_LENGTH] in update.change_ids
+
+
+def asked_anew(changes: Iterable[Change], memory: UpdateMemory | None) -> bool:
+    """Whether a person asks for something that no update was made for: a task may run twice.
+
+    Args:
+        changes: what an update is for.
+        memory: what the cache remembers.
+    """
+    asked = (change for change in changes if change.by_person)
+    return any(memory is None or not carries(memory, change) for change in asked)
 
 
 def has_wanted_list(cache: ImageCache, change: Change, rules: Rules = NO_RULES) -> bool:
