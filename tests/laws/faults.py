@@ -123,6 +123,18 @@ FAULTS = (
         "failures = 0",
     ),
     Fault(
+        "a person asks as often as a task runs",
+        "planning/update_memory",
+        "return any(memory is None or not carries(memory, change) for change in asked)",
+        "return any(asked)",
+    ),
+    Fault(
+        "each run of a push that waits alone has a successor of its own",
+        "engine/follow_task",
+        "return (self.shared or self.alone) and",
+        "return self.shared and",
+    ),
+    Fault(
         "a push is covered by an update before it",
         "planning/update_memory",
         "last.began > pushed_at + at.skew",
