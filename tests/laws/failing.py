@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from imagecache.base.reasons import Reason
-from imagecache.model.change import CacheRequest
+from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.selector import CacheSelector
 from tests.laws.lines import Line
 from tests.laws.small_cloud import HOST, SmallCloud, small_cloud
 
-__all__ = ["DAY", "asked", "failing", "given_twice", "rebuild", "sweep"]
+__all__ = ["DAY", "asked", "behind_a_push", "failing", "given_twice", "rebuild", "sweep"]
 
 DAY = 86_400.0
 _WINDOW = 7200.0
@@ -100,6 +100,28 @@ def asked(*, short: bool) -> Iterator[Line]:
             # The first one is of a Ready cache.
             14 if eci else 12,
             _most_in_a_day([update.at for update in cloud.eci.updates[identifier]]),
+        )
+
+
+def behind_a_push(*, short: bool) -> Iterator[Line]:
+    """L5: a person's request goes at once, also where a push waits already for the failing cache's place."""
+    ways: tuple[str, ...] = ("push first",) if short else ("push first", "person first")
+    for way in ways:
+        cloud = small_cloud(eci={"rebuild_seconds": 300.0, "failing_images": "*"}, follow={"rebuilds": 100})
+        identifier = cloud.eci.create(f"{HOST}/web:latest")
+        cloud.push(cloud.event())
+        while len(cloud.eci.updates[identifier]) < 5:
+            cloud.run_next()
+        cloud.run_until(cloud.clock() + 10)
+        changes: list[PushEvent | CacheRequest] = [cloud.event(), rebuild(cloud, identifier)]
+        for change in changes if way == "push first" else reversed(changes):
+            cloud.invoke("on_push", [change])
+        begin = cloud.clock()
+        while len(cloud.eci.updates[identifier]) < 6:
+            cloud.run_next()
+        took = cloud.eci.updates[identifier][-1].at - begin
+        yield Line(
+            "L5", f"a person's request, its cache fails and is busy, {way}: seconds", "busy", 370, took
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from imagecache.base.reasons import Reason
-from tests.laws.failing import asked, failing, given_twice
+from tests.laws.failing import asked, behind_a_push, failing, given_twice
 from tests.laws.lines import BASE, GRID, SWITCHES, Line, Switch
 from tests.laws.merged import merged
 from tests.laws.no_memory import no_memory, refused_hand_off, several_places
@@ -219,6 +219,7 @@ LAWS = (
     failing,
     given_twice,
     asked,
+    behind_a_push,
     no_memory,
     several_places,
     versions,

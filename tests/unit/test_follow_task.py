@@ -273,6 +273,9 @@ def test_the_runs_of_a_push_that_waits_alone_have_one_successor_which_waits_alon
     assert {late.single, *(look.alone and look.single for look in looks)} == {True}
     assert {look.task_id for look in looks} == {watch.task_id}
     assert looks[0].successor_key != looks[1].successor_key != late.successor_key
+    after = looks[0].next(Job.AGAIN, looks[1].due, NOW, held=True)
+    assert after.alone, "also where no successor was stored for both, as a call failed"
+    assert after.task_id not in {looks[0].task_id, after._replace(due=NOW).task_id}
 
 
 def test_what_is_stored_ahead_has_one_id_for_all_attempts() -> None:

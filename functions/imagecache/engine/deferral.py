@@ -208,6 +208,9 @@ class Deferral:
         if unread and isinstance(change, CacheRequest) and change.reason is Reason.REGISTRY_NEWER:
             # Nothing is merged into it: where registries have nothing newer, it makes no update.
             return task.wait_alone(change.reason.value)
+        if change.by_person and slot is None and memory is not None and memory.failures:
+            # What it met waits for the failing cache's place; a person's request waits for none.
+            return task.wait_alone(change.change_id)
         rebuilds = self.work.settings.follow.rebuilds
         if not isinstance(change, PushEvent) or not may_be_taken_back(cache, decision, at, rebuilds):
             return task

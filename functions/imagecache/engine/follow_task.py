@@ -246,7 +246,9 @@ class Task(NamedTuple):
         chain = self.chain._replace(looks=self.chain.looks + 1)
         if held:
             chain = chain._replace(held=chain.held + max(timedelta(0), due - now))
-        task = self._replace(job=job, due=due, chain=chain, hop=0, key=self.key if self.alone else "")
+        # One that had the key of its runs has an id of its own again, or it would be that of the running one.
+        key = self.key.replace(_ALONE_NEXT, _ALONE, 1) if self.alone else ""
+        task = self._replace(job=job, due=due, chain=chain, hop=0, key=key)
         # Where the cache does not say yet that another update began, that one's watch is another one.
         return task.of_its_own() if job is Job.WATCH else task
 
