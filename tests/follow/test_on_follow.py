@@ -594,3 +594,23 @@ def test_wrong_settings_are_recorded_and_raised(world: Any) -> None:
     refused = world.run_next()
     assert isinstance(refused.error, PermanentEntryPointError)
     assert refused.said == [("failed", "SETTINGS_INVALID")]
+
+
+@pytest.mark.parametrize("first", ["push", "person"])
+def test_a_person_waits_for_no_place_of_a_push_that_met_the_failing_cache_first(
+    world: Any, first: str
+) -> None:
+    world.setenv("IMC_FOLLOW_REBUILDS", "100")
+    world.eci.settings(failing_images="*", rebuild_seconds=300)
+    cache_id = world.cache()
+    world.push()
+    while len(world.updates(cache_id)) < 5:
+        world.run_next()
+    world.clock.advance(10)
+    calls = [world.push, lambda: world.manual(imageCacheId=cache_id)]
+    for call in calls if first == "push" else calls[::-1]:
+        assert call().said == [("deferred", "CACHE_BUSY")]
+    begin = world.clock()
+    while len(world.updates(cache_id)) < 6:
+        world.run_next()
+    assert world.clock() - begin < 400
