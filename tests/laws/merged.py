@@ -17,7 +17,7 @@ __all__ = ["merged"]
 
 def merged(*, short: bool) -> Iterator[Line]:
     """L1: a push is merged into a task at the last moment, just after an update that has the task's own."""
-    for switch, skew in product(SWITCHES[:1] if short else SWITCHES, (1, 2)):
+    for switch, skew, early in product(SWITCHES[:1] if short else SWITCHES, (1, 2), (1, 0)):
         # Without events and a remembered time, all that waits has one due time: the full minute.
         eci = {**switch.eci, "rebuild_seconds": 12.0, "show_events": False}
         cloud = small_cloud(eci=eci, fc=switch.fc, clock_skew_seconds=skew)
@@ -27,14 +27,14 @@ def merged(*, short: bool) -> Iterator[Line]:
         cloud.run_until(minute + 10)
         cloud.push(events[1])
         # An instance whose clock is behind takes the task's time for as much later.
-        cloud.run_until(minute + 60 - skew - 0.6)
+        cloud.run_until(minute + 60 - early * skew - 0.6)
         cloud.invoke("on_manual", [rebuild(cloud, identifier)])
-        cloud.run_until(minute + 60 - skew - 0.2)
+        cloud.run_until(minute + 60 - early * skew - 0.2)
         exact, behind = cloud.warm, timedelta(seconds=skew)
         cloud.warm = Warm(lambda late=behind, clock=cloud.clock: clock.moment() - late, cloud.clock.advance)
         events.append(cloud.event())
         cloud.push(events[-1])
         cloud.warm = exact
         cloud.settle()
-        what = f"merged after an update that has the task's own push, clocks {skew} s apart: lost"
+        what = f"merged just after an update, clocks {skew} s apart, {early * skew} s before it is due: lost"
         yield Line("L1", what, switch.name, 0, lost(cloud, [identifier], events) + untrue(cloud))
