@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from imagecache.base.iso_time import iso_time
 from imagecache.model.image_cache import ImageCache, Listing
 
 from ..output import print_note
@@ -23,7 +24,6 @@ from ..problem import Problem
 from ..services.credentials import profile_option
 from ..services.region import regions_option
 from .cache_file import read_cache_file
-from .iso_time import iso_time
 
 if TYPE_CHECKING:
     from .account import Account

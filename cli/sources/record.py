@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any
 
-from .iso_time import iso_time
+from imagecache.base.iso_time import iso_time
 
 _REQUIRED = ("time", "door", "request_id", "result", "reason")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200

@@ -115,14 +115,12 @@ def behind_a_push(*, short: bool) -> Iterator[Line]:
         cloud.run_until(cloud.clock() + 10)
         changes: list[PushEvent | CacheRequest] = [cloud.event(), rebuild(cloud, identifier)]
         for change in changes if way == "push first" else reversed(changes):
-            cloud.invoke("on_push", [change])
+            cloud.invoke("on_push" if isinstance(change, PushEvent) else "on_manual", [change])
         begin = cloud.clock()
         while len(cloud.eci.updates[identifier]) < 6:
             cloud.run_next()
         took = cloud.eci.updates[identifier][-1].at - begin
-        yield Line(
-            "L5", f"a person's request, its cache fails and is busy, {way}: seconds", "busy", 370, took
-        )
+        yield Line("L5", "a person's request, its cache fails and is busy: seconds", way, 370, took)
 
 
 def rebuild(cloud: SmallCloud, identifier: str) -> CacheRequest:

@@ -10,14 +10,12 @@ be read, the hold has no end: a doubt never lets go. The operator's command writ
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime, time, timezone
+from datetime import datetime, time, timezone
 from typing import NamedTuple
 
-_MOMENT = (
-    r"(?P<date>\d{4}-\d{2}-\d{2})(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:[.,]\d{1,9})?"
-    r"\s?(?P<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?)?"
-)
+from ..base.iso_time import iso_time
+
+_DATE_LENGTH = len("2026-03-02")
 _NOT_FROZEN = frozenset({"false", "no", "0"})
 
 
@@ -75,16 +73,11 @@ def read_hold(value: str) -> CacheHold:
 
 
 def _end(text: str) -> datetime | None:
-    match = re.fullmatch(_MOMENT, text, re.ASCII)
-    if match is None:
-        return None
     try:
-        day = date.fromisoformat(match["date"])
-        if match["time"] is None:
-            return datetime.combine(day, time.max, timezone.utc)
-        zone = match["zone"] or "Z"
-        zone = "+00:00" if zone in "Zz" else f"{zone[:3]}:{zone[3:].lstrip(':') or '00'}"
-        moment = datetime.fromisoformat(f"{day}T{match['time']}{zone}")
-        return moment.astimezone(timezone.utc)
+        moment = iso_time(text)
+        if len(text) == _DATE_LENGTH:
+            return datetime.combine(moment, time.max, timezone.utc)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return moment.astimezone(timezone.utc).replace(microsecond=0)
     except (OverflowError, ValueError):
         return None

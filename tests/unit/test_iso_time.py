@@ -1,4 +1,4 @@
-"""Times that people and records write: the same of each Python."""
+"""Times that people, tags and records write: the same of each Python."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.sources.iso_time import iso_time
+from imagecache.base.iso_time import iso_time
 from tests.support.for_each import for_each
 
 _NOON = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
