@@ -322,16 +322,21 @@ def test_no_call_is_started_that_has_no_time_to_end(
 
 
 def test_no_other_attempt_is_started_that_has_no_time_to_end(
-    eci: Any, new_gateway: Any, credentials: Any, time_left: Any
+    new_gateway: Any, time_left: Any, raw_server: Any, respond: Any
 ) -> None:
-    # The clock stands still with time for a call, but not for a pause of a tenth of a second before it.
-    deadline = time_left(1.05, clock=lambda: 0.0)
-    gateway = new_gateway(eci.url, credentials(eci.credential), deadline=deadline)
-    eci.control.inject("error", code="Throttling", count=10)
+    now = [0.0]
+
+    def answer(_head: bytes) -> bytes:
+        # Time for a call is left, but not for a pause of a tenth of a second before it.
+        now[0] = 30 - 1.05
+        return bytes(respond({"Code": "Throttling", "Message": "slower", "RequestId": "r-1"}, 400))
+
+    server = raw_server(answer)
+    gateway = new_gateway(server.url, deadline=time_left(30, clock=lambda: now[0]))
     with pytest.raises(TransientError) as raised:
-        gateway.update_image_cache(update(eci.cache()))
+        gateway.update_image_cache(update("imc-1"))
     assert (raised.value.reason, raised.value.calls) == ("THROTTLED", 1)
-    assert len(eci.calls("UpdateImageCache")) == 1
+    assert len(server.received) == 1
 
 
 def test_no_other_page_is_asked_for_when_the_time_is_over(
