@@ -70,8 +70,8 @@ FAULTS = (
     ),
     Fault(
         "a task that waits knows no list of its own",
-        "engine/deferral",
-        "slot = running.slot if running else self._slot(cache, decision, own=own)",
+        "engine/next_look",
+        "slot = running.slot if running else own_list(cache, decision, own=own)",
         "slot = None",
     ),
     Fault(

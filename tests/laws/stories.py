@@ -44,6 +44,11 @@ WAITS: Sequence[dict[str, Any]] = (
 )
 """What makes updates wait."""
 
+REBUILDS = (90.0, 90.0, 20.0, 600.0)
+"""Seconds that a rebuild takes."""
+COPY_PAUSES = (1.0, 31.0, 45.0, 100.0)
+"""Seconds between the runs of one task, where each runs twice."""
+
 _Step = Callable[[World, random.Random], None]
 _STEPS: Sequence[tuple[int, _Step]] = (
     (8, lambda world, chance: world.push(chance.choice(PLAIN), **_way(chance))),
@@ -79,7 +84,9 @@ def _way(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def play(seed: int, number: int, *, waits: bool = True, builds: bool = True) -> tuple[World, list[str]]:
+def play(
+    seed: int, number: int, *, waits: bool = True, builds: bool = True, paces: bool = True
+) -> tuple[World, list[str]]:
     """Play the story of two numbers to its end; the world, and what is wrong with it.
 
     Args:
@@ -87,15 +94,21 @@ def play(seed: int, number: int, *, waits: bool = True, builds: bool = True) -> 
         number: the other.
         waits: whether rules may make updates wait.
         builds: whether there may be tags without an order.
+        paces: whether rebuilds, and the pauses between the runs of one task, may take any time.
     """
     chance = random.Random(f"{seed}:{number}")  # noqa: S311 - repeatable on purpose
     # Of another chance, so that the rest of a story does not depend on it.
     wait = random.Random(f"waits {seed}:{number}").choice(WAITS)  # noqa: S311 - likewise
     build = random.Random(f"builds {seed}:{number}")  # noqa: S311 - likewise
     builds = builds and build.random() < 0.5
+    pace = random.Random(f"paces {seed}:{number}")  # noqa: S311 - likewise
+    eci, fc = chance.choice(ECI), chance.choice(FC)
+    if paces:
+        eci = {"rebuild_seconds": pace.choice(REBUILDS), **eci}
+        fc = {**fc, "copy_pause_seconds": pace.choice(COPY_PAUSES)} if "task_copies" in fc else fc
     world = World(
-        chance.choice(ECI),
-        chance.choice(FC),
+        eci,
+        fc,
         tags=OWN_TAGS if chance.random() < 0.1 else (),
         caches=chance.randrange(1, 4),
         waits=wait if waits else {},

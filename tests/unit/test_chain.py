@@ -10,7 +10,8 @@ import pytest
 from imagecache.base.reasons import Reason, Result
 from imagecache.base.timestamps import Moment
 from imagecache.engine.chain import look
-from imagecache.engine.follow_task import Chain, Job, Slot, Task
+from imagecache.engine.follow_task import Chain, Job, Task
+from imagecache.engine.slot import Slot
 from imagecache.engine.steps import Done, Make, Wait
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache

@@ -21,8 +21,9 @@ from imagecache.clients.task_store import Stored
 from imagecache.config.settings import FollowSettings
 from imagecache.engine.chain import expired
 from imagecache.engine.follow_message import message_document, read_message
-from imagecache.engine.follow_task import Chain, Job, Slot, Task
+from imagecache.engine.follow_task import Chain, Job, Task
 from imagecache.engine.hand_off import HandOff
+from imagecache.engine.slot import Slot
 from imagecache.model.change import CacheRequest, PushEvent
 from imagecache.model.selector import CacheSelector
 from tests.support.fake_clients import FakeClients
@@ -278,6 +279,27 @@ def test_the_runs_of_a_push_that_waits_alone_have_one_successor_which_waits_alon
     assert after.task_id not in {looks[0].task_id, after._replace(due=NOW).task_id}
 
 
+@for_each("alone", [True, False])
+def test_what_was_never_made_is_made_by_one_look_of_all_runs_and_of_their_watch_but_once(alone: bool) -> None:
+    first = task().wait_alone("web", "v1") if alone else task()
+    run = first._replace(chain=first.chain._replace(looks=6))
+    watch = run.next(Job.WATCH, NOW, NOW, held=False)._replace(key=run.successor_key)
+    assert watch.in_place_of_look
+    assert not run.next(Job.WATCH, NOW, NOW, held=False).in_place_of_look, "one that has its own id"
+    assert not watch._replace(chain=first.chain).in_place_of_look, "the first looks see to it themselves"
+    dues = (NOW + timedelta(seconds=seconds) for seconds in (90, 120))
+    looks = [run.next(Job.AGAIN, due, NOW, held=False)._replace(key=run.remade_key) for due in dues]
+    made = watch.next(Job.AGAIN, NOW, NOW, held=False)._replace(key=watch.remade_key)
+    assert {look.task_id for look in looks} == {made.task_id}
+    assert made.task_id not in {watch.task_id, run.task_id}
+    assert (made.alone, made.single, made.remade) == (alone, True, True)
+    last = made.next(Job.WATCH, NOW, NOW, held=False)._replace(key=made.successor_key)
+    assert not last.in_place_of_look
+    after = made.next(Job.AGAIN, NOW, NOW, held=False)
+    assert (after.alone, after.remade) == (alone, False)
+    assert after.task_id not in {run.task_id, made.task_id, watch.task_id}
+
+
 def test_what_is_stored_ahead_has_one_id_for_all_attempts() -> None:
     store = RecordingStore([Stored.REFUSED, Stored.NOW] * 2)
     for seconds in (0, 60):
@@ -288,9 +310,9 @@ def test_what_is_stored_ahead_has_one_id_for_all_attempts() -> None:
         hand_off(RecordingStore([Stored.REFUSED] * 2)).store(task(), ahead=True)
 
 
-def test_a_successor_that_is_refused_twice_was_stored_by_an_attempt_before() -> None:
+def test_a_successor_that_is_refused_twice_may_have_been_stored_by_an_attempt_before() -> None:
     store = RecordingStore([Stored.REFUSED] * 2)
-    assert hand_off(store).store(task(), ahead=True, own=True) is Stored.BEFORE
+    assert hand_off(store).store(task(), ahead=True, own=True) is Stored.REFUSED
 
 
 @pytest.mark.parametrize("answer", [Stored.REFUSED, Stored.BEFORE])

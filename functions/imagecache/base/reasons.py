@@ -102,7 +102,8 @@ class Reason(str, Enum):
     )
     CACHE_GONE = _ignored("CACHE_GONE", "The cache was deleted, or the function's role cannot see it.")
     FOLLOW_RUNNING = _ignored(
-        "FOLLOW_RUNNING", "The sweep leaves the cache to its last update's follow task."
+        "FOLLOW_RUNNING",
+        "The cache is left to a follow task: that of its last update, or the one that another run stored.",
     )
     SWEEP_UNFINISHED = _ignored(
         "SWEEP_UNFINISHED",
@@ -177,6 +178,9 @@ class Reason(str, Enum):
     ROLLOUT_STOPPED = _failed(
         "ROLLOUT_STOPPED",
         "A cache that the rule keeps ready with this one failed to be rebuilt, so this one stays as it is.",
+    )
+    UPDATE_NOT_MADE = _passing(
+        "UPDATE_NOT_MADE", "The update that the task was to follow was never made; it is tried again."
     )
     NOT_DUE = _passing("NOT_DUE", "The follow task ran before its time and was stored again.")
     UPDATE_CAP = _passing("UPDATE_CAP", "The cap on updates per run or per hour is reached.")

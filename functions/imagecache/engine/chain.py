@@ -9,6 +9,7 @@
     held, and nothing may be rebuilt               -> ends, held
     again: busy                                    -> look again
     again: can be updated                          -> update, whatever became of the image that stored it
+    watch: Ready, and its update was never made    -> ends, superseded; or the update is left to a new look
     watch: Ready                                   -> landed
     watch: busy                                    -> look again
     watch: UpdateFailed                            -> update again, a bounded number of times in a row
@@ -31,7 +32,8 @@ from ..planning.update_memory import MEMORY_TAG, MOST_TAGS, has_wanted_list, las
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
 from .failed_update import failed_update
-from .follow_task import Job, Slot, Task
+from .follow_task import Job, Task
+from .slot import Slot
 from .steps import Done, Make, Wait, ended, is_ordered, kept_by_hold, reason_of, unconcerned
 from .update_limits import creation_failed
 
@@ -58,6 +60,31 @@ def look(task: Task, cache: ImageCache | None, at: Moment, rules: Rules, rebuild
     if task.job is Job.WATCH:
         return _watch(task, cache, at, rules, rebuilds)
     return _again(task, cache, at, rules)
+
+
+def leaves_it(task: Task, cache: ImageCache, at: Moment) -> bool:
+    """Whether the runs of a task leave its update to the one task that the first of them stored.
+
+    That is a look; or a watch, which sees by the cache whether its update was made. One that was stored as it
+    was not insists, so that what is refused for good comes to the on-failure queue.
+
+    Args:
+        task: the task, of a cache.
+        cache: as just described.
+        at: now.
+    """
+    return task.single and not task.remade and _was_made(cache, task.due, at) is not None
+
+
+def _was_made(cache: ImageCache, began: datetime, at: Moment) -> bool | None:
+    """Whether an update that was to begin then was made, or a later one; None where nothing says that."""
+    memory = last_update(cache, at)
+    if not cache.updatable or (memory is not None and memory.began >= began - at.skew):
+        return True
+    if cache.ready_at is not None:
+        # A rebuild takes longer than clocks are apart. One that ended just before is an earlier one's.
+        return cache.ready_at >= began + 2 * (at.skew + _SECOND)
+    return None if memory is None else False
 
 
 def last_begun(task: Task, cache: ImageCache, at: Moment) -> datetime:
@@ -177,6 +204,9 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
     if cache.status != READY:
         # Whoever has its list's place now, watches of other updates may be one with this one.
         return failed_update(task, cache, at, rules, rebuilds)
+    if task.in_place_of_look and _was_made(cache, began, at) is False:
+        message = f"the update that was to begin at {began.isoformat()} was not made"
+        return Wait(Reason.UPDATE_NOT_MADE, message)
     taken = (
         slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules)
     )

@@ -12,7 +12,8 @@ from ..model.image_cache import ImageCache
 from ..planning.decision import Decision
 from ..planning.plan import decide
 from ..policy.list_entries import entries_of
-from .follow_task import Job, Slot, Task
+from .follow_task import Job, Task
+from .slot import Slot
 from .steps import is_ordered, unconcerned
 from .work import Work
 

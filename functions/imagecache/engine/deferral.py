@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
-from ..base.errors import CapacityError, EciError, HeldBackError, TransientError
+from ..base.errors import EciError, HeldBackError, TransientError
 from ..base.reasons import Reason, Result
-from ..base.timestamps import BEFORE_ALL
 from ..clients.task_store import Stored
-from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.decision import Decision
-from ..planning.update_memory import last_update, undone_within_a_day
+from ..planning.update_memory import last_update
 from ..planning.update_memory_layout import UpdateMemory
 from .applied import Applied
 from .chain import expired, given_up
-from .deciding import lead_of, place_of, pushed_at
-from .failed_update import may_be_taken_back
-from .follow_task import Chain, Job, Slot, Task
-from .steps import is_later
+from .deciding import pushed_at
+from .follow_task import Chain, Job, Task
+from .next_look import NotDone, look_again
+from .slot import Slot, undone, watched
 from .work import Work
 
 _FAILING_WINDOW = 7200
@@ -70,8 +68,9 @@ class Deferral:
             return [Applied(each, error, facts=facts, started=started) for each in wanted]
         answers: dict[str, tuple[Stored | None, dict[str, Any]]] = {}
         done: list[Applied] = []
+        running = self.task if self.task is not None and self.task.image_cache_id else None
         for decision in wanted:
-            task = self._again(cache, decision, error, len(wanted), sent=bool(sent))
+            task = look_again(work, running, NotDone(cache, decision, error, len(wanted), bool(sent)))
             if task.task_id not in answers:
                 answers[task.task_id] = work.hand_off.tried(task)
             stored, more = answers[task.task_id]
@@ -79,6 +78,10 @@ class Deferral:
                 message = f"the task {task.task_id} waits for its place: for a later push, or for this one"
                 taken = decision._replace(result=Result.IGNORED, reason=Reason.SUPERSEDED, message=message)
                 done.append(Applied(taken, None, facts, started))
+                continue
+            keys = {running.successor_key, running.remade_key} if running is not None else set()
+            if task.key in keys and stored is Stored.BEFORE:
+                done.append(Applied(left_to(task, decision), None, facts, started))
                 continue
             done.append(Applied(decision, error, {**facts, **more}, started, deferred=stored is not None))
         return done
@@ -99,8 +102,32 @@ class Deferral:
         if expired(task, at.now, work.settings.follow):
             return Applied(decision, given_up(error, work.settings.follow), facts, started)
         again = task.next(task.job, work.hand_off.times.again(None, at), at.now, held=False)
+        if task.in_place_of_look:
+            # It has still to see whether its update was made.
+            again = again._replace(key=task.key, hop=task.hop + 1)
         stored, more = work.hand_off.tried(again)
         return Applied(decision, error, {**facts, **more}, started, deferred=stored is not None)
+
+    def remade(self, cache: ImageCache, decision: Decision, started: float) -> Applied:
+        """The running watch, whose update was never made: a look of its own makes it, one for all runs.
+
+        Args:
+            cache: as just read.
+            decision: why.
+            started: when work on the cache began, on the monotonic clock, in seconds.
+        """
+        work, task, at = self.work, self.task, self.work.now()
+        assert task is not None  # noqa: S101 - only a task that runs calls this
+        error = TransientError(decision.reason, decision.message, calls=0)
+        if expired(task, at.now, work.settings.follow):
+            return Applied(decision, given_up(error, work.settings.follow), started=started)
+        due = work.hand_off.times.again(last_update(cache, at), at, None)
+        again = task.next(Job.AGAIN, due, at.now, held=False)
+        again = again._replace(key=task.remade_key, slot=None, update_began=None)
+        stored, facts = work.hand_off.tried(again)
+        if stored is Stored.BEFORE:
+            return Applied(left_to(again, decision), started=started)
+        return Applied(decision, error, facts, started, deferred=stored is not None)
 
     def settled(self, decisions: Iterable[Decision], started: float) -> list[Applied]:
         """Decisions that need no update; one that an update covers which still runs is followed.
@@ -147,7 +174,12 @@ class Deferral:
         at, after = self.work.now(), wanted[-1].images_after or cache.images
         due = self.work.hand_off.times.watch(memory, at)
         undoes = any(decision.reason is Reason.PROMOTION_UNDONE for decision in wanted)
-        slot = self._watched(cache, wanted, after, undoes=undoes)
+        running = self.task if self.task is not None and self.task.job is Job.WATCH else None
+        before = running.slot if running is not None else None
+        if running is not None and before is not None and undoes and not running.undoes:
+            slot: Slot | None = undone(cache, after, before)
+        else:
+            slot = watched(cache, wanted, after, before, self.work.settings.rules)
         key = ""
         if cache.status == UPDATE_FAILED and last_update(cache, at) is None:
             # What a person asks for goes at once, but not again where it failed.
@@ -165,91 +197,11 @@ class Deferral:
         window = int(self.work.now().now.timestamp() // _FAILING_WINDOW)
         return datetime.fromtimestamp((window + 1) * _FAILING_WINDOW, timezone.utc)
 
-    def _again(
-        self, cache: ImageCache, decision: Decision, error: EciError, changes: int, *, sent: bool
-    ) -> Task:
-        at, times = self.work.now(), self.work.hand_off.times
-        memory = last_update(cache, at)
-        until = error.until if isinstance(error, HeldBackError) else None
-        if isinstance(error, CapacityError):
-            until = times.later(at)
-        running = self.task if self.task is not None and self.task.image_cache_id else None
-        change = decision.change
-        # Registries are asked again, and bring all promotions that wait together. But not where one did not
-        # answer, or where promotions wait for longer than other changes, as a tag was taken back.
-        unread = error.reason is Reason.REGISTRY_UNREADABLE
-        own = unread or bool(undone_within_a_day(memory, at.now))
-        slot = running.slot if running else self._slot(cache, decision, own=own)
-        job = running.job if running else Job.AGAIN
-        watched = until is None and job is Job.WATCH
-        later = until
-        if unread and running is not None and running.alone and isinstance(change, CacheRequest):
-            # Nobody is known to wait for it: the longer a registry does not answer, the rarer it is asked.
-            later = at.now + 2 ** min(running.chain.looks, 6) * timedelta(seconds=2 * times.base)
-        due = look = times.watch(memory, at) if watched else times.again(memory, at, later)
-        if slot is not None and job is Job.AGAIN:
-            lead = lead_of(self.work, change, slot, cache)
-            moment = change.pushed_at if isinstance(change, PushEvent) else change.asked_at
-            by_time = times.order(moment or at.now, times.before(due, memory), due)
-            due += by_time if lead is None else times.turn(lead)
-        if running is not None:
-            task = running.next(job, due, at.now, held=until is not None or not cache.updatable)
-            if memory is not None and job is Job.WATCH and is_later(memory, task, at):
-                # It leaves a failure to that update's own watch, whose place it must not take.
-                task = task.of_earlier(memory.began, failed=memory.failures > 0)
-            if running.single and not sent:
-                # The platform may run a task twice, and the cache may not say that the other run has made the
-                # update. Its watch does, which was stored before it: the two runs get one successor.
-                task = task._replace(key=running.successor_key)
-            place = place_of(self.work, running, cache)
-            return task.wait_for_place(place, times.without_order(running.due), look) if place else task
-        place = (cache.region_id, cache.image_cache_id)
-        task = Task(job, change, due, Chain(self.work.arrived, changes=changes), *place, slot=slot)
-        if unread and isinstance(change, CacheRequest) and change.reason is Reason.REGISTRY_NEWER:
-            # Nothing is merged into it: where registries have nothing newer, it makes no update.
-            return task.wait_alone(change.reason.value)
-        if change.by_person and slot is None and memory is not None and memory.failures:
-            # What it met waits for the failing cache's place; a person's request waits for none.
-            return task.wait_alone(change.change_id)
-        rebuilds = self.work.settings.follow.rebuilds
-        if not isinstance(change, PushEvent) or not may_be_taken_back(cache, decision, at, rebuilds):
-            return task
-        began = memory.began if memory is not None else BEFORE_ALL
-        after = change.pushed_at is None or change.pushed_at > began
-        return task.wait_alone(change.image, began.isoformat(), str(after))
 
-    def _watched(
-        self, cache: ImageCache, wanted: Sequence[Decision], after: tuple[str, ...], *, undoes: bool
-    ) -> Slot | None:
-        """The list that an update sets, and the one before it."""
-        running = self.task.slot if self.task is not None and self.task.job is Job.WATCH else None
-        if self.task is not None and running is not None and undoes and not self.task.undoes:
-            return Slot(running.after if after == running.before else cache.images, after)
-        if running is not None and running.after == after:
-            return running
-        if running is not None and running.joined_in(cache.images, after):
-            # Registries brought other tags into the list that is made again; they stay if it is taken back.
-            return Slot(running.put_back(after), after, running.restorable)
-        if cache.images == after:
-            return None
-        rules, restorable = self.work.settings.rules, False
-        if rules.rules:
-            from ..planning.taking_back import can_be_taken_back  # noqa: PLC0415 - rules alone promote
-
-            changes = [decision.change for decision in wanted]
-            restorable = can_be_taken_back(cache, after, changes, rules)
-        return Slot(cache.images, after, restorable)
-
-    def _slot(self, cache: ImageCache, decision: Decision, *, own: bool) -> Slot | None:
-        """The list that a change sets which no other change shares; where a registry is read, only if own."""
-        change, after = decision.change, decision.images_after
-        if isinstance(change, CacheRequest):
-            return Slot(cache.images, change.images) if change.images else None
-        rule = decision.rule
-        # Registries bring no tags into places that a person or a time has to open.
-        own = own or change.force or (rule is not None and (rule.approval or rule.min_age_seconds > 0))
-        asked = rule is not None and rule.reads_registry and rule.policy.ordered and not own
-        return Slot(cache.images, after) if after and after != cache.images and not asked else None
+def left_to(task: Task, decision: Decision) -> Decision:
+    """What is decided where another run of a task stored the one that goes on, which may have run."""
+    message = f"another run of this task stored {task.task_id}, which goes on"
+    return decision._replace(result=Result.IGNORED, reason=Reason.FOLLOW_RUNNING, message=message)
 
 
 def unfollowed(decision: Decision) -> TransientError:

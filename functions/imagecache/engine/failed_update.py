@@ -16,7 +16,8 @@ from ..planning.decision import Decision
 from ..planning.update_memory import last_update, undone_within_a_day
 from ..planning.update_memory_layout import UpdateMemory
 from ..policy.rules import Rules
-from .follow_task import Slot, Task
+from .follow_task import Task
+from .slot import Slot
 from .steps import Done, Make, Wait, ended, is_later, kept_by_hold, reason_of, shows_later
 
 _FAILED_PLACES = 3

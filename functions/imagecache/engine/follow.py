@@ -77,6 +77,9 @@ class Follow:
         assert cache is not None  # noqa: S101 - a look at one that is gone is done
         if isinstance(step, Wait):
             decision = Decision(task.change, cache, Result.FAILED, step.reason, step.message)
+            if step.reason is Reason.UPDATE_NOT_MADE:
+                yield deferral.remade(cache, decision, started)
+                return
             yield from deferral.defer(cache, [decision], self._waits(cache, step), {}, started)
         else:
             chain = task.chain._replace(looks=task.chain.looks + 1)

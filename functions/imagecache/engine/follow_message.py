@@ -14,7 +14,8 @@ from ..base.json_schema import validate
 from ..base.reasons import Reason
 from ..model.change import CacheRequest, Change, PushEvent
 from ..model.selector import CacheSelector, read_selector
-from .follow_task import Chain, Job, Slot, Task
+from .follow_task import Chain, Job, Task
+from .slot import Slot
 
 VERSION = 2
 

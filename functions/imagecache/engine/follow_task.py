@@ -14,11 +14,14 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from ..model.change import Change
-from ..model.image_cache import MOST_IMAGES
+from .slot import Slot
 
 _SHARED_LOOKS = 6
 _ALONE = "push-"
 _ALONE_NEXT = f"{_ALONE}next-"
+_ID = "imc-"
+_REMADE = "remade-"
+_ALONE_REMADE = f"{_ALONE}{_REMADE}"
 _PLACE = "place-"
 _EARLIER = "before "
 _FAILING = f"{_EARLIER}failing "
@@ -48,55 +51,6 @@ class Chain(NamedTuple):
     repeats: int = 0
     looks: int = 0
     changes: int = 1
-
-
-class Slot(NamedTuple):
-    """A list that waits to be set, or was set and is followed.
-
-    Attributes:
-        before: the list that the change found.
-        after: the list that it leads to.
-        restorable: whether the list before is to be put back if the one after cannot be built.
-    """
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    restorable: bool = False
-
-    @property
-    def gone(self) -> set[str]:
-        """The entries that it takes out."""
-        return set(self.before) - set(self.after)
-
-    @property
-    def new(self) -> set[str]:
-        """The entries that it brings."""
-        return set(self.after) - set(self.before)
-
-    def joined_in(self, images: tuple[str, ...], after: tuple[str, ...]) -> bool:
-        """Whether other entries join those that it brings, in a list from which it still can be taken back.
-
-        Args:
-            images: the list that the cache has.
-            after: the one that it is to get.
-        """
-        known = self.restorable and images in {self.before, self.after} and self.new <= set(after)
-        return known and len(self.put_back(after)) <= MOST_IMAGES
-
-    def put_back(self, images: tuple[str, ...]) -> tuple[str, ...]:
-        """A list with the entries that it takes out in the place of those that it brings.
-
-        Args:
-            images: the list before or after it, or one with all that it brings.
-        """
-        if images in {self.before, self.after}:
-            return self.before
-        gone = [entry for entry in self.before if entry in self.gone and entry not in images]
-        place = min(images.index(entry) for entry in self.new)
-        left = [
-            [entry for entry in part if entry not in self.new] for part in (images[:place], images[place:])
-        ]
-        return (*left[0], *gone, *left[1])
 
 
 class Task(NamedTuple):
@@ -161,8 +115,29 @@ class Task(NamedTuple):
         Where its own id does not hold its due time, others that are due at other times have it as well, and
         their successors have run when this one's is stored. That of a push that waits alone does so, too.
         """
-        key = f"{self.task_id} {self.due.isoformat()}"
-        return _hashed(key, kind=_ALONE_NEXT) if self.alone else key
+        key, kind = f"{self._replace(hop=0).task_id} {self.due.isoformat()}", _REMADE if self.remade else ""
+        return _hashed(key, kind=f"{_ALONE_NEXT}{kind}") if self.alone else f"{kind}{key}"
+
+    @property
+    def remade_key(self) -> str:
+        """The key of the task that makes the update of this one where none of its runs did: one for all.
+
+        Of the watch that such a run stored, under ``successor_key``, it is the same.
+        """
+        key = self.key if self.job is Job.WATCH else self.successor_key
+        alone = key.startswith(_ALONE_NEXT)
+        return key.replace(_ALONE_NEXT, _ALONE_REMADE, 1) if alone else f"{_REMADE}{key}"
+
+    @property
+    def in_place_of_look(self) -> bool:
+        """Whether it is a watch that a ``single`` task left its update to, if that was not made; but once."""
+        kept = self.key.startswith((_ID, _ALONE_NEXT)) and not self.remade
+        return self.job is Job.WATCH and kept and self.chain.looks > _SHARED_LOOKS
+
+    @property
+    def remade(self) -> bool:
+        """Whether it is such a task, see ``remade_key``, or its watch."""
+        return self.key.startswith((_REMADE, _ALONE_REMADE, f"{_ALONE_NEXT}{_REMADE}"))
 
     @property
     def apart(self) -> bool:
@@ -181,7 +156,7 @@ class Task(NamedTuple):
         It is made of region, cache, job and due time, and of the list that is set if there is one.
         """
         when, job = self.key or self.due.isoformat(), self.job.value
-        if self.alone and not self.key.startswith(_ALONE_NEXT):
+        if self.alone and not self.key.startswith((_ALONE_NEXT, _ALONE_REMADE)):
             when += self.due.isoformat()
         elif self.key and self.image_cache_id and not self.for_place:
             job = Job.WATCH.value
@@ -191,7 +166,7 @@ class Task(NamedTuple):
         elif self.job is Job.AGAIN and self.slot is not None and not self.key:
             facts += [list(self.slot.after), self.change.change_id]
         digest = hashlib.sha256(json.dumps(facts).encode("ascii")).hexdigest()[:40]
-        return f"imc-{job}-{digest}"
+        return f"{_ID}{job}-{digest}"
 
     def wait_alone(self, *facts: str) -> Task:
         """The same task for one push, and those with the same facts.
@@ -247,7 +222,7 @@ class Task(NamedTuple):
         if held:
             chain = chain._replace(held=chain.held + max(timedelta(0), due - now))
         # One that had the key of its runs has an id of its own again, or it would be that of the running one.
-        key = self.key.replace(_ALONE_NEXT, _ALONE, 1) if self.alone else ""
+        key = _ALONE + self.key.rsplit("-", 1)[1] if self.alone else ""
         task = self._replace(job=job, due=due, chain=chain, hop=0, key=key)
         # Where the cache does not say yet that another update began, that one's watch is another one.
         return task.of_its_own() if job is Job.WATCH else task

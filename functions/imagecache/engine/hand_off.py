@@ -76,10 +76,10 @@ class HandOff:
             ahead: it is stored before what it follows. Then the second id is that of the invocation: each
                 attempt would leave one more task, and each of these as many again.
             own: no other task stores it. Where it is refused under the id of the invocation too, an attempt
-                before has stored it.
+                before may have stored it.
 
         Returns:
-            Whether it was stored now or before.
+            Whether it was stored now or before; refused, only where it is one's own.
 
         Raises:
             HandOffError: when Function Compute did not confirm that it stored the task.
@@ -101,5 +101,5 @@ class HandOff:
         if store.store(payload, task_id=f"{task.task_id}-{unique}", delay_seconds=delay) is Stored.NOW:
             return Stored.NOW
         if own:
-            return Stored.BEFORE
+            return Stored.REFUSED
         raise HandOffError("Function Compute answered 409 to the follow task, under an id of its own too")

@@ -14,9 +14,9 @@ from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.decision import Decision
 from ..planning.update_memory import last_update
 from .applied import Applied
-from .chain import look
+from .chain import leaves_it, look
 from .deciding import decide_again, gone
-from .deferral import Deferral, unfollowed
+from .deferral import Deferral, left_to, unfollowed
 from .follow_task import Task
 from .steps import Done
 from .work import Work
@@ -74,6 +74,9 @@ class Sender:
                 until = self.deferral.window_end() if watch.key else None
                 error = HeldBackError(Reason.UPDATE_RUNNING, message, until=until)
                 return self.deferral.defer(cache, wanted, error, {}, started)
+            if stored is Stored.BEFORE and task is not None and leaves_it(task, cache, work.now()):
+                facts = {**self.facts, "update_calls": 0}
+                return [Applied(left_to(watch, each), facts=facts, started=started) for each in wanted]
             # Else an earlier attempt of this task stored it. Perhaps its update was refused for good: each
             # attempt has to say so, or that would never come to the on-failure queue.
         try:

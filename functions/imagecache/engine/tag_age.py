@@ -8,7 +8,8 @@ from ..base.timestamps import Moment
 from ..model.change import PushEvent
 from ..planning.decision import Decision
 from .applied import Applied
-from .follow_task import Chain, Job, Slot, Task
+from .follow_task import Chain, Job, Task
+from .slot import Slot
 from .work import Work
 
 

@@ -1,0 +1,88 @@
+"""L1 and L3, measured: each task runs twice, some time apart, or is killed before its update."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from imagecache.base.environment import Environment
+from imagecache.base.errors import EciError
+from imagecache.config.rules_file import read_rules
+from tests.laws.failing import rebuild
+from tests.laws.lines import Line
+from tests.laws.small_cloud import HOST, KilledError, SmallCloud, small_cloud
+from tests.laws.storms import lost, untrue
+
+__all__ = ["killed", "run_twice"]
+
+_SWITCHES: dict[str, dict[str, Any]] = {
+    "as documented": {},
+    "no events": {"show_events": False},
+    "tags dropped": {"tags_mode": "drop", "tag_calls": "unknown"},
+}
+_MOST_UPDATES = 8
+"""Of two pushes and the two updates that they wait for, each by the two runs of a task."""
+
+
+def run_twice(*, short: bool) -> Iterator[Line]:
+    """L3: updates end where each task runs twice, though the runs see the cache in different states."""
+    rebuilds, pauses = (
+        ((90.0,), (31.0, 62.0)) if short else ((20.0, 90.0, 600.0), (1.0, 20.0, 31.0, 45.0, 62.0, 100.0))
+    )
+    for (name, eci), rebuild_seconds, pause, group in product(_SWITCHES.items(), rebuilds, pauses, (0, 1)):
+        rules = read_rules(Environment({"IMC_RULES": json.dumps({"rules": [{"keepReady": 1}] * group})}))
+        twice = {"task_copies": 2, "copy_pause_seconds": pause}
+        cloud = small_cloud(eci={"rebuild_seconds": rebuild_seconds, **eci}, fc=twice, rules=rules)
+        caches = [cloud.eci.create(f"{HOST}/web:latest") for _ in range(1 + group)]
+        events = [cloud.event()]
+        cloud.push(events[0])
+        cloud.run_until(cloud.clock() + 45)
+        events.append(cloud.event())
+        cloud.push(events[1])
+        cloud.settle(5000)
+        what = f"{len(caches)} caches, tasks run twice {pause:g} s apart, a rebuild of {rebuild_seconds:g} s"
+        yield Line(
+            "L3", f"{what}: updates", name, _MOST_UPDATES, max(len(cloud.eci.updates[one]) for one in caches)
+        )
+        yield Line("L1", f"{what}: lost", name, 0, lost(cloud, caches, events) + untrue(cloud))
+
+
+def killed(*, short: bool) -> Iterator[Line]:
+    """L1: a late look ends between its watch and its update, and is held back when it is tried again."""
+    for (name, eci), held in product(_SWITCHES.items(), ("by nothing", "by a cap", "by a group")):
+        rules = read_rules(
+            Environment({"IMC_RULES": json.dumps({"rules": [{"keepReady": 1}] * (held == "by a group")})})
+        )
+        cap = {"most_per_hour": 6} if held == "by a cap" else {}
+        cloud = small_cloud(eci={"rebuild_seconds": 900.0, **eci}, rules=rules, **cap)
+        identifier = cloud.eci.create(f"{HOST}/web:latest")
+        others = [cloud.eci.create(f"{HOST}/other:latest") for _ in range(6)]
+        cloud.invoke("on_manual", [rebuild(cloud, identifier)])
+        cloud.run_until(cloud.clock() + 100)
+        event = cloud.event()
+        cloud.push(event)
+        _kill_the_next_update(cloud)
+        while len(cloud.eci.updates[identifier]) < 2 and cloud.eci.fault is not _none and cloud.run_next():
+            pass
+        for other in others if held == "by a cap" else others[:1]:
+            cloud.invoke("on_manual", [rebuild(cloud, other)])
+        cloud.settle(5000)
+        what = f"a late look is killed before its update, and then held back {held}"
+        yield Line("L1", f"{what}: lost", name, 0, lost(cloud, [identifier], [event]) + untrue(cloud))
+        yield Line("L2", f"{what}: updates", name, 3, len(cloud.eci.updates[identifier]))
+
+
+def _none(_action: str, _done: bool) -> EciError | None:
+    return None
+
+
+def _kill_the_next_update(cloud: SmallCloud) -> None:
+    def fault(action: str, done: bool) -> EciError | None:
+        if action == "UpdateImageCache" and not done:
+            cloud.eci.fault = _none
+            raise KilledError
+        return None
+
+    cloud.eci.fault = fault
