@@ -140,7 +140,8 @@ class _Judge:
         unmade = self.world.eci.get("no_need_update") == "ready"
         # And where it waited for hours to be tried again, seconds between pushes do not show any more.
         failed = any(update.was == "UpdateFailed" for update in self.world.cloud.eci.updates[identifier])
-        disturbed = disturbed or ((twice or failed) and not self.world.remembers) or (twice and unmade)
+        forgets = not self.world.remembers or identifier in self.world.forgotten
+        disturbed = disturbed or ((twice or failed) and forgets) or (twice and unmade)
         if not pushed or not listed or disturbed:
             return []
         last, event = max(pushed, key=lambda one: one[0])

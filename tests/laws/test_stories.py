@@ -71,6 +71,7 @@ def test_stories_that_once_ended_badly_end_well(seed: int, number: int, waits: b
         (20261201, 10291),
         (20261201, 12710),
         (20261201, 14474),
+        (20261204, 12835),
     ],
 )
 def test_stories_with_tags_without_an_order_that_once_ended_badly_end_well(seed: int, number: int) -> None:
