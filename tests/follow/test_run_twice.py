@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from tests.follow.conftest import HOST, Task
 
 LATE = 6
 """Looks after which all runs of a task have one successor."""
@@ -160,3 +163,39 @@ def test_where_nothing_says_that_an_update_was_made_it_is_made(world: Any) -> No
     assert world.follow(task.document).said == [("refreshed", "TAG_REPUSHED")]
     world.settle()
     assert len(world.updates(cache_id)) == 1
+
+
+def test_a_watch_that_could_not_read_its_cache_still_sees_that_its_update_was_not_made(
+    world: Any, late: Any
+) -> None:
+    cache_id, task = late
+    killed(world, task)
+    watch = due(world)
+    world.eci.inject("error", code="Throttling", action="DescribeImageCaches", count=6)
+    one = world.follow(watch.document)
+    other = world.follow(watch.document)
+    assert [one.said, other.said] == [[("deferred", "THROTTLED")], [("ignored", "FOLLOW_RUNNING")]]
+    assert world.run_next().said == [("deferred", "UPDATE_NOT_MADE")]
+    world.settle()
+    assert len(world.updates(cache_id)) == 1
+
+
+def test_a_promotion_that_was_never_made_is_not_taken_for_another_update_of_the_cache(world: Any) -> None:
+    rule = {"images": {"repositories": [f"{HOST}/prod/app"]}, "policy": {"type": "semver", "range": "1"}}
+    world.setenv("IMC_RULES", json.dumps({"rules": [rule]}))
+    world.eci.settings(rebuild_seconds=100)
+    cache_id = world.cache(f"{HOST}/prod/web:latest", f"{HOST}/prod/app:v1.0.0")
+    world.eci.force(cache_id, "Updating")
+    world.push(world.event(repository="app", tag="v1.0.1"))
+    alone = world.tasks.take().document
+    alone |= {"key": "push-" + "a" * 32, "looks": 8}
+    del alone["before"], alone["after"]
+    world.clock.advance(120)
+    world.eci.force(cache_id, "Ready")
+    killed(world, Task("", 0, 0.0, alone))
+    assert world.push().said == [("refreshed", "TAG_REPUSHED")]
+    assert world.follow(alone).said == [("ignored", "FOLLOW_RUNNING")]
+    said = [visit.said[0] for visit in world.settle()]
+    assert said.count(("deferred", "UPDATE_NOT_MADE")) == 1
+    assert world.eci.cache(cache_id)["images"] == [f"{HOST}/prod/web:latest", f"{HOST}/prod/app:v1.0.1"]
+    assert len(world.updates(cache_id)) == 2

@@ -212,6 +212,24 @@ FAULTS = (
         "._replace(caches=ids, key=name)",
         "._replace(caches=ids[: len(ids) // 2] or ids, key=name)",
     ),
+    Fault(
+        "a watch whose update was never made leaves it to nobody",
+        "engine/chain",
+        "if task.in_place_of_look and _is_missing(task, cache, at):",
+        "if task.in_place_of_look and _is_missing(task, cache, at) is None:",
+    ),
+    Fault(
+        "each run of a late task makes its update",
+        "engine/chain",
+        "return task.single and not task.remade and _was_made(",
+        "return not task.single and not task.remade and _was_made(",
+    ),
+    Fault(
+        "the watch of a look that goes on by itself stores another look",
+        "engine/follow_task",
+        'else "" if self.single or self.alone else _EACH',
+        'else ""',
+    ),
 )
 
 

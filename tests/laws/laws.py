@@ -12,7 +12,7 @@ from tests.laws.lines import BASE, GRID, SWITCHES, Line, Switch
 from tests.laws.merged import merged
 from tests.laws.no_memory import no_memory, refused_hand_off, several_places
 from tests.laws.rollouts import keep_ready, minimum_age
-from tests.laws.run_twice import killed, run_twice
+from tests.laws.run_twice import killed, refused_for_long, run_twice
 from tests.laws.small_cloud import HOST, small_cloud
 from tests.laws.storms import PHASES, REBUILD_SECONDS, Cost, Storm, forget, lost, measure, untrue
 from tests.laws.versions import close_versions, versions
@@ -232,6 +232,7 @@ LAWS = (
     merged,
     run_twice,
     killed,
+    refused_for_long,
     minimum_age,
     keep_ready,
 )

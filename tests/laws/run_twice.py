@@ -8,14 +8,16 @@ from itertools import product
 from typing import Any
 
 from imagecache.base.environment import Environment
-from imagecache.base.errors import EciError
+from imagecache.base.errors import EciError, TransientError
+from imagecache.base.reasons import Reason
 from imagecache.config.rules_file import read_rules
 from tests.laws.failing import rebuild
 from tests.laws.lines import Line
 from tests.laws.small_cloud import HOST, KilledError, SmallCloud, small_cloud
+from tests.laws.small_eci import Fault
 from tests.laws.storms import lost, untrue
 
-__all__ = ["killed", "run_twice"]
+__all__ = ["killed", "refused_for_long", "run_twice"]
 
 _SWITCHES: dict[str, dict[str, Any]] = {
     "as documented": {},
@@ -72,6 +74,31 @@ def killed(*, short: bool) -> Iterator[Line]:
         what = f"a late look is killed before its update, and then held back {held}"
         yield Line("L1", f"{what}: lost", name, 0, lost(cloud, [identifier], [event]) + untrue(cloud))
         yield Line("L2", f"{what}: updates", name, 3, len(cloud.eci.updates[identifier]))
+
+
+def refused_for_long(*, short: bool) -> Iterator[Line]:
+    """L2: a promotion waits, and ECI throttles its update for long: nothing multiplies."""
+    rules = read_rules(
+        Environment({"IMC_RULES": json.dumps({"rules": [{"policy": {"type": "semver", "range": "1"}}]})})
+    )
+    for (name, eci), hours in product(_SWITCHES.items(), (0.5,) if short else (0.5, 2.0)):
+        cloud = small_cloud(eci=eci, rules=rules)
+        identifier = cloud.eci.create(f"{HOST}/app:v1.0.0")
+        cloud.eci.fault = _throttled_until(cloud, cloud.clock() + hours * 3600)
+        cloud.push(cloud.event("app", "v1.0.1"))
+        cloud.settle()
+        what, calls = f"a promotion that is throttled for {hours:g} h", cloud.eci.calls["UpdateImageCache"]
+        yield Line("L2", f"{what}: calls of UpdateImageCache", name, hours * 60 + 2, calls)
+        yield Line("L2", f"{what}: updates", name, 1, len(cloud.eci.updates[identifier]))
+        yield Line("L1", f"{what}: records that promise too much", name, 0, untrue(cloud))
+
+
+def _throttled_until(cloud: SmallCloud, end: float) -> Fault:
+    def fault(action: str, done: bool) -> EciError | None:
+        refused = action == "UpdateImageCache" and not done and cloud.clock() < end
+        return TransientError(Reason.THROTTLED, "throttled") if refused else None
+
+    return fault
 
 
 def _none(_action: str, _done: bool) -> EciError | None:

@@ -547,3 +547,43 @@ def test_a_failure_is_told_with_the_caches_own_words(status: str, made: int, war
     step = look(task(WATCH, REPUSH, repeats=made), found, AT, NO_RULES, REBUILDS)
     assert not isinstance(step, Wait)
     assert step.decision.message.endswith(f": {warning or 'no reason is given'}")
+
+
+def in_place(slot: Slot | None, **changes: Any) -> Task:
+    """A watch that a late look left its update to, if that was not made."""
+    look_late = task(AGAIN, push("v1.1.0"))._replace(chain=Chain(BEFORE - timedelta(hours=1), looks=8))
+    watch = look_late.next(WATCH, DUE, BEFORE, held=False)
+    return watch._replace(key=look_late.successor_key, update_began=BEFORE, slot=slot, **changes)
+
+
+EARLIER = BEFORE - timedelta(minutes=20)
+LATER = BEFORE + timedelta(minutes=1)
+PERSON = remembers(LATER, asked=BEFORE)
+NOT_MADE = waits("UPDATE_NOT_MADE")
+
+
+@for_each(
+    ("watch", "found", "expected"),
+    [
+        (in_place(None), cache("Ready", ready_at=EARLIER), NOT_MADE),
+        (in_place(None), cache("Ready", ready_at=BEFORE - timedelta(seconds=1)), NOT_MADE),
+        (in_place(None), cache("Ready", ready_at=LATER), LANDED),
+        (in_place(None), cache("Ready", memory=remembers(EARLIER)), NOT_MADE),
+        (in_place(None), cache("Ready", memory=remembers(BEFORE)), LANDED),
+        (in_place(None), cache("Ready", tags=FULL), LANDED),
+        (in_place(None), cache("UpdateFailed", memory=remembers(EARLIER, failures=2)), NOT_MADE),
+        (in_place(None)._replace(chain=Chain(BEFORE)), cache("Ready", ready_at=EARLIER), SUPERSEDED),
+        # Another update was made, with the list before.
+        (in_place(SLOT), cache("Ready", OLD, memory=remembers(LATER), ready_at=NOW), NOT_MADE),
+        (in_place(SLOT), cache("UpdateFailed", OLD, memory=remembers(LATER, failures=1)), NOT_MADE),
+        (in_place(SLOT), cache("Ready", OLD, ready_at=NOW), NOT_MADE),
+        (in_place(SLOT), cache("Ready", NEW, memory=remembers(LATER), ready_at=NOW), LANDED),
+        (in_place(SLOT), cache("Ready", OLD, memory=PERSON, ready_at=NOW), SUPERSEDED),
+        (in_place(SLOT), cache("Ready", OLD, memory=remembers(BEFORE), ready_at=NOW), SUPERSEDED),
+        (in_place(SLOT, undoes=True), cache("Ready", OLD, memory=remembers(LATER), ready_at=NOW), SUPERSEDED),
+    ],
+)
+def test_a_watch_sees_whether_its_update_was_made(
+    watch: Task, found: ImageCache, expected: tuple[Any, ...]
+) -> None:
+    assert said(look(watch, found, AT, SEMVER, REBUILDS)) == expected

@@ -287,6 +287,11 @@ def test_what_was_never_made_is_made_by_one_look_of_all_runs_and_of_their_watch_
     assert watch.in_place_of_look
     assert not run.next(Job.WATCH, NOW, NOW, held=False).in_place_of_look, "one that has its own id"
     assert not watch._replace(chain=first.chain).in_place_of_look, "the first looks see to it themselves"
+    if not alone:
+        listed = run._replace(slot=Slot(("a",), ("b",)))
+        other = listed.next(Job.WATCH, NOW, NOW, held=False)._replace(key=listed.successor_key)
+        assert not other.in_place_of_look, "what waits with a list of its own goes on by itself"
+    assert run.successor_key == run._replace(hop=1).successor_key, "however often it was stored again"
     dues = (NOW + timedelta(seconds=seconds) for seconds in (90, 120))
     looks = [run.next(Job.AGAIN, due, NOW, held=False)._replace(key=run.remade_key) for due in dues]
     made = watch.next(Job.AGAIN, NOW, NOW, held=False)._replace(key=watch.remade_key)

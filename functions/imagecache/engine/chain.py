@@ -34,7 +34,7 @@ from ..policy.rules import Rules
 from .failed_update import failed_update
 from .follow_task import Job, Task
 from .slot import Slot
-from .steps import Done, Make, Wait, ended, is_ordered, kept_by_hold, reason_of, unconcerned
+from .steps import Done, Make, Wait, ended, is_later, is_ordered, kept_by_hold, reason_of, unconcerned
 from .update_limits import creation_failed
 
 _MOST_HELD = timedelta(hours=24)
@@ -85,6 +85,17 @@ def _was_made(cache: ImageCache, began: datetime, at: Moment) -> bool | None:
         # A rebuild takes longer than clocks are apart. One that ended just before is an earlier one's.
         return cache.ready_at >= began + 2 * (at.skew + _SECOND)
     return None if memory is None else False
+
+
+def _is_missing(task: Task, cache: ImageCache, at: Moment) -> bool:
+    """Whether a watch's update was not made, nor one that stands for it: that has no other list."""
+    memory, slot, began = last_update(cache, at), task.slot, task.update_began or task.due
+    made = _was_made(cache, began, at)
+    if made is False or slot is None or cache.images != slot.before or task.undoes:
+        return made is False
+    own = memory is not None and memory.began == began
+    person = memory is not None and memory.asked is not None and memory.asked >= task.chain.since
+    return not own and not person and (cache.status == READY or is_later(memory, task, at))
 
 
 def last_begun(task: Task, cache: ImageCache, at: Moment) -> datetime:
@@ -201,12 +212,12 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
     began, slot = task.update_began or task.due, task.slot
     if cache.status not in UPDATABLE:
         return Wait(Reason.UPDATE_RUNNING, f"the update that began at {began.isoformat()} runs")
+    if task.in_place_of_look and _is_missing(task, cache, at):
+        message = f"the update that was to begin at {began.isoformat()} was not made"
+        return Wait(Reason.UPDATE_NOT_MADE, message)
     if cache.status != READY:
         # Whoever has its list's place now, watches of other updates may be one with this one.
         return failed_update(task, cache, at, rules, rebuilds)
-    if task.in_place_of_look and _was_made(cache, began, at) is False:
-        message = f"the update that was to begin at {began.isoformat()} was not made"
-        return Wait(Reason.UPDATE_NOT_MADE, message)
     taken = (
         slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules)
     )

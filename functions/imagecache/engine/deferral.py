@@ -80,6 +80,8 @@ class Deferral:
                 done.append(Applied(taken, None, facts, started))
                 continue
             keys = {running.successor_key, running.remade_key} if running is not None else set()
+            if running is not None and running.in_place_of_look:
+                keys.add(running.key)
             if task.key in keys and stored is Stored.BEFORE:
                 done.append(Applied(left_to(task, decision), None, facts, started))
                 continue
@@ -106,6 +108,8 @@ class Deferral:
             # It has still to see whether its update was made.
             again = again._replace(key=task.key, hop=task.hop + 1)
         stored, more = work.hand_off.tried(again)
+        if task.in_place_of_look and stored is Stored.BEFORE:
+            return Applied(left_to(again, decision), None, facts, started)
         return Applied(decision, error, {**facts, **more}, started, deferred=stored is not None)
 
     def remade(self, cache: ImageCache, decision: Decision, started: float) -> Applied:

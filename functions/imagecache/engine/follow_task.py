@@ -22,6 +22,7 @@ _ALONE_NEXT = f"{_ALONE}next-"
 _ID = "imc-"
 _REMADE = "remade-"
 _ALONE_REMADE = f"{_ALONE}{_REMADE}"
+_EACH = "each-"
 _PLACE = "place-"
 _EARLIER = "before "
 _FAILING = f"{_EARLIER}failing "
@@ -115,7 +116,9 @@ class Task(NamedTuple):
         Where its own id does not hold its due time, others that are due at other times have it as well, and
         their successors have run when this one's is stored. That of a push that waits alone does so, too.
         """
-        key, kind = f"{self._replace(hop=0).task_id} {self.due.isoformat()}", _REMADE if self.remade else ""
+        key = f"{self._replace(hop=0).task_id} {self.due.isoformat()}"
+        # Runs of one that has no single successor see to its update themselves, whatever its watch sees.
+        kind = _REMADE if self.remade else "" if self.single or self.alone else _EACH
         return _hashed(key, kind=f"{_ALONE_NEXT}{kind}") if self.alone else f"{kind}{key}"
 
     @property

@@ -79,6 +79,9 @@ def look_again(work: Work, running: Task | None, waiting: NotDone) -> Task:
     if memory is not None and job is Job.WATCH and is_later(memory, task, at):
         # It leaves a failure to that update's own watch, whose place it must not take.
         task = task.of_earlier(memory.began, failed=memory.failures > 0)
+    if running.in_place_of_look and running.slot is not None and cache.images == running.slot.before:
+        # What runs may be another update, with the list before: it has still to see whether its own was made.
+        task = task._replace(key=running.key, hop=running.hop + 1)
     task = _of_all_runs(task, running, sent=sent)
     waits = place_of(work, running, cache)
     return task.wait_for_place(waits, times.without_order(running.due), look) if waits else task
