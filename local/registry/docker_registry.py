@@ -20,7 +20,7 @@ from urllib.request import urlopen
 __all__ = ["LocalRegistry", "RegistryError", "missing_tools"]
 
 TOOLS = ("docker-registry", "skopeo", "umoci")
-_START_SECONDS = 15.0
+_START_SECONDS = 45.0
 _COMMAND_SECONDS = 60.0
 
 
