@@ -57,7 +57,7 @@ def test_an_update_that_was_never_made_is_made_by_a_look_of_its_own(world: Any, 
     assert again.said == [("ignored", "FOLLOW_RUNNING")]
     assert watch in again.record["message"]
     assert [visit.said for visit in world.settle()] == [
-        [("deferred", "UPDATE_NOT_MADE")],
+        [("deferred", "UPDATE_NOT_SEEN")],
         [("refreshed", "TAG_REPUSHED")],
         [("deferred", "UPDATE_RUNNING")],
         [("landed", "LANDED")],
@@ -113,7 +113,7 @@ def test_what_is_refused_for_good_fails_at_each_attempt_in_the_end(world: Any, l
     world.follow(task.document)
     world.eci.inject("error", code="NoPermission", action="UpdateImageCache", count=9)
     told = world.run_next()
-    assert (told.document_id, told.said) == (watch, [("deferred", "UPDATE_NOT_MADE")])
+    assert (told.document_id, told.said) == (watch, [("deferred", "UPDATE_NOT_SEEN")])
     look = due(world)
     attempts = [world.follow(look.document) for _ in range(4)]
     assert [attempt.said for attempt in attempts] == [[("failed", "PERMISSION_DENIED")]] * 4
@@ -127,7 +127,7 @@ def test_where_there_is_nothing_to_update_the_chain_ends(world: Any, late: Any) 
     world.follow(task.document)
     said = [visit.said for visit in world.settle()]
     assert said == [
-        [("deferred", "UPDATE_NOT_MADE")],
+        [("deferred", "UPDATE_NOT_SEEN")],
         [("unchanged", "NO_NEED_UPDATE")],
         [("ignored", "SUPERSEDED")],
     ]
@@ -151,7 +151,7 @@ def test_without_events_the_memory_says_whether_an_update_was_made(world: Any) -
     task = waited(world, cache_id)
     killed(world, task)
     world.follow(task.document)
-    assert world.settle()[0].said == [("deferred", "UPDATE_NOT_MADE")]
+    assert world.settle()[0].said == [("deferred", "UPDATE_NOT_SEEN")]
     assert len(world.updates(cache_id)) == 2
 
 
@@ -175,7 +175,7 @@ def test_a_watch_that_could_not_read_its_cache_still_sees_that_its_update_was_no
     one = world.follow(watch.document)
     other = world.follow(watch.document)
     assert [one.said, other.said] == [[("deferred", "THROTTLED")], [("ignored", "FOLLOW_RUNNING")]]
-    assert world.run_next().said == [("deferred", "UPDATE_NOT_MADE")]
+    assert world.run_next().said == [("deferred", "UPDATE_NOT_SEEN")]
     world.settle()
     assert len(world.updates(cache_id)) == 1
 
@@ -195,7 +195,14 @@ def test_a_promotion_that_was_never_made_is_not_taken_for_another_update_of_the_
     killed(world, Task("", 0, 0.0, alone))
     assert world.push().said == [("refreshed", "TAG_REPUSHED")]
     assert world.follow(alone).said == [("ignored", "FOLLOW_RUNNING")]
+    # Its watch runs twice while the other update runs, and has still to see its own.
+    watch = next(each for each in world.tasks.waiting if each.document["change"]["tag"] == "v1.0.1")
+    world.tasks.waiting.remove(watch)
+    world.clock.now = max(world.clock.now, watch.due)
+    world.eci.settings(rebuild_seconds=3000)
+    twice = [world.follow(watch.document).said for _ in range(2)]
+    assert twice == [[("deferred", "UPDATE_RUNNING")], [("ignored", "FOLLOW_RUNNING")]]
     said = [visit.said[0] for visit in world.settle()]
-    assert said.count(("deferred", "UPDATE_NOT_MADE")) == 1
+    assert said.count(("deferred", "UPDATE_NOT_SEEN")) == 1
     assert world.eci.cache(cache_id)["images"] == [f"{HOST}/prod/web:latest", f"{HOST}/prod/app:v1.0.1"]
     assert len(world.updates(cache_id)) == 2

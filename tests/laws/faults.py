@@ -215,14 +215,14 @@ FAULTS = (
     Fault(
         "a watch whose update was never made leaves it to nobody",
         "engine/chain",
-        "if task.in_place_of_look and _is_missing(task, cache, at):",
-        "if task.in_place_of_look and _is_missing(task, cache, at) is None:",
+        "if task.in_place_of_look and is_unseen(task, cache, at):",
+        "if task.in_place_of_look and is_unseen(task, cache, at) is None:",
     ),
     Fault(
         "each run of a late task makes its update",
-        "engine/chain",
-        "return task.single and not task.remade and _was_made(",
-        "return not task.single and not task.remade and _was_made(",
+        "engine/seen_update",
+        "return task.single and not task.catches_up and _was_made(",
+        "return not task.single and not task.catches_up and _was_made(",
     ),
     Fault(
         "the watch of a look that goes on by itself stores another look",

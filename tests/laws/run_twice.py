@@ -71,6 +71,9 @@ def killed(*, short: bool) -> Iterator[Line]:
         for other in others if held == "by a cap" else others[:1]:
             cloud.invoke("on_manual", [rebuild(cloud, other)])
         cloud.settle(5000)
+        assert cloud.eci.fault is _none, "it was killed"
+        reasons = {record["reason"] for record in cloud.seen}
+        assert Reason.FOLLOW_RUNNING.value in reasons, "it was tried again"
         what = f"a late look is killed before its update, and then held back {held}"
         yield Line("L1", f"{what}: lost", name, 0, lost(cloud, [identifier], [event]) + untrue(cloud))
         yield Line("L2", f"{what}: updates", name, 3, len(cloud.eci.updates[identifier]))

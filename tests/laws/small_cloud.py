@@ -17,7 +17,7 @@ from imagecache.clients.task_store import Stored
 from imagecache.config.settings import FollowSettings, Settings
 from imagecache.engine.engine import Engine
 from imagecache.engine.follow_message import read_message
-from imagecache.engine.records import RETRIED, Recorder
+from imagecache.engine.records import Recorder
 from imagecache.engine.warm import Warm
 from imagecache.engine.work import Work
 from imagecache.model.change import Item, PushEvent
@@ -172,7 +172,7 @@ class SmallCloud:
             records = self._run("on_follow", task.request_id, lambda engine: engine.follow(follow))
         except KilledError:
             self.warm = None
-            records = [{"result": "failed", "fate": RETRIED}]
+            records = [{"result": Result.FAILED.value}]
         # The platform knows no classes of failures: it tries each again.
         if any(record["result"] == Result.FAILED.value for record in records):
             if task.attempt < RETRIES:

@@ -12,7 +12,7 @@ from imagecache.base.timestamps import Moment
 from imagecache.engine.chain import look
 from imagecache.engine.follow_task import Chain, Job, Task
 from imagecache.engine.slot import Slot
-from imagecache.engine.steps import Done, Make, Wait
+from imagecache.engine.steps import Done, Make, NotSeen, Step, Wait
 from imagecache.model.change import CacheRequest, Change, PushEvent
 from imagecache.model.image_cache import ImageCache
 from imagecache.model.selector import CacheSelector
@@ -76,8 +76,10 @@ def remembers(began: datetime, **changes: Any) -> UpdateMemory:
     return UpdateMemory(began, **changes)
 
 
-def said(step: Done | Wait | Make) -> tuple[Any, ...]:
+def said(step: Step) -> tuple[Any, ...]:
     """The step as a row of the table: its kind, and what is decided."""
+    if isinstance(step, NotSeen):
+        return (NotSeen,)
     if isinstance(step, Wait):
         return (Wait, step.reason.value)
     decision = step.decision
@@ -549,38 +551,40 @@ def test_a_failure_is_told_with_the_caches_own_words(status: str, made: int, war
     assert step.decision.message.endswith(f": {warning or 'no reason is given'}")
 
 
-def in_place(slot: Slot | None, **changes: Any) -> Task:
+def in_place(slot: Slot | None) -> Task:
     """A watch that a late look left its update to, if that was not made."""
     look_late = task(AGAIN, push("v1.1.0"))._replace(chain=Chain(BEFORE - timedelta(hours=1), looks=8))
     watch = look_late.next(WATCH, DUE, BEFORE, held=False)
-    return watch._replace(key=look_late.successor_key, update_began=BEFORE, slot=slot, **changes)
+    return watch._replace(key=look_late.successor_key, update_began=BEFORE, slot=slot)
 
 
 EARLIER = BEFORE - timedelta(minutes=20)
 LATER = BEFORE + timedelta(minutes=1)
 PERSON = remembers(LATER, asked=BEFORE)
-NOT_MADE = waits("UPDATE_NOT_MADE")
+NOT_SEEN = (NotSeen,)
 
 
 @for_each(
     ("watch", "found", "expected"),
     [
-        (in_place(None), cache("Ready", ready_at=EARLIER), NOT_MADE),
-        (in_place(None), cache("Ready", ready_at=BEFORE - timedelta(seconds=1)), NOT_MADE),
+        (in_place(None), cache("Ready", ready_at=EARLIER), NOT_SEEN),
+        (in_place(None), cache("Ready", ready_at=BEFORE - timedelta(seconds=1)), NOT_SEEN),
         (in_place(None), cache("Ready", ready_at=LATER), LANDED),
-        (in_place(None), cache("Ready", memory=remembers(EARLIER)), NOT_MADE),
+        (in_place(None), cache("Ready", memory=remembers(EARLIER)), NOT_SEEN),
         (in_place(None), cache("Ready", memory=remembers(BEFORE)), LANDED),
         (in_place(None), cache("Ready", tags=FULL), LANDED),
-        (in_place(None), cache("UpdateFailed", memory=remembers(EARLIER, failures=2)), NOT_MADE),
+        (in_place(None), cache("UpdateFailed", memory=remembers(EARLIER, failures=2)), NOT_SEEN),
         (in_place(None)._replace(chain=Chain(BEFORE)), cache("Ready", ready_at=EARLIER), SUPERSEDED),
         # Another update was made, with the list before.
-        (in_place(SLOT), cache("Ready", OLD, memory=remembers(LATER), ready_at=NOW), NOT_MADE),
-        (in_place(SLOT), cache("UpdateFailed", OLD, memory=remembers(LATER, failures=1)), NOT_MADE),
-        (in_place(SLOT), cache("Ready", OLD, ready_at=NOW), NOT_MADE),
+        (in_place(SLOT), cache("Ready", OLD, memory=remembers(LATER), ready_at=NOW), NOT_SEEN),
+        (in_place(SLOT), cache("UpdateFailed", OLD, memory=remembers(LATER, failures=1)), NOT_SEEN),
+        (in_place(SLOT), cache("Ready", OLD, ready_at=NOW), NOT_SEEN),
         (in_place(SLOT), cache("Ready", NEW, memory=remembers(LATER), ready_at=NOW), LANDED),
         (in_place(SLOT), cache("Ready", OLD, memory=PERSON, ready_at=NOW), SUPERSEDED),
         (in_place(SLOT), cache("Ready", OLD, memory=remembers(BEFORE), ready_at=NOW), SUPERSEDED),
-        (in_place(SLOT, undoes=True), cache("Ready", OLD, memory=remembers(LATER), ready_at=NOW), SUPERSEDED),
+        # Or with another one, in which its place is free; or is not.
+        (in_place(SLOT), cache("Ready", OLD, STRANGER, memory=remembers(LATER), ready_at=NOW), NOT_SEEN),
+        (in_place(SLOT), cache("Ready", OTHER, memory=remembers(LATER), ready_at=NOW), SUPERSEDED),
     ],
 )
 def test_a_watch_sees_whether_its_update_was_made(

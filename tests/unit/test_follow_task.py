@@ -293,15 +293,15 @@ def test_what_was_never_made_is_made_by_one_look_of_all_runs_and_of_their_watch_
         assert not other.in_place_of_look, "what waits with a list of its own goes on by itself"
     assert run.successor_key == run._replace(hop=1).successor_key, "however often it was stored again"
     dues = (NOW + timedelta(seconds=seconds) for seconds in (90, 120))
-    looks = [run.next(Job.AGAIN, due, NOW, held=False)._replace(key=run.remade_key) for due in dues]
-    made = watch.next(Job.AGAIN, NOW, NOW, held=False)._replace(key=watch.remade_key)
+    looks = [run.next(Job.AGAIN, due, NOW, held=False)._replace(key=run.catch_up_key) for due in dues]
+    made = watch.next(Job.AGAIN, NOW, NOW, held=False)._replace(key=watch.catch_up_key)
     assert {look.task_id for look in looks} == {made.task_id}
     assert made.task_id not in {watch.task_id, run.task_id}
-    assert (made.alone, made.single, made.remade) == (alone, True, True)
+    assert (made.alone, made.single, made.catches_up) == (alone, True, True)
     last = made.next(Job.WATCH, NOW, NOW, held=False)._replace(key=made.successor_key)
     assert not last.in_place_of_look
     after = made.next(Job.AGAIN, NOW, NOW, held=False)
-    assert (after.alone, after.remade) == (alone, False)
+    assert (after.alone, after.catches_up) == (alone, False)
     assert after.task_id not in {run.task_id, made.task_id, watch.task_id}
 
 

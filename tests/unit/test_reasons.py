@@ -62,7 +62,7 @@ def test_what_passes_by_itself_is_deferred_or_failed_and_nothing_else_is() -> No
         Reason.TOO_YOUNG,
         Reason.ROLLING,
         Reason.NOT_DUE,
-        Reason.UPDATE_NOT_MADE,
+        Reason.UPDATE_NOT_SEEN,
         Reason.UPDATE_CAP,
         Reason.REGISTRY_UNREADABLE,
         Reason.THROTTLED,

@@ -179,8 +179,8 @@ class Reason(str, Enum):
         "ROLLOUT_STOPPED",
         "A cache that the rule keeps ready with this one failed to be rebuilt, so this one stays as it is.",
     )
-    UPDATE_NOT_MADE = _passing(
-        "UPDATE_NOT_MADE", "The update that the task was to follow was never made; it is tried again."
+    UPDATE_NOT_SEEN = _passing(
+        "UPDATE_NOT_SEEN", "The cache does not show the update that the task was to follow; a look makes it."
     )
     NOT_DUE = _passing("NOT_DUE", "The follow task ran before its time and was stored again.")
     UPDATE_CAP = _passing("UPDATE_CAP", "The cap on updates per run or per hour is reached.")

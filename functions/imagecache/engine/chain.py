@@ -9,9 +9,10 @@
     held, and nothing may be rebuilt               -> ends, held
     again: busy                                    -> look again
     again: can be updated                          -> update, whatever became of the image that stored it
-    watch: Ready, and its update was never made    -> ends, superseded; or the update is left to a new look
-    watch: Ready                                   -> landed
     watch: busy                                    -> look again
+    watch in place of a look: its update not seen  -> a look makes it
+    watch: Ready, its update not seen              -> ends, superseded
+    watch: Ready                                   -> landed
     watch: UpdateFailed                            -> update again, a bounded number of times in a row
     watch: UpdateFailed that often, a promotion    -> update with the list before, once
 """
@@ -28,21 +29,22 @@ from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.decision import Decision
 from ..planning.plan import decide
-from ..planning.update_memory import MEMORY_TAG, MOST_TAGS, has_wanted_list, last_update
+from ..planning.update_memory import has_wanted_list, last_update
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
 from .failed_update import failed_update
 from .follow_task import Job, Task
+from .seen_update import is_unseen, may_have_begun
 from .slot import Slot
-from .steps import Done, Make, Wait, ended, is_later, is_ordered, kept_by_hold, reason_of, unconcerned
+from .steps import Done, Make, NotSeen, Wait, ended, is_ordered, kept_by_hold, reason_of, unconcerned
 from .update_limits import creation_failed
 
 _MOST_HELD = timedelta(hours=24)
-_SECOND = timedelta(seconds=1)
-"""To which the times of a cache's events are given."""
 
 
-def look(task: Task, cache: ImageCache | None, at: Moment, rules: Rules, rebuilds: int) -> Done | Wait | Make:
+def look(
+    task: Task, cache: ImageCache | None, at: Moment, rules: Rules, rebuilds: int
+) -> Done | Wait | Make | NotSeen:
     """What a task that is due does.
 
     Args:
@@ -60,42 +62,6 @@ def look(task: Task, cache: ImageCache | None, at: Moment, rules: Rules, rebuild
     if task.job is Job.WATCH:
         return _watch(task, cache, at, rules, rebuilds)
     return _again(task, cache, at, rules)
-
-
-def leaves_it(task: Task, cache: ImageCache, at: Moment) -> bool:
-    """Whether the runs of a task leave its update to the one task that the first of them stored.
-
-    That is a look; or a watch, which sees by the cache whether its update was made. One that was stored as it
-    was not insists, so that what is refused for good comes to the on-failure queue.
-
-    Args:
-        task: the task, of a cache.
-        cache: as just described.
-        at: now.
-    """
-    return task.single and not task.remade and _was_made(cache, task.due, at) is not None
-
-
-def _was_made(cache: ImageCache, began: datetime, at: Moment) -> bool | None:
-    """Whether an update that was to begin then was made, or a later one; None where nothing says that."""
-    memory = last_update(cache, at)
-    if not cache.updatable or (memory is not None and memory.began >= began - at.skew):
-        return True
-    if cache.ready_at is not None:
-        # A rebuild takes longer than clocks are apart. One that ended just before is an earlier one's.
-        return cache.ready_at >= began + 2 * (at.skew + _SECOND)
-    return None if memory is None else False
-
-
-def _is_missing(task: Task, cache: ImageCache, at: Moment) -> bool:
-    """Whether a watch's update was not made, nor one that stands for it: that has no other list."""
-    memory, slot, began = last_update(cache, at), task.slot, task.update_began or task.due
-    made = _was_made(cache, began, at)
-    if made is False or slot is None or cache.images != slot.before or task.undoes:
-        return made is False
-    own = memory is not None and memory.began == began
-    person = memory is not None and memory.asked is not None and memory.asked >= task.chain.since
-    return not own and not person and (cache.status == READY or is_later(memory, task, at))
 
 
 def last_begun(task: Task, cache: ImageCache, at: Moment) -> datetime:
@@ -208,13 +174,14 @@ def _is_taken(slot: Slot, push: PushEvent, cache: ImageCache, rules: Rules) -> b
     return bool(entries_of(others, rules, (rules.identity(push.registry), push.repository)))
 
 
-def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: int) -> Done | Wait | Make:
+def _watch(
+    task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: int
+) -> Done | Wait | Make | NotSeen:
     began, slot = task.update_began or task.due, task.slot
     if cache.status not in UPDATABLE:
         return Wait(Reason.UPDATE_RUNNING, f"the update that began at {began.isoformat()} runs")
-    if task.in_place_of_look and _is_missing(task, cache, at):
-        message = f"the update that was to begin at {began.isoformat()} was not made"
-        return Wait(Reason.UPDATE_NOT_MADE, message)
+    if task.in_place_of_look and is_unseen(task, cache, at):
+        return NotSeen(f"the cache does not show the update that was to begin at {began.isoformat()}")
     if cache.status != READY:
         # Whoever has its list's place now, watches of other updates may be one with this one.
         return failed_update(task, cache, at, rules, rebuilds)
@@ -222,7 +189,7 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
         slot is not None and cache.images not in {slot.before, slot.after} and _lost(task, cache, at, rules)
     )
     before = slot is not None and cache.images == slot.before
-    if taken or before or not _may_have_begun(cache, began, slot, at):
+    if taken or before or not may_have_begun(cache, began, slot, at):
         message = f"the update that was to begin at {began.isoformat()} is not to be seen in the cache"
         return ended(task, cache, Result.IGNORED, Reason.SUPERSEDED, message)
     message = f"Ready after the update that began at {last_begun(task, cache, at).isoformat()}"
@@ -230,16 +197,6 @@ def _watch(task: Task, cache: ImageCache, at: Moment, rules: Rules, rebuilds: in
         message = f"{message}: the list before the promotion is back"
     reason = Reason.PROMOTION_UNDONE if task.undoes else Reason.LANDED
     return ended(task, cache, Result.LANDED, reason, message)
-
-
-def _may_have_begun(cache: ImageCache, began: datetime, slot: Slot | None, at: Moment) -> bool:
-    """Whether a Ready cache's events allow that an update began; or, without events, its list or its tags.
-
-    The watch may have been stored before the update. That leaves a tag, where there is room for one.
-    """
-    if cache.ready_at is not None:
-        return cache.ready_at >= began - at.skew - _SECOND
-    return slot is not None or MEMORY_TAG in dict(cache.tags) or len(cache.tags) >= MOST_TAGS
 
 
 def _lost(task: Task, cache: ImageCache, at: Moment, rules: Rules) -> bool:

@@ -79,10 +79,7 @@ class Deferral:
                 taken = decision._replace(result=Result.IGNORED, reason=Reason.SUPERSEDED, message=message)
                 done.append(Applied(taken, None, facts, started))
                 continue
-            keys = {running.successor_key, running.remade_key} if running is not None else set()
-            if running is not None and running.in_place_of_look:
-                keys.add(running.key)
-            if task.key in keys and stored is Stored.BEFORE:
+            if running is not None and task.key in running.keys_of_runs and stored is Stored.BEFORE:
                 done.append(Applied(left_to(task, decision), None, facts, started))
                 continue
             done.append(Applied(decision, error, {**facts, **more}, started, deferred=stored is not None))
@@ -106,14 +103,14 @@ class Deferral:
         again = task.next(task.job, work.hand_off.times.again(None, at), at.now, held=False)
         if task.in_place_of_look:
             # It has still to see whether its update was made.
-            again = again._replace(key=task.key, hop=task.hop + 1)
+            again = again.in_place_again(task)
         stored, more = work.hand_off.tried(again)
         if task.in_place_of_look and stored is Stored.BEFORE:
             return Applied(left_to(again, decision), None, facts, started)
         return Applied(decision, error, {**facts, **more}, started, deferred=stored is not None)
 
-    def remade(self, cache: ImageCache, decision: Decision, started: float) -> Applied:
-        """The running watch, whose update was never made: a look of its own makes it, one for all runs.
+    def catch_up(self, cache: ImageCache, decision: Decision, started: float) -> Applied:
+        """The running watch, whose update is not to be seen: a look makes it, one for all runs of the task.
 
         Args:
             cache: as just read.
@@ -127,7 +124,7 @@ class Deferral:
             return Applied(decision, given_up(error, work.settings.follow), started=started)
         due = work.hand_off.times.again(last_update(cache, at), at, None)
         again = task.next(Job.AGAIN, due, at.now, held=False)
-        again = again._replace(key=task.remade_key, slot=None, update_began=None)
+        again = again._replace(key=task.catch_up_key, slot=None, update_began=None)
         stored, facts = work.hand_off.tried(again)
         if stored is Stored.BEFORE:
             return Applied(left_to(again, decision), started=started)

@@ -19,7 +19,7 @@ from .applied import Applied
 from .chain import last_begun, look
 from .deferral import Deferral
 from .follow_task import Task
-from .steps import Done, Wait
+from .steps import Done, NotSeen, Wait
 from .updating import Updater
 from .work import Work
 
@@ -75,11 +75,11 @@ class Follow:
             yield self._done(deferral, step.decision, started)
             return
         assert cache is not None  # noqa: S101 - a look at one that is gone is done
-        if isinstance(step, Wait):
+        if isinstance(step, NotSeen):
+            decision = Decision(task.change, cache, Result.FAILED, Reason.UPDATE_NOT_SEEN, step.message)
+            yield deferral.catch_up(cache, decision, started)
+        elif isinstance(step, Wait):
             decision = Decision(task.change, cache, Result.FAILED, step.reason, step.message)
-            if step.reason is Reason.UPDATE_NOT_MADE:
-                yield deferral.remade(cache, decision, started)
-                return
             yield from deferral.defer(cache, [decision], self._waits(cache, step), {}, started)
         else:
             chain = task.chain._replace(looks=task.chain.looks + 1)

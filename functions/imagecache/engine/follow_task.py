@@ -20,8 +20,8 @@ _SHARED_LOOKS = 6
 _ALONE = "push-"
 _ALONE_NEXT = f"{_ALONE}next-"
 _ID = "imc-"
-_REMADE = "remade-"
-_ALONE_REMADE = f"{_ALONE}{_REMADE}"
+_CATCH_UP = "catch-up-"
+_ALONE_CATCH_UP = f"{_ALONE}{_CATCH_UP}"
 _EACH = "each-"
 _PLACE = "place-"
 _EARLIER = "before "
@@ -67,7 +67,7 @@ class Task(NamedTuple):
         update_began: of a watch, when the update began.
         slot: the list that a change sets, which no other change shares.
         caches: of a change, the ids that are left; empty for all.
-        hop: how often it was stored again before its time.
+        hop: how often it was stored again before its time, or with what it has still to see.
         key: what makes the id of a task of a cache instead of job, due time and list: the first is stored. Of
             a push that waits alone it is a part of the id.
         undoes: whether the update that a watch follows puts the list before back.
@@ -103,7 +103,7 @@ class Task(NamedTuple):
 
     @property
     def single(self) -> bool:
-        """Whether it has one successor, the watch of its update or its next look, however often it runs.
+        """Whether its runs store one task, the watch of its update or its next look, see ``keys_of_runs``.
 
         The first looks share their tasks with all that waits for the cache, which costs less.
         """
@@ -111,36 +111,46 @@ class Task(NamedTuple):
 
     @property
     def successor_key(self) -> str:
-        """The key of the one task that all runs of this one store, whenever each of them wants it to be due.
+        """The key of the watch that each run stores ahead; of a ``single`` one also that of its next look.
 
         Where its own id does not hold its due time, others that are due at other times have it as well, and
         their successors have run when this one's is stored. That of a push that waits alone does so, too.
         """
         key = f"{self._replace(hop=0).task_id} {self.due.isoformat()}"
         # Runs of one that has no single successor see to its update themselves, whatever its watch sees.
-        kind = _REMADE if self.remade else "" if self.single or self.alone else _EACH
+        kind = _CATCH_UP if self.catches_up else "" if self.single or self.alone else _EACH
         return _hashed(key, kind=f"{_ALONE_NEXT}{kind}") if self.alone else f"{kind}{key}"
 
     @property
-    def remade_key(self) -> str:
-        """The key of the task that makes the update of this one where none of its runs did: one for all.
+    def catch_up_key(self) -> str:
+        """The key of the look that makes the update of this one where none of its runs did: one for all.
 
         Of the watch that such a run stored, under ``successor_key``, it is the same.
         """
         key = self.key if self.job is Job.WATCH else self.successor_key
         alone = key.startswith(_ALONE_NEXT)
-        return key.replace(_ALONE_NEXT, _ALONE_REMADE, 1) if alone else f"{_REMADE}{key}"
+        return key.replace(_ALONE_NEXT, _ALONE_CATCH_UP, 1) if alone else f"{_CATCH_UP}{key}"
+
+    @property
+    def keys_of_runs(self) -> set[str]:
+        """The keys of what its runs store once for all of them."""
+        kept = {self.key} if self.in_place_of_look else set()
+        return {self.successor_key, self.catch_up_key} | kept
+
+    def in_place_again(self, running: Task) -> Task:
+        """The same watch, which has still to see whether the update was made, as the one that runs."""
+        return self._replace(key=running.key, hop=running.hop + 1)
 
     @property
     def in_place_of_look(self) -> bool:
         """Whether it is a watch that a ``single`` task left its update to, if that was not made; but once."""
-        kept = self.key.startswith((_ID, _ALONE_NEXT)) and not self.remade
+        kept = self.key.startswith((_ID, _ALONE_NEXT)) and not self.catches_up
         return self.job is Job.WATCH and kept and self.chain.looks > _SHARED_LOOKS
 
     @property
-    def remade(self) -> bool:
-        """Whether it is such a task, see ``remade_key``, or its watch."""
-        return self.key.startswith((_REMADE, _ALONE_REMADE, f"{_ALONE_NEXT}{_REMADE}"))
+    def catches_up(self) -> bool:
+        """Whether it is such a look, see ``catch_up_key``, or its watch."""
+        return self.key.startswith((_CATCH_UP, _ALONE_CATCH_UP, f"{_ALONE_NEXT}{_CATCH_UP}"))
 
     @property
     def apart(self) -> bool:
@@ -159,7 +169,7 @@ class Task(NamedTuple):
         It is made of region, cache, job and due time, and of the list that is set if there is one.
         """
         when, job = self.key or self.due.isoformat(), self.job.value
-        if self.alone and not self.key.startswith((_ALONE_NEXT, _ALONE_REMADE)):
+        if self.alone and not self.key.startswith((_ALONE_NEXT, _ALONE_CATCH_UP)):
             when += self.due.isoformat()
         elif self.key and self.image_cache_id and not self.for_place:
             job = Job.WATCH.value

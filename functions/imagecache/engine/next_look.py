@@ -79,9 +79,9 @@ def look_again(work: Work, running: Task | None, waiting: NotDone) -> Task:
     if memory is not None and job is Job.WATCH and is_later(memory, task, at):
         # It leaves a failure to that update's own watch, whose place it must not take.
         task = task.of_earlier(memory.began, failed=memory.failures > 0)
-    if running.in_place_of_look and running.slot is not None and cache.images == running.slot.before:
-        # What runs may be another update, with the list before: it has still to see whether its own was made.
-        task = task._replace(key=running.key, hop=running.hop + 1)
+    if running.in_place_of_look and running.slot is not None and running.slot.is_absent(cache.images):
+        # What runs may be another update, of another list: it has still to see whether its own was made.
+        task = task.in_place_again(running)
     task = _of_all_runs(task, running, sent=sent)
     waits = place_of(work, running, cache)
     return task.wait_for_place(waits, times.without_order(running.due), look) if waits else task
@@ -94,8 +94,8 @@ def _of_all_runs(task: Task, running: Task, *, sent: bool) -> Task:
     knows that its watch will see nothing, and its next look is that which the watch would store.
     """
     if running.single and sent:
-        return task._replace(key=running.remade_key)
-    return task._replace(key=running.successor_key) if running.single and not running.remade else task
+        return task._replace(key=running.catch_up_key)
+    return task._replace(key=running.successor_key) if running.single and not running.catches_up else task
 
 
 def _shared_or_alone(task: Task, work: Work, cache: ImageCache, decision: Decision, *, unread: bool) -> Task:

@@ -14,10 +14,11 @@ from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.decision import Decision
 from ..planning.update_memory import last_update
 from .applied import Applied
-from .chain import leaves_it, look
+from .chain import look
 from .deciding import decide_again, gone
 from .deferral import Deferral, left_to, unfollowed
 from .follow_task import Task
+from .seen_update import leaves_it
 from .steps import Done
 from .work import Work
 
@@ -77,8 +78,8 @@ class Sender:
             if stored is Stored.BEFORE and task is not None and leaves_it(task, cache, work.now()):
                 facts = {**self.facts, "update_calls": 0}
                 return [Applied(left_to(watch, each), facts=facts, started=started) for each in wanted]
-            # Else an earlier attempt of this task stored it. Perhaps its update was refused for good: each
-            # attempt has to say so, or that would never come to the on-failure queue.
+            # Else an earlier attempt of this task may have stored it, and nothing shows whether it made the
+            # update; or it was refused for good, which each attempt has to say.
         try:
             accepted = work.eci.update_image_cache(self.request)
         except BenignError as benign:

@@ -34,6 +34,10 @@ class Slot(NamedTuple):
         """The entries that it brings."""
         return set(self.after) - set(self.before)
 
+    def is_absent(self, images: tuple[str, ...]) -> bool:
+        """Whether a list has all that it takes out, and lacks some of what it brings."""
+        return self.gone <= set(images) and not self.new <= set(images)
+
     def joined_in(self, images: tuple[str, ...], after: tuple[str, ...]) -> bool:
         """Whether other entries join those that it brings, in a list from which it still can be taken back.
 

@@ -33,6 +33,16 @@ class Wait(NamedTuple):
     message: str
 
 
+class NotSeen(NamedTuple):
+    """A look makes the update that the task was to follow.
+
+    Attributes:
+        message: one sentence.
+    """
+
+    message: str
+
+
 class Make(NamedTuple):
     """Make an update.
 
@@ -45,6 +55,9 @@ class Make(NamedTuple):
     decision: Decision
     repeats: bool = False
     held: Decision | None = None
+
+
+Step = Done | Wait | Make | NotSeen
 
 
 def is_later(memory: UpdateMemory | None, watch: Task, at: Moment) -> bool:
