@@ -221,8 +221,8 @@ FAULTS = (
     Fault(
         "each run of a late task makes its update",
         "engine/seen_update",
-        "return task.single and not task.catches_up and _was_made(",
-        "return not task.single and not task.catches_up and _was_made(",
+        "return task.single and not task.catches_up and shown",
+        "return not task.single and not task.catches_up and shown",
     ),
     Fault(
         "the watch of a look that goes on by itself stores another look",

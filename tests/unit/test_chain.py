@@ -551,14 +551,16 @@ def test_a_failure_is_told_with_the_caches_own_words(status: str, made: int, war
     assert step.decision.message.endswith(f": {warning or 'no reason is given'}")
 
 
+EARLIER = BEFORE - timedelta(minutes=20)
+
+
 def in_place(slot: Slot | None) -> Task:
     """A watch that a late look left its update to, if that was not made."""
     look_late = task(AGAIN, push("v1.1.0"))._replace(chain=Chain(BEFORE - timedelta(hours=1), looks=8))
     watch = look_late.next(WATCH, DUE, BEFORE, held=False)
-    return watch._replace(key=look_late.successor_key, update_began=BEFORE, slot=slot)
+    return watch._replace(key=look_late.successor_key, update_began=BEFORE, slot=slot, ready_before=EARLIER)
 
 
-EARLIER = BEFORE - timedelta(minutes=20)
 LATER = BEFORE + timedelta(minutes=1)
 PERSON = remembers(LATER, asked=BEFORE)
 NOT_SEEN = (NotSeen,)
@@ -568,7 +570,8 @@ NOT_SEEN = (NotSeen,)
     ("watch", "found", "expected"),
     [
         (in_place(None), cache("Ready", ready_at=EARLIER), NOT_SEEN),
-        (in_place(None), cache("Ready", ready_at=BEFORE - timedelta(seconds=1)), NOT_SEEN),
+        (in_place(None), cache("Ready", ready_at=BEFORE + timedelta(seconds=1)), LANDED),
+        (in_place(None)._replace(ready_before=None), cache("Ready", ready_at=LATER), LANDED),
         (in_place(None), cache("Ready", ready_at=LATER), LANDED),
         (in_place(None), cache("Ready", memory=remembers(EARLIER)), NOT_SEEN),
         (in_place(None), cache("Ready", memory=remembers(BEFORE)), LANDED),

@@ -37,6 +37,7 @@ def message_document(task: Task) -> dict[str, Any]:
         regionId=task.region_id or None,
         imageCacheId=task.image_cache_id or None,
         updateBegan=task.update_began and task.update_began.isoformat(),
+        readyBefore=task.ready_before and task.ready_before.isoformat(),
         before=task.slot and list(task.slot.before),
         after=task.slot and list(task.slot.after),
         restorable=(task.slot is not None and task.slot.restorable) or None,
@@ -86,6 +87,7 @@ def read_message(document: Any) -> Task:
         hop=int(document["hop"]),
         key=document.get("key", ""),
         undoes=document.get("undoes", False),
+        ready_before=_moment(document, "readyBefore"),
     )
 
 

@@ -71,6 +71,7 @@ class Task(NamedTuple):
         key: what makes the id of a task of a cache instead of job, due time and list: the first is stored. Of
             a push that waits alone it is a part of the id.
         undoes: whether the update that a watch follows puts the list before back.
+        ready_before: of a watch that was stored before its update, when the cache had become Ready by then.
     """
 
     job: Job
@@ -85,6 +86,7 @@ class Task(NamedTuple):
     hop: int = 0
     key: str = ""
     undoes: bool = False
+    ready_before: datetime | None = None
 
     @property
     def alone(self) -> bool:

@@ -27,7 +27,8 @@ def leaves_it(task: Task, cache: ImageCache, at: Moment) -> bool:
         cache: as just described.
         at: now.
     """
-    return task.single and not task.catches_up and _was_made(cache, task.due, at) is not None
+    shown = cache.ready_at is not None or last_update(cache, at) is not None
+    return task.single and not task.catches_up and shown
 
 
 def is_unseen(task: Task, cache: ImageCache, at: Moment) -> bool:
@@ -41,7 +42,7 @@ def is_unseen(task: Task, cache: ImageCache, at: Moment) -> bool:
         at: now.
     """
     memory, slot, began = last_update(cache, at), task.slot, task.update_began or task.due
-    made = _was_made(cache, began, at)
+    made = _was_made(task, cache, at)
     if made is False or slot is None or not slot.is_absent(cache.images):
         return made is False
     own = memory is not None and memory.began == began
@@ -65,15 +66,11 @@ def may_have_begun(cache: ImageCache, began: datetime, slot: Slot | None, at: Mo
     return slot is not None or MEMORY_TAG in dict(cache.tags) or len(cache.tags) >= MOST_TAGS
 
 
-def _was_made(cache: ImageCache, began: datetime, at: Moment) -> bool | None:
-    """Whether an update that was to begin then was made, or a later one; None where nothing says that.
-
-    By another clock an earlier rebuild may seem to have ended a little after that. So one that took as
-    little is not seen, and is made again; the other way round one would never be made.
-    """
-    memory = last_update(cache, at)
+def _was_made(watch: Task, cache: ImageCache, at: Moment) -> bool | None:
+    """Whether a watch's update was made, or a later one; None where nothing says that."""
+    memory, began = last_update(cache, at), watch.update_began or watch.due
     if memory is not None and memory.began >= began - at.skew:
         return True
     if cache.ready_at is not None:
-        return cache.ready_at >= began + 2 * (at.skew + _SECOND)
+        return watch.ready_before is None or cache.ready_at > watch.ready_before
     return None if memory is None else False

@@ -62,7 +62,7 @@ class Sender:
         if first:
             own = task is not None and bool(task.image_cache_id) and not watch.key
             if task is not None and own:
-                watch = watch._replace(key=task.successor_key)
+                watch = watch._replace(key=task.successor_key, ready_before=cache.ready_at)
             stored, said = work.hand_off.tried(watch, ahead=True, own=own)
             if stored is None:
                 message = "the update cannot be followed and is not made"
