@@ -90,7 +90,8 @@ class _Judge:
         copies = 4 if "task_copies" in self.world.fc else 1 if self.world.fc.keys() <= {"async_delay"} else 2
         days = 1 + int((updates[-1].at - updates[0].at) / DAY) if updates else 0
         repairs = min(failed, copies * _MOST_REPAIRS_A_DAY * days)
-        bound = copies * self.world.reasons[identifier] + repairs + self.world.faults + 1
+        # What a fault ended is tried again, and each of its tasks is stored once more.
+        bound = copies * (self.world.reasons[identifier] + self.world.faults) + repairs + 1
         if len(updates) <= bound:
             return []
         why = f"{self.world.reasons[identifier]} reasons, {failed} after failures, {self.world.faults} faults"

@@ -103,13 +103,17 @@ def play(
     builds = builds and build.random() < 0.5
     pace = random.Random(f"paces {seed}:{number}")  # noqa: S311 - likewise
     eci, fc = chance.choice(ECI), chance.choice(FC)
+    tags = OWN_TAGS if chance.random() < 0.1 else ()
     if paces:
+        # Where nothing shows an update, runs far apart make updates without an end, as README says.
+        shown = not tags or eci.get("show_events", True)
         eci = {"rebuild_seconds": pace.choice(REBUILDS), **eci}
-        fc = {**fc, "copy_pause_seconds": pace.choice(COPY_PAUSES)} if "task_copies" in fc else fc
+        paused = {**fc, "copy_pause_seconds": pace.choice(COPY_PAUSES)}
+        fc = paused if "task_copies" in fc and shown else fc
     world = World(
         eci,
         fc,
-        tags=OWN_TAGS if chance.random() < 0.1 else (),
+        tags=tags,
         caches=chance.randrange(1, 4),
         waits=wait if waits else {},
         builds=builds,
