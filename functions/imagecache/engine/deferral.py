@@ -105,7 +105,7 @@ class Deferral:
             # It has still to see whether its update was made.
             again = again.in_place_again(task)
         stored, more = work.hand_off.tried(again)
-        if task.in_place_of_look and stored is Stored.BEFORE:
+        if stored is Stored.BEFORE and task.in_place_of_look:
             return Applied(left_to(again, decision), None, facts, started)
         return Applied(decision, error, {**facts, **more}, started, deferred=stored is not None)
 
@@ -124,7 +124,7 @@ class Deferral:
             return Applied(decision, given_up(error, work.settings.follow), started=started)
         due = work.hand_off.times.again(last_update(cache, at), at, None)
         again = task.next(Job.AGAIN, due, at.now, held=False)
-        again = again._replace(key=task.catch_up_key, slot=None, update_began=None)
+        again = again._replace(key=task.catch_up_key, slot=None, update_began=None, ready_before=None)
         stored, facts = work.hand_off.tried(again)
         if stored is Stored.BEFORE:
             return Applied(left_to(again, decision), started=started)

@@ -88,10 +88,11 @@ def look_again(work: Work, running: Task | None, waiting: NotDone) -> Task:
 
 
 def _of_all_runs(task: Task, running: Task, *, sent: bool) -> Task:
-    """The platform may run a task twice, and the cache may not say that the other run has made the update.
+    """The next look under the key that all runs of a ``single`` task have for it; others keep their own.
 
-    Its watch does, which was stored before it: the two runs get one successor. One that tried the update
-    knows that its watch will see nothing, and its next look is that which the watch would store.
+    The platform may run a task twice, and the cache may not say that the other run has made the update. So
+    a look that did not try it is one with the watch that is stored before it. One that tried knows that its
+    watch will see nothing: its next look is that which the watch would store.
     """
     if running.single and sent:
         return task._replace(key=running.catch_up_key)
