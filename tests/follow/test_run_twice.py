@@ -10,7 +10,7 @@ import pytest
 
 from tests.follow.conftest import HOST, Task
 
-LATE = 6
+LATE = 4
 """Looks after which all runs of a task have one successor."""
 DAY = 86400
 

@@ -86,8 +86,7 @@ class _Judge:
     def _too_many(self, identifier: str) -> list[str]:
         updates = self.world.cloud.eci.updates[identifier]
         failed = sum(update.was == "UpdateFailed" for update in updates)
-        # Where tasks do not share ids, or run twice, each of some looks may ask for an update of its own.
-        copies = 4 if "task_copies" in self.world.fc else 1 if self.world.fc.keys() <= {"async_delay"} else 2
+        copies = self._most_for_a_reason()
         days = 1 + int((updates[-1].at - updates[0].at) / DAY) if updates else 0
         repairs = min(failed, copies * _MOST_REPAIRS_A_DAY * days)
         # What a fault ended is tried again, and each of its tasks is stored once more.
@@ -96,6 +95,14 @@ class _Judge:
             return []
         why = f"{self.world.reasons[identifier]} reasons, {failed} after failures, {self.world.faults} faults"
         return [f"{identifier}: {len(updates)} updates, {bound} at most for {why}"]
+
+    def _most_for_a_reason(self) -> int:
+        """Where tasks do not share ids, or run twice, each of some looks may ask for an update of its own."""
+        fc = self.world.fc
+        if "task_copies" in fc:
+            # Runs that are far apart see different states: of each of the first four looks, both may.
+            return 4 if fc["copy_pause_seconds"] <= 1 else 8
+        return 1 if fc.keys() <= {"async_delay"} else 2
 
     def _bad(self, identifier: str) -> list[str]:
         """A version that cannot be built is not left in a list that was Ready before it."""

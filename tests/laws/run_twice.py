@@ -16,6 +16,7 @@ from tests.laws.lines import Line
 from tests.laws.small_cloud import HOST, KilledError, SmallCloud, small_cloud
 from tests.laws.small_eci import Fault
 from tests.laws.storms import lost, untrue
+from tests.laws.world import OWN_TAGS
 
 __all__ = ["killed", "refused_for_long", "run_twice"]
 
@@ -23,6 +24,11 @@ _SWITCHES: dict[str, dict[str, Any]] = {
     "as documented": {},
     "no events": {"show_events": False},
     "tags dropped": {"tags_mode": "drop", "tag_calls": "unknown"},
+}
+_OTHERS: dict[str, dict[str, Any]] = {
+    **_SWITCHES,
+    "tags written when an update ends": {"tags_applied": "end"},
+    "no room for a tag": {},
 }
 _MOST_UPDATES = 8
 """Of two pushes and the two updates that they wait for, each by the two runs of a task."""
@@ -33,11 +39,12 @@ def run_twice(*, short: bool) -> Iterator[Line]:
     rebuilds, pauses = (
         ((90.0,), (31.0, 62.0)) if short else ((20.0, 90.0, 600.0), (1.0, 20.0, 31.0, 45.0, 62.0, 100.0))
     )
-    for (name, eci), rebuild_seconds, pause, group in product(_SWITCHES.items(), rebuilds, pauses, (0, 1)):
+    for (name, eci), rebuild_seconds, pause, group in product(_OTHERS.items(), rebuilds, pauses, (0, 1)):
         rules = read_rules(Environment({"IMC_RULES": json.dumps({"rules": [{"keepReady": 1}] * group})}))
         twice = {"task_copies": 2, "copy_pause_seconds": pause}
         cloud = small_cloud(eci={"rebuild_seconds": rebuild_seconds, **eci}, fc=twice, rules=rules)
-        caches = [cloud.eci.create(f"{HOST}/web:latest") for _ in range(1 + group)]
+        tags = OWN_TAGS if name == "no room for a tag" else ()
+        caches = [cloud.eci.create(f"{HOST}/web:latest", tags=tags) for _ in range(1 + group)]
         events = [cloud.event()]
         cloud.push(events[0])
         cloud.run_until(cloud.clock() + 45)

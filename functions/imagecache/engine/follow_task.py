@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..model.change import Change
 from .slot import Slot
 
-_SHARED_LOOKS = 6
+_SHARED_LOOKS = 4
 _ALONE = "push-"
 _ALONE_NEXT = f"{_ALONE}next-"
 _ID = "imc-"
