@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 from local.registry.docker_registry import LocalRegistry
 
@@ -18,6 +17,8 @@ _HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuuWs2ubD8aVZl8uGud.0bmX/lNlJTbW5
 class PasswordRegistry(LocalRegistry):
     """What lies in its folder was pushed while another registry served it."""
 
+    answer = HTTPStatus.UNAUTHORIZED
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, {})
         self._htpasswd = folder / "htpasswd"
@@ -25,13 +26,3 @@ class PasswordRegistry(LocalRegistry):
 
     def _settings(self) -> dict[str, object]:
         return {**super()._settings(), "auth": {"htpasswd": {"realm": "r", "path": str(self._htpasswd)}}}
-
-    def _answers(self) -> bool:
-        try:
-            with urlopen(f"http://{self.host}/v2/", timeout=2):
-                return False
-        except HTTPError as refusal:
-            refusal.close()
-            return refusal.code == 401
-        except OSError:
-            return False

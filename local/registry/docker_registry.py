@@ -14,13 +14,15 @@ import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+
+import httpx
+
+from ..base.loopback import LOOPBACK
 
 __all__ = ["LocalRegistry", "RegistryError", "missing_tools"]
 
 TOOLS = ("docker-registry", "skopeo", "umoci")
-_START_SECONDS = 45.0
+_START_SECONDS = 15.0
 _COMMAND_SECONDS = 60.0
 
 
@@ -41,6 +43,9 @@ class LocalRegistry:
         notify: endpoint name -> URL that gets its notifications.
         port: 0 for any free one.
     """
+
+    answer = HTTPStatus.OK
+    """What it answers, once it is up, to who has no password."""
 
     def __init__(self, folder: Path, notify: Mapping[str, str], *, port: int = 0) -> None:
         self._folder = folder
@@ -164,10 +169,10 @@ class LocalRegistry:
 
     def _answers(self) -> bool:
         try:
-            with urlopen(f"http://{self.host}/v2/", timeout=2) as answer:
-                return bool(answer.status == HTTPStatus.OK)
-        except (URLError, OSError):
+            found = httpx.get(f"http://{self.host}/v2/", timeout=2.0, **LOOPBACK)
+        except httpx.TransportError:
             return False
+        return found.status_code == self.answer
 
     def _log_tail(self) -> str:
         return (self._folder / "registry.log").read_text(encoding="utf-8", errors="replace")[-2000:]

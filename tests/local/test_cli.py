@@ -187,7 +187,8 @@ def test_the_documents_of_the_help_are_taken_and_a_pipe_gets_a_row_a_line(
     path.write_text(_example("seed"), encoding="utf-8")
     (image_cache_id,) = run("seed", "--state", str(up.state), str(path)).stdout.split()
     monkeypatch.delenv("COLUMNS")
-    (row,) = [line for line in run("caches", "--state", str(up.state)).stdout.splitlines() if "web" in line]
+    shown = run("caches", "--state", str(up.state)).stdout.splitlines()
+    (row,) = [line for line in shown if image_cache_id in line.split()]
     assert row.split() == [
         "cn-hangzhou",
         image_cache_id,
