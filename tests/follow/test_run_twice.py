@@ -206,3 +206,62 @@ def test_a_promotion_that_was_never_made_is_not_taken_for_another_update_of_the_
     assert said.count(("deferred", "UPDATE_NOT_SEEN")) == 1
     assert world.eci.cache(cache_id)["images"] == [f"{HOST}/prod/web:latest", f"{HOST}/prod/app:v1.0.1"]
     assert len(world.updates(cache_id)) == 2
+
+
+WANTED = [f"{HOST}/prod/web:v2"]
+"""A list that a person asks for."""
+
+
+@pytest.fixture
+def late_list(world: Any) -> Iterator[tuple[str, Any]]:
+    """A cache with no room for a tag that is Ready, and a task that waited for long to set a list."""
+    created = {"type": "Normal", "reason": "Ready", "message": "", "at": world.clock.now - DAY}
+    cache_id = world.cache(events=[created], tags={f"key-{number}": "" for number in range(20)})
+    world.eci.force(cache_id, "Updating")
+    world.manual(imageCacheId=cache_id, images=WANTED)
+    while (task := due(world)).document["looks"] < LATE:
+        world.follow(task.document)
+    world.eci.force(cache_id, "Ready")
+    yield cache_id, task
+    assert not world.tasks.waiting, "every test runs the tasks that are left"
+
+
+def test_a_list_whose_update_was_never_made_is_set_by_a_look(world: Any, late_list: Any) -> None:
+    cache_id, task = late_list
+    watch = killed(world, task)
+    again = world.follow(task.document)
+    assert again.said == [("ignored", "FOLLOW_RUNNING")]
+    assert watch in again.record["message"]
+    assert [visit.said for visit in world.settle()] == [
+        [("deferred", "UPDATE_NOT_SEEN")],
+        [("refreshed", "LIST_CHANGED")],
+        [("deferred", "UPDATE_RUNNING")],
+        [("landed", "LANDED")],
+    ]
+    assert world.eci.cache(cache_id)["images"] == WANTED
+
+
+def test_a_list_that_was_set_does_not_come_back_where_another_one_took_its_place(
+    world: Any, late_list: Any
+) -> None:
+    cache_id, task = late_list
+    before = world.eci.cache(cache_id)["images"]
+    assert world.follow(task.document).said == [("refreshed", "LIST_CHANGED")]
+    world.eci.force(cache_id, "Ready")
+    world.manual(imageCacheId=cache_id, images=before)
+    assert world.follow(task.document).said == [("ignored", "FOLLOW_RUNNING")]
+    world.settle()
+    assert world.eci.cache(cache_id)["images"] == before
+    assert len(world.updates(cache_id)) == 2
+
+
+def test_a_list_that_was_not_set_stays_away_where_another_one_came(world: Any, late_list: Any) -> None:
+    cache_id, task = late_list
+    other = [f"{HOST}/prod/web:v3"]
+    killed(world, task)
+    assert world.run_next().said == [("deferred", "UPDATE_NOT_SEEN")]
+    world.manual(imageCacheId=cache_id, images=other)
+    said = [visit.said for visit in world.settle()]
+    assert [("ignored", "SUPERSEDED")] in said
+    assert world.eci.cache(cache_id)["images"] == other
+    assert len(world.updates(cache_id)) == 1
