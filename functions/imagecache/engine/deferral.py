@@ -10,7 +10,6 @@ from typing import Any
 from ..base.errors import EciError, HeldBackError, TransientError
 from ..base.reasons import Reason, Result
 from ..clients.task_store import Stored
-from ..model.change import CacheRequest
 from ..model.image_cache import UPDATE_FAILED, ImageCache
 from ..planning.decision import Decision
 from ..planning.update_memory import last_update
@@ -125,11 +124,7 @@ class Deferral:
             return Applied(decision, given_up(error, work.settings.follow), started=started)
         due = work.hand_off.times.again(last_update(cache, at), at, None)
         again = task.next(Job.AGAIN, due, at.now, held=False)
-        change, slot = task.change, None
-        if isinstance(change, CacheRequest) and change.images:
-            # Where the cache has got another list since, that stays.
-            slot = task.slot or Slot(change.images, change.images)
-        again = again._replace(key=task.catch_up_key, slot=slot, update_began=None, ready_before=None)
+        again = again._replace(key=task.catch_up_key, slot=None, update_began=None, ready_before=None)
         stored, facts = work.hand_off.tried(again)
         if stored is Stored.BEFORE:
             return Applied(left_to(again, decision), started=started)

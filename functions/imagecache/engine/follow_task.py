@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from ..model.change import Change
-from .slot import Slot, sets_list
+from .slot import Slot
 
 _SHARED_LOOKS = 4
 _ALONE = "push-"
@@ -109,8 +109,7 @@ class Task(NamedTuple):
 
         The first looks share their tasks with all that waits for the cache, which costs less.
         """
-        again = self.job is Job.AGAIN and (self.shared or self.alone or sets_list(self.change))
-        return again and self.chain.looks >= _SHARED_LOOKS
+        return (self.shared or self.alone) and self.chain.looks >= _SHARED_LOOKS
 
     @property
     def successor_key(self) -> str:

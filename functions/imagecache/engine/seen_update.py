@@ -8,7 +8,7 @@ from ..base.timestamps import Moment
 from ..model.image_cache import READY, ImageCache
 from ..planning.update_memory import MEMORY_TAG, MOST_TAGS, last_update
 from .follow_task import Task
-from .slot import Slot, sets_list
+from .slot import Slot
 from .steps import is_later
 
 _SECOND = timedelta(seconds=1)
@@ -34,8 +34,7 @@ def leaves_it(task: Task, cache: ImageCache, at: Moment) -> bool:
 def is_unseen(task: Task, cache: ImageCache, at: Moment) -> bool:
     """Whether a cache that can be updated does not show a watch's update, nor one that stands for it.
 
-    One of another list does not stand for it, where that has what the watch's list takes out; but a list that
-    a person asked for may have been taken back by another one.
+    One of another list does not stand for it, where that has what the watch's list takes out.
 
     Args:
         task: the watch.
@@ -44,7 +43,7 @@ def is_unseen(task: Task, cache: ImageCache, at: Moment) -> bool:
     """
     memory, slot, began = last_update(cache, at), task.slot, task.update_began or task.due
     made = _was_made(task, cache, at)
-    if made is False or slot is None or sets_list(task.change) or not slot.is_absent(cache.images):
+    if made is False or slot is None or not slot.is_absent(cache.images):
         return made is False
     own = memory is not None and memory.began == began
     person = memory is not None and memory.asked is not None and memory.asked >= task.chain.since

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..model.change import CacheRequest, Change
+from ..model.change import CacheRequest
 from ..model.image_cache import MOST_IMAGES, ImageCache
 from ..planning.decision import Decision
 from ..policy.rules import Rules
@@ -62,11 +62,6 @@ class Slot(NamedTuple):
             [entry for entry in part if entry not in self.new] for part in (images[:place], images[place:])
         ]
         return (*left[0], *gone, *left[1])
-
-
-def sets_list(change: Change) -> bool:
-    """Whether a person asks for a list."""
-    return isinstance(change, CacheRequest) and bool(change.images)
 
 
 def own_list(cache: ImageCache, decision: Decision, *, own: bool) -> Slot | None:
