@@ -206,3 +206,18 @@ def test_a_promotion_that_was_never_made_is_not_taken_for_another_update_of_the_
     assert said.count(("deferred", "UPDATE_NOT_SEEN")) == 1
     assert world.eci.cache(cache_id)["images"] == [f"{HOST}/prod/web:latest", f"{HOST}/prod/app:v1.0.1"]
     assert len(world.updates(cache_id)) == 2
+
+
+def test_a_list_is_set_by_the_next_attempt_also_where_another_update_came_between(world: Any) -> None:
+    wanted = [f"{HOST}/prod/web:latest", f"{HOST}/prod/other:v9"]
+    cache_id = world.cache(tags={f"key-{number}": "" for number in range(20)})
+    world.eci.force(cache_id, "Updating")
+    world.manual(imageCacheId=cache_id, images=wanted)
+    while (task := due(world)).document["looks"] <= LATE:
+        world.follow(task.document)
+    world.eci.force(cache_id, "Ready")
+    killed(world, task)
+    world.push()
+    assert world.follow(task.document).said == [("deferred", "CACHE_BUSY")]
+    world.settle()
+    assert world.eci.cache(cache_id)["images"] == wanted

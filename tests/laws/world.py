@@ -139,6 +139,8 @@ class World(Invocations):
         identifier = self._cache(number)
         if identifier is None:
             return
+        # README: where nothing is remembered and runs are far apart, a list and a promotion take turns.
+        images = images and (self.remembers or self.fc.get("copy_pause_seconds", 0.0) <= 1)
         self.numbers += 1
         listed = self.cloud.eci.cache(identifier).coming_images
         wanted = (*listed[:-1], f"{HOST}/{APP}:v1.0.{self.numbers}") if images else None
