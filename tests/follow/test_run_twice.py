@@ -221,3 +221,20 @@ def test_a_list_is_set_by_the_next_attempt_also_where_another_update_came_betwee
     assert world.follow(task.document).said == [("deferred", "CACHE_BUSY")]
     world.settle()
     assert world.eci.cache(cache_id)["images"] == wanted
+
+
+def test_a_list_that_was_set_does_not_come_again_where_a_promotion_took_its_place(world: Any) -> None:
+    rule = {"images": {"repositories": [f"{HOST}/prod/app"]}, "policy": {"type": "semver", "range": "1"}}
+    world.setenv("IMC_RULES", json.dumps({"rules": [rule]}))
+    cache_id = world.cache(f"{HOST}/prod/app:v1.0.8")
+    world.eci.force(cache_id, "Updating")
+    world.manual(imageCacheId=cache_id, images=[f"{HOST}/prod/app:v1.0.5"])
+    world.eci.force(cache_id, "Ready")
+    task = due(world)
+    assert world.follow(task.document).said == [("refreshed", "LIST_CHANGED")]
+    world.settle()
+    assert world.push(world.event(repository="app", tag="v1.0.8")).said == [("refreshed", "TAG_PROMOTED")]
+    world.settle()
+    assert world.follow(task.document).said == [("ignored", "SUPERSEDED")]
+    assert world.eci.cache(cache_id)["images"] == [f"{HOST}/prod/app:v1.0.8"]
+    assert len(world.updates(cache_id)) == 2

@@ -230,6 +230,12 @@ FAULTS = (
         'else "" if self.single or self.alone else _EACH',
         'else ""',
     ),
+    Fault(
+        "a person's list that had to make room comes again",
+        "engine/chain",
+        "taken = taken or (set_before and not there)",
+        "taken = taken and not set_before",
+    ),
 )
 
 

@@ -12,7 +12,7 @@ from tests.laws.lines import BASE, GRID, SWITCHES, Line, Switch
 from tests.laws.merged import merged
 from tests.laws.no_memory import no_memory, refused_hand_off, several_places
 from tests.laws.rollouts import keep_ready, minimum_age
-from tests.laws.run_twice import killed, refused_for_long, run_twice
+from tests.laws.run_twice import killed, refused_for_long, run_twice, taking_turns
 from tests.laws.small_cloud import HOST, small_cloud
 from tests.laws.storms import PHASES, REBUILD_SECONDS, Cost, Storm, forget, lost, measure, untrue
 from tests.laws.versions import close_versions, versions
@@ -231,6 +231,7 @@ LAWS = (
     held,
     merged,
     run_twice,
+    taking_turns,
     killed,
     refused_for_long,
     minimum_age,

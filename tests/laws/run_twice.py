@@ -18,7 +18,7 @@ from tests.laws.small_eci import Fault
 from tests.laws.storms import lost, untrue
 from tests.laws.world import OWN_TAGS
 
-__all__ = ["killed", "refused_for_long", "run_twice"]
+__all__ = ["killed", "refused_for_long", "run_twice", "taking_turns"]
 
 _SWITCHES: dict[str, dict[str, Any]] = {
     "as documented": {},
@@ -56,6 +56,29 @@ def run_twice(*, short: bool) -> Iterator[Line]:
             "L3", f"{what}: updates", name, _MOST_UPDATES, max(len(cloud.eci.updates[one]) for one in caches)
         )
         yield Line("L1", f"{what}: lost", name, 0, lost(cloud, caches, events) + untrue(cloud))
+
+
+def taking_turns(*, short: bool) -> Iterator[Line]:
+    """L3: a list that a person asked for and a promotion wait together, and each task runs twice."""
+    rules = read_rules(
+        Environment({"IMC_RULES": json.dumps({"rules": [{"policy": {"type": "semver", "range": "1"}}]})})
+    )
+    pauses = (31.0, 45.0, 130.0) if short else (1.0, 20.0, 31.0, 45.0, 62.0, 100.0, 130.0)
+    for pause, rebuild_seconds in product(pauses, (20.0, 90.0)):
+        twice = {"task_copies": 2, "copy_pause_seconds": pause}
+        cloud = small_cloud(eci={"rebuild_seconds": rebuild_seconds}, fc=twice, rules=rules)
+        identifier = cloud.eci.create(f"{HOST}/app:v1.0.0", f"{HOST}/web:latest")
+        cloud.push(cloud.event("web"))
+        cloud.run_until(cloud.clock() + 1)
+        cloud.push(cloud.event("app", "v1.0.8"))
+        cloud.run_until(cloud.clock() + 60)
+        wanted = (f"{HOST}/app:v1.0.5", f"{HOST}/web:latest")
+        asked = rebuild(cloud, identifier)._replace(reason=Reason.LIST_CHANGED, images=wanted)
+        cloud.invoke("on_manual", [asked])
+        cloud.settle(5000)
+        what = f"a list and a promotion, tasks run twice {pause:g} s apart, a rebuild of {rebuild_seconds:g} s"
+        updates = len(cloud.eci.updates[identifier])
+        yield Line("L3", f"{what}: updates", "as documented", _MOST_UPDATES, updates)
 
 
 def killed(*, short: bool) -> Iterator[Line]:

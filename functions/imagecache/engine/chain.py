@@ -29,7 +29,7 @@ from ..model.change import CacheRequest, PushEvent
 from ..model.image_cache import CREATION_FAILED, READY, UPDATABLE, UPDATE_FAILED, ImageCache
 from ..planning.decision import Decision
 from ..planning.plan import decide
-from ..planning.update_memory import has_wanted_list, last_update
+from ..planning.update_memory import carries, has_wanted_list, last_update
 from ..policy.list_entries import entries_of
 from ..policy.rules import Rules
 from .failed_update import failed_update
@@ -140,6 +140,9 @@ def _slot_ended(task: Task, slot: Slot, cache: ImageCache, at: Moment, rules: Ru
             taken = other
         else:
             taken = change.asked_at is not None and asked > change.asked_at
+        # Another run of the task has set it, and it had to make room since.
+        set_before = memory is not None and carries(memory, change) and cache.status == READY
+        taken = taken or (set_before and not there)
         # The cache had this list before, and is to be rebuilt anyway.
         done = wanted is not None and wanted.reason is Reason.COVERED
         forced = change.force and slot.before == slot.after and not done
