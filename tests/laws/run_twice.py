@@ -76,7 +76,7 @@ def taking_turns(*, short: bool) -> Iterator[Line]:
         asked = rebuild(cloud, identifier)._replace(reason=Reason.LIST_CHANGED, images=wanted)
         cloud.invoke("on_manual", [asked])
         cloud.settle(5000)
-        what = f"a list and a promotion, tasks run twice {pause:g} s apart, a rebuild of {rebuild_seconds:g} s"
+        what = f"a list and a promotion, each task twice {pause:g} s apart, rebuilds of {rebuild_seconds:g} s"
         updates = len(cloud.eci.updates[identifier])
         yield Line("L3", f"{what}: updates", "as documented", _MOST_UPDATES, updates)
 
