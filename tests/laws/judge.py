@@ -100,8 +100,8 @@ class _Judge:
         """Where tasks do not share ids, or run twice, each of some looks may ask for an update of its own."""
         fc = self.world.fc
         if "task_copies" in fc:
-            # Runs that are far apart see different states: of each of the first four looks, both may.
-            return 4 if fc["copy_pause_seconds"] <= 1 else 8
+            # Runs see different states: of each of the first four looks, both may.
+            return 8
         return 1 if fc.keys() <= {"async_delay"} else 2
 
     def _bad(self, identifier: str) -> list[str]:
@@ -153,6 +153,11 @@ class _Judge:
         if not pushed or not listed or disturbed:
             return []
         last, event = max(pushed, key=lambda one: one[0])
+        seen = self.world.cloud.seen
+        deferred = {one.get("change_id") for one in seen if one["result"] == Result.DEFERRED.value}
+        if twice and event.change_id in deferred:
+            # README: it shared its task with other pushes, whose update says nothing of its tag.
+            return []
         together = [one for at, one in pushed if at >= last - _TOGETHER]
         named, _ = self._told(identifier)
         if any(one.image == listed[0] or one.change_id in named for one in together):

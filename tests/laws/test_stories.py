@@ -78,8 +78,11 @@ def test_stories_with_tags_without_an_order_that_once_ended_badly_end_well(seed:
     assert told(seed, range(number, number + 1), paces=False) == []
 
 
-@for_each(("seed", "number"), [(20261207, 8985), (20261207, 11898)])
-def test_stories_of_tasks_that_run_twice_and_once_ended_badly_end_well(seed: int, number: int) -> None:
+@for_each(
+    ("seed", "number"),
+    [(20261207, 8985), (20261207, 11898), (20261208, 2319), (20261208, 12979), (20261208, 13594)],
+)
+def test_stories_of_any_pace_that_once_ended_badly_end_well(seed: int, number: int) -> None:
     assert told(seed, range(number, number + 1)) == []
 
 
