@@ -153,9 +153,9 @@ class _Judge:
         if not pushed or not listed or disturbed:
             return []
         last, event = max(pushed, key=lambda one: one[0])
-        seen = self.world.cloud.seen
-        deferred = {one.get("change_id") for one in seen if one["result"] == Result.DEFERRED.value}
-        if twice and event.change_id in deferred:
+        again = sum(one.tag == event.tag for _, one in pushed) > 1
+        said = {one["result"] for one in self.world.cloud.seen if one.get("change_id") == event.change_id}
+        if again and said == {Result.DEFERRED.value}:
             # README: it shared its task with other pushes, whose update says nothing of its tag.
             return []
         together = [one for at, one in pushed if at >= last - _TOGETHER]

@@ -11,6 +11,7 @@ from imagecache.base.environment import Environment
 from imagecache.base.errors import EciError, TransientError
 from imagecache.base.reasons import Reason
 from imagecache.config.rules_file import read_rules
+from imagecache.policy.rules import Rules
 from tests.laws.failing import rebuild
 from tests.laws.lines import Line
 from tests.laws.small_cloud import HOST, KilledError, SmallCloud, small_cloud
@@ -24,12 +25,11 @@ _SWITCHES: dict[str, dict[str, Any]] = {
     "as documented": {},
     "no events": {"show_events": False},
     "tags dropped": {"tags_mode": "drop", "tag_calls": "unknown"},
-}
-_OTHERS: dict[str, dict[str, Any]] = {
-    **_SWITCHES,
     "tags written when an update ends": {"tags_applied": "end"},
     "no room for a tag": {},
 }
+_TAGS = {"no room for a tag": OWN_TAGS}
+"""The tags that caches have from the start."""
 _MOST_UPDATES = 8
 """Of two pushes and the two updates that they wait for, each by the two runs of a task."""
 
@@ -39,11 +39,11 @@ def run_twice(*, short: bool) -> Iterator[Line]:
     rebuilds, pauses = (
         ((90.0,), (31.0, 62.0)) if short else ((20.0, 90.0, 600.0), (1.0, 20.0, 31.0, 45.0, 62.0, 100.0))
     )
-    for (name, eci), rebuild_seconds, pause, group in product(_OTHERS.items(), rebuilds, pauses, (0, 1)):
-        rules = read_rules(Environment({"IMC_RULES": json.dumps({"rules": [{"keepReady": 1}] * group})}))
+    for (name, eci), rebuild_seconds, pause, group in product(_SWITCHES.items(), rebuilds, pauses, (0, 1)):
+        rules = _rules({"keepReady": 1}, number=group)
         twice = {"task_copies": 2, "copy_pause_seconds": pause}
         cloud = small_cloud(eci={"rebuild_seconds": rebuild_seconds, **eci}, fc=twice, rules=rules)
-        tags = OWN_TAGS if name == "no room for a tag" else ()
+        tags = _TAGS.get(name, ())
         caches = [cloud.eci.create(f"{HOST}/web:latest", tags=tags) for _ in range(1 + group)]
         events = [cloud.event()]
         cloud.push(events[0])
@@ -60,9 +60,7 @@ def run_twice(*, short: bool) -> Iterator[Line]:
 
 def taking_turns(*, short: bool) -> Iterator[Line]:
     """L3: a list that a person asked for and a promotion wait together, and each task runs twice."""
-    rules = read_rules(
-        Environment({"IMC_RULES": json.dumps({"rules": [{"policy": {"type": "semver", "range": "1"}}]})})
-    )
+    rules = _rules({"policy": {"type": "semver", "range": "1"}})
     pauses = (31.0, 45.0, 130.0) if short else (1.0, 20.0, 31.0, 45.0, 62.0, 100.0, 130.0)
     for pause, rebuild_seconds in product(pauses, (20.0, 90.0)):
         twice = {"task_copies": 2, "copy_pause_seconds": pause}
@@ -84,12 +82,10 @@ def taking_turns(*, short: bool) -> Iterator[Line]:
 def killed(*, short: bool) -> Iterator[Line]:
     """L1: a late look ends between its watch and its update, and is held back when it is tried again."""
     for (name, eci), held in product(_SWITCHES.items(), ("by nothing", "by a cap", "by a group")):
-        rules = read_rules(
-            Environment({"IMC_RULES": json.dumps({"rules": [{"keepReady": 1}] * (held == "by a group")})})
-        )
+        rules = _rules({"keepReady": 1}, number=held == "by a group")
         cap = {"most_per_hour": 6} if held == "by a cap" else {}
         cloud = small_cloud(eci={"rebuild_seconds": 900.0, **eci}, rules=rules, **cap)
-        identifier = cloud.eci.create(f"{HOST}/web:latest")
+        identifier = cloud.eci.create(f"{HOST}/web:latest", tags=_TAGS.get(name, ()))
         others = [cloud.eci.create(f"{HOST}/other:latest") for _ in range(6)]
         cloud.invoke("on_manual", [rebuild(cloud, identifier)])
         cloud.run_until(cloud.clock() + 100)
@@ -111,12 +107,10 @@ def killed(*, short: bool) -> Iterator[Line]:
 
 def refused_for_long(*, short: bool) -> Iterator[Line]:
     """L2: a promotion waits, and ECI throttles its update for long: nothing multiplies."""
-    rules = read_rules(
-        Environment({"IMC_RULES": json.dumps({"rules": [{"policy": {"type": "semver", "range": "1"}}]})})
-    )
+    rules = _rules({"policy": {"type": "semver", "range": "1"}})
     for (name, eci), hours in product(_SWITCHES.items(), (0.5,) if short else (0.5, 2.0)):
         cloud = small_cloud(eci=eci, rules=rules)
-        identifier = cloud.eci.create(f"{HOST}/app:v1.0.0")
+        identifier = cloud.eci.create(f"{HOST}/app:v1.0.0", tags=_TAGS.get(name, ()))
         cloud.eci.fault = _throttled_until(cloud, cloud.clock() + hours * 3600)
         cloud.push(cloud.event("app", "v1.0.1"))
         cloud.settle()
@@ -124,6 +118,10 @@ def refused_for_long(*, short: bool) -> Iterator[Line]:
         yield Line("L2", f"{what}: calls of UpdateImageCache", name, hours * 60 + 2, calls)
         yield Line("L2", f"{what}: updates", name, 1, len(cloud.eci.updates[identifier]))
         yield Line("L1", f"{what}: records that promise too much", name, 0, untrue(cloud))
+
+
+def _rules(rule: dict[str, Any], *, number: int = 1) -> Rules:
+    return read_rules(Environment({"IMC_RULES": json.dumps({"rules": [rule] * number})}))
 
 
 def _throttled_until(cloud: SmallCloud, end: float) -> Fault:
